@@ -1,0 +1,25 @@
+# Packages the library is built with. Debian names: libeigen3-dev zlib1g-dev nlohmann-json3-dev libstb-dev
+# libpng-dev libcurl4-openssl-dev (docs/decisions/dependencies.md says why these).
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json 3.9 REQUIRED)
+
+# uncial_component(NAME PACKAGE PURPOSE): sets UNCIAL_HAS_NAME to true or false, as config.h spells it.
+function(uncial_component name package purpose)
+  set(found false)
+  if(NOT UNCIAL_${name} STREQUAL "OFF")
+    find_package(${package} QUIET)
+    if(${package}_FOUND)
+      set(found true)
+    elseif(UNCIAL_${name} STREQUAL "AUTO")
+      message(STATUS "uncial: ${package} not found, built without ${purpose} (UNCIAL_${name}=ON to insist)")
+    else()
+      message(FATAL_ERROR "UNCIAL_${name}=ON, but ${package} was not found. Install it, or pass -DUNCIAL_${name}=OFF "
+                          "to build without ${purpose}.")
+    endif()
+  endif()
+  set(UNCIAL_HAS_${name} ${found} PARENT_SCOPE)
+endfunction()
+uncial_component(CURL CURL "downloads of data sets")
+uncial_component(PNG PNG "reading PNG files")

@@ -1,0 +1,42 @@
+#pragma once
+/// @file storage.h
+/// Shared bytes behind tensors and their views.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "uncial/core/device.h"
+
+namespace uncial {
+
+/// A block of memory on a device, 64-byte aligned, with a counter of in-place changes: that counter is how
+/// backward() notices that a tensor it saved was overwritten.
+class Storage {
+ public:
+  /// Allocates without initialising. Throws Error(device) with the bytes asked for when there are none.
+  Storage(int64_t bytes, Device device);
+  /// Wraps memory of the host; `owner` is kept alive as long as this storage.
+  Storage(void* data, int64_t bytes, Device device, std::shared_ptr<void> owner);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+  void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  void* data_ = nullptr;
+  int64_t bytes_ = 0;
+  Device device_;
+  std::atomic<uint64_t> version_{0};
+  std::shared_ptr<void> owner_;
+};
+
+/// Number of blocks allocated so far by this process; a test holds recorded programs to allocate none.
+uint64_t allocation_count();
+
+}  // namespace uncial

@@ -1,0 +1,68 @@
+#pragma once
+/// @file context.h
+/// Everything a forward pass depends on besides its input, and everything it wants changed afterwards.
+/// Because this is not in the modules, forward is const and one net can serve many threads.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "uncial/core/tensor.h"
+#include "uncial/ops/dropout.h"
+
+namespace uncial::nn {
+
+class Module;
+
+enum class Mode { train, eval };
+
+/// Told of every module that ran: its path ("features.3"), itself, what came in and what went out.
+using Observer = std::function<void(const std::string& path, const Module& module, const Tensor& input,
+                                    const Tensor& output)>;
+
+/// State of one forward pass. Reusable from step to step; not shared between threads.
+class Context {
+ public:
+  Context() = default;
+  explicit Context(Mode mode) : mode_(mode) {}
+
+  Mode mode() const { return mode_; }
+  bool training() const { return mode_ == Mode::train; }
+
+  /// Makes dropout a pure function of (seed, layer path, epoch, sample index). Without it each call draws
+  /// anew.
+  void set_seed(uint64_t seed);
+  /// Changes the epoch that the keys hold, also in steps that were recorded with this context.
+  void set_epoch(int64_t epoch);
+  /// Source indices of the rows of the batch, int64 (N).
+  void set_samples(Tensor samples) { samples_ = std::move(samples); }
+  /// dropout() of `x` for the module at the current path.
+  Tensor dropout(const Tensor& x, double p);
+
+  /// Asks for `buffer` to be overwritten with `value` once the pass is over (running statistics).
+  void update(const Tensor& buffer, const Tensor& value) { updates_.emplace_back(buffer, value); }
+  /// Does what update() asked for, in order, and forgets it.
+  void apply_updates();
+
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  /// Runs a child of a container under the name `name`; containers call this instead of child.forward().
+  Tensor run(const std::string& name, const Module& child, const Tensor& x);
+  /// Where the pass is now: names of the containers' children joined by dots.
+  const std::string& path() const { return path_; }
+
+ private:
+  Mode mode_ = Mode::eval;
+  bool seeded_ = false;
+  uint64_t seed_ = 0;
+  int64_t epoch_ = 0;
+  Tensor samples_;
+  std::string path_;
+  std::unordered_map<std::string, Tensor> keys_;  // by path: {seed, hash of the path, epoch}
+  std::vector<std::pair<Tensor, Tensor>> updates_;
+  Observer observer_;
+};
+
+}  // namespace uncial::nn

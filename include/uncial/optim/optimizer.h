@@ -1,0 +1,186 @@
+#pragma once
+/// @file optimizer.h
+/// Optimisers. Made with parameters they are ready to step; made without they are a recipe that fit() binds.
+/// Every update is an operator in place, so a recorded step replays it; learning rate and step count live in
+/// tensors that the host may overwrite between steps.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "uncial/core/tensor.h"
+
+namespace uncial::optim {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// What all optimisers share.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  /// Takes on the parameters, with fresh state.
+  void bind(const Tensors& parameters);
+  bool bound() const { return !parameters_.empty(); }
+  const Tensors& parameters() const { return parameters_; }
+
+  /// One update from the parameters' grad(); parameters without a gradient stay as they are.
+  void step();
+  /// Forgets all gradients.
+  void zero_grad();
+
+  double lr() const;
+  /// Also valid for recorded steps: the rate is read when the step runs.
+  void set_lr(double lr);
+  int64_t steps() const;
+
+  /// "sgd", "adam", ...
+  virtual std::string kind() const = 0;
+  /// One line with every option, for logs and checkpoints.
+  virtual std::string describe() const = 0;
+  /// The same recipe, unbound.
+  virtual std::shared_ptr<Optimizer> recipe() const = 0;
+  /// Everything a resumed run needs, by name ("step", "lr", "0.m", ...). Aliases the optimiser's tensors.
+  NamedTensors state() const;
+  /// Copies state in. Throws Error(data) when names or shapes differ; nothing is changed then.
+  void load_state(const NamedTensors& state);
+
+ protected:
+  explicit Optimizer(double lr);
+  /// Names of the state tensors each parameter has ("m", "v").
+  virtual std::vector<std::string> slots() const = 0;
+  /// Updates one parameter in place with operators.
+  virtual void update(const Tensor& parameter, const Tensor& gradient, const Tensors& slots, const Tensor& lr,
+                      const Tensor& step) = 0;
+
+ private:
+  Tensors parameters_;
+  std::vector<Tensors> slots_;
+  Tensor lr_, step_;  // float64 scalar, int64 scalar
+};
+
+/// Options of SGD.
+struct SGDOptions {
+  double lr = 0.01;
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;  ///< L2: added to the gradient
+};
+/// v = momentum v + g; p -= lr v (Nesterov: p -= lr (g + momentum v)). PyTorch's form.
+/// Source: Sutskever et al., 2013.
+class SGD : public Optimizer {
+ public:
+  explicit SGD(SGDOptions options = {});
+  SGD(const Tensors& parameters, SGDOptions options = {});
+  std::string kind() const override { return "sgd"; }
+  std::string describe() const override;
+  std::shared_ptr<Optimizer> recipe() const override;
+
+ protected:
+  std::vector<std::string> slots() const override;
+  void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
+
+ private:
+  SGDOptions options_;
+};
+
+/// Options of RMSprop.
+struct RMSpropOptions {
+  double lr = 0.01;
+  double alpha = 0.99;
+  double epsilon = 1e-8;
+  double momentum = 0;
+  double weight_decay = 0;
+};
+/// Source: Tieleman & Hinton, 2012; PyTorch's form (epsilon outside the root).
+class RMSprop : public Optimizer {
+ public:
+  explicit RMSprop(RMSpropOptions options = {});
+  RMSprop(const Tensors& parameters, RMSpropOptions options = {});
+  std::string kind() const override { return "rmsprop"; }
+  std::string describe() const override;
+  std::shared_ptr<Optimizer> recipe() const override;
+
+ protected:
+  std::vector<std::string> slots() const override;
+  void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
+
+ private:
+  RMSpropOptions options_;
+};
+
+/// Options of Adam and AdamW.
+struct AdamOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;  ///< Adam: added to the gradient; AdamW: p -= lr * weight_decay * p
+};
+/// Source: Kingma & Ba, 2015, algorithm 1.
+class Adam : public Optimizer {
+ public:
+  explicit Adam(AdamOptions options = {});
+  Adam(const Tensors& parameters, AdamOptions options = {});
+  std::string kind() const override { return "adam"; }
+  std::string describe() const override;
+  std::shared_ptr<Optimizer> recipe() const override;
+
+ protected:
+  std::vector<std::string> slots() const override;
+  void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
+  AdamOptions options_;
+};
+/// Adam with decoupled weight decay. Source: Loshchilov & Hutter, 2019.
+class AdamW : public Adam {
+ public:
+  explicit AdamW(AdamOptions options = {.weight_decay = 0.01}) : Adam(options) {}
+  AdamW(const Tensors& parameters, AdamOptions options = {.weight_decay = 0.01}) : Adam(options) {
+    bind(parameters);
+  }
+  std::string kind() const override { return "adamw"; }
+  std::shared_ptr<Optimizer> recipe() const override;
+};
+
+/// A recipe by value, as fit() takes it: `.optimizer = optim::Adam({.lr = 1e-3})`.
+class Recipe {
+ public:
+  Recipe() : Recipe(Adam()) {}
+  template <class O>
+  requires std::is_base_of_v<Optimizer, O> Recipe(const O& optimizer) : make_(optimizer.recipe()) {}
+  /// A fresh optimiser over `parameters`.
+  std::shared_ptr<Optimizer> bind(const Tensors& parameters) const;
+  std::string describe() const { return make_->describe(); }
+  double lr() const { return make_->lr(); }
+
+ private:
+  std::shared_ptr<Optimizer> make_;
+};
+
+/// Scales all gradients so that their common L2 norm is at most `max_norm`; returns the norm before, a scalar
+/// tensor. Source: Pascanu, Mikolov & Bengio, 2013.
+Tensor clip_grad_norm(const Tensors& parameters, double max_norm);
+/// Limits each gradient element to [-limit, limit].
+void clip_grad_value(const Tensors& parameters, double limit);
+
+/// Exponential moving average of weights: average = decay * average + (1 - decay) * weight after each step,
+/// with the decay growing as (1 + t) / (10 + t) at the start. Evaluate or save the averages in place of the
+/// weights.
+class AveragedWeights {
+ public:
+  AveragedWeights(const Tensors& parameters, double decay);
+  /// One update in place; recordable.
+  void update();
+  const Tensors& averages() const { return averages_; }
+  /// Exchanges weights and averages, in place; call again to go back.
+  void swap();
+  NamedTensors state() const;
+  void load_state(const NamedTensors& state);
+
+ private:
+  Tensors parameters_, averages_;
+  Tensor step_;
+  double decay_;
+};
+
+}  // namespace uncial::optim

@@ -1,0 +1,102 @@
+#pragma once
+/// @file program.h
+/// A recorded computation: operators, the values they read and write, and a plan of where those lie in
+/// memory.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "uncial/autograd/op.h"
+
+namespace uncial::program {
+
+/// Where the bytes of a buffer come from.
+enum class Role {
+  input,      ///< handed in at each replay
+  external,   ///< a tensor that existed before: parameters, optimiser state, constants
+  temporary,  ///< lives in the arena between its first and last use
+  result,     ///< made by the program and seen outside of it: returned, or kept by somebody (a parameter's
+              ///< grad())
+};
+
+struct Buffer {
+  Role role = Role::temporary;
+  int64_t bytes = 0;
+  int first_step = 0, last_step = 0;  ///< first write and last use
+  int64_t arena_offset = 0;           ///< temporaries only
+  int input = -1;                     ///< which input it is
+  std::shared_ptr<Storage> storage;   ///< externals and results
+};
+
+/// A window on a buffer.
+struct Value {
+  int buffer = 0;
+  DType dtype = DType::float32;
+  Shape shape;
+  Strides strides;
+  int64_t offset = 0;  ///< elements
+  Spec spec() const { return {dtype, shape, Device::cpu()}; }
+};
+
+struct Step {
+  std::shared_ptr<const Op> op;
+  std::vector<int> inputs, outputs;  ///< value numbers
+  bool is_view = false;              ///< nothing runs: the output is a window on the input's buffer
+};
+
+/// Steps in the order in which they were recorded. Readers (summary, profiler, exporters) look at `steps`,
+/// `values` and `buffers`; replay() runs them.
+class Program {
+ public:
+  Program(std::vector<Buffer> buffers, std::vector<Value> values, std::vector<Step> steps,
+          std::vector<int> inputs, std::vector<int> outputs);
+
+  const std::vector<Buffer>& buffers() const { return buffers_; }
+  const std::vector<Value>& values() const { return values_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<int>& inputs() const { return inputs_; }
+  const std::vector<int>& outputs() const { return outputs_; }
+
+  /// Memory of all temporaries together, after planning.
+  int64_t arena_bytes() const { return arena_bytes_; }
+  /// What they would take without sharing memory.
+  int64_t unplanned_bytes() const;
+  Cost cost() const;
+  /// A table of the steps: operator, shapes, FLOPs, bytes.
+  std::string describe() const;
+
+  /// Runs every step. `inputs` are row-major tensors whose specs equal the recorded ones. Not to be called
+  /// from two threads at once. Allocates nothing.
+  void replay(std::span<const Tensor> inputs);
+
+ private:
+  void plan_memory();
+  void bind();
+  View view_of(const Value& value, void* base) const;
+
+  struct BoundStep {
+    const Op* op;
+    std::vector<View> in, out;
+    int64_t workspace_bytes;
+  };
+  struct InputSlot {  ///< a window that must be pointed at the caller's memory before each replay
+    int input;
+    size_t step, index;
+    int64_t byte_offset;
+    bool output;
+  };
+
+  std::vector<Buffer> buffers_;
+  std::vector<Value> values_;
+  std::vector<Step> steps_;
+  std::vector<int> inputs_, outputs_;
+  int64_t arena_bytes_ = 0, workspace_bytes_ = 0;
+  std::shared_ptr<Storage> arena_;
+  std::vector<BoundStep> bound_;
+  std::vector<InputSlot> input_slots_;
+  std::vector<Storage*> written_;
+};
+
+}  // namespace uncial::program

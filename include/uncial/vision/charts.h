@@ -1,0 +1,78 @@
+#pragma once
+/// @file charts.h
+/// The pictures that training and looking at a classifier need, drawn on a Canvas.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "uncial/core/tensor.h"
+#include "uncial/vision/canvas.h"
+
+namespace uncial::vision {
+
+/// One curve; y may hold NaN where there is no point.
+struct Series {
+  std::string label;
+  std::vector<double> x, y;
+  Colour colour = palette::blue;
+  bool dashed = false;
+};
+struct LineChart {
+  std::string title, x_label, y_label;
+  std::vector<Series> series;
+  std::optional<double> marked_x = std::nullopt;  ///< a vertical line, e.g. the best epoch
+  std::string mark_label = "";
+  bool log_y = false;
+  std::optional<double> y_low = std::nullopt, y_high = std::nullopt;
+};
+/// Draws axes with round ticks, a legend and the curves into the box.
+void draw_chart(Canvas& canvas, double x, double y, double w, double h, const LineChart& chart);
+/// Several charts side by side in one picture.
+Canvas chart_figure(const std::vector<LineChart>& charts, int width_each = 560, int height = 400);
+
+/// Bars with a label each and optional error bars.
+struct BarChart {
+  std::string title, y_label;
+  std::vector<std::string> labels;
+  std::vector<double> values, errors = {};
+  std::vector<Colour> colours = {};
+  std::vector<std::string> value_texts = {};  ///< written above the bars
+  std::optional<double> low = std::nullopt;   ///< lower end of the axis; default 0
+};
+void draw_bars(Canvas& canvas, double x, double y, double w, double h, const BarChart& chart);
+
+/// counts (classes, classes) int64: rows true, columns predicted. Two panels: counts, and rates per true
+/// class.
+Canvas confusion_figure(const Tensor& counts, const std::vector<std::string>& classes,
+                        const std::string& title);
+
+/// One cell of a grid of images.
+struct GridCell {
+  Tensor image;  ///< (H, W), (1, H, W) or (3, H, W), values in [low, high]
+  std::string caption = "";
+  Colour caption_colour = palette::black;
+  std::vector<double> bars = {};  ///< probabilities drawn as small bars beside the image, one a class
+  int true_class = -1, predicted_class = -1;  ///< mark two of the bars
+};
+struct GridOptions {
+  std::string title = "";
+  int columns = 10;
+  double cell = 72;      ///< side of an image, in pixels
+  bool inverted = true;  ///< ink dark on light paper
+  double low = 0, high = 1;
+  std::vector<std::string> row_labels = {};
+};
+Canvas image_grid(const std::vector<GridCell>& cells, const GridOptions& options);
+
+/// Feature maps of several layers with the input beside them.
+struct FeatureLayer {
+  std::string name;
+  Tensor maps;  ///< (C, H, W); at most `channels` of them are shown
+};
+Canvas feature_figure(const Tensor& input, const std::vector<FeatureLayer>& layers, const std::string& title,
+                      int channels = 16);
+/// Convolution filters (K, C, R, S), one square each, zero in the middle of a diverging scale.
+Canvas filter_figure(const Tensor& weights, const std::string& title);
+
+}  // namespace uncial::vision

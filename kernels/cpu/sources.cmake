@@ -1,0 +1,39 @@
+# The CPU backend. Files in simd/ are compiled once for each instruction set; isa.h there says how.
+target_sources(uncial PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/isa.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/accumulate.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/augment.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/gemm.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cross_entropy.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/dropout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/norm.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/pool.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/softmax.cpp
+)
+
+set(UNCIAL_SIMD_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp
+)
+
+# One object library an instruction set. The flags stay on it: nothing else is compiled for that set.
+function(uncial_add_isa name)
+  add_library(uncial_${name} OBJECT ${UNCIAL_SIMD_SOURCES})
+  target_compile_features(uncial_${name} PRIVATE cxx_std_20)
+  target_compile_definitions(uncial_${name} PRIVATE UNCIAL_SIMD=uncial::cpu::${name} UNCIAL_SIMD_${name})
+  target_compile_options(uncial_${name} PRIVATE -Wall -Wextra -O3 -fno-math-errno -fno-trapping-math ${ARGN})
+  target_include_directories(uncial_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include
+    ${PROJECT_SOURCE_DIR}/kernels/cpu)
+  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+  target_sources(uncial PRIVATE $<TARGET_OBJECTS:uncial_${name}>)
+endfunction()
+
+uncial_add_isa(portable)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  uncial_add_isa(avx2 -mavx2 -mfma)
+  uncial_add_isa(avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+endif()

@@ -1,0 +1,64 @@
+#include <cmath>
+#include <cstring>
+
+#include "uncial/core/random.h"
+#include "uncial/core/tensor.h"
+
+namespace uncial {
+namespace {
+
+/// Fills a fresh tensor from a function of the element number.
+template <class F>
+Tensor generate(const Shape& shape, DType dtype, std::string_view what, F value_at) {
+  Tensor t = empty(shape, dtype);
+  dispatch(storage_types, dtype, what, [&]<class T>() {
+    T* out = t.data<T>();
+    const int64_t n = t.size();
+    for (int64_t i = 0; i < n; ++i) {
+      if constexpr (std::is_same_v<T, bfloat16>)
+        out[i] = bfloat16(float(value_at(i)));
+      else
+        out[i] = static_cast<T>(value_at(i));
+    }
+  });
+  return t;
+}
+
+}  // namespace
+
+Tensor empty(const Shape& shape, DType dtype, Device device) {
+  auto storage = std::make_shared<Storage>(count(shape) * size_of(dtype), device);
+  return Tensor(std::move(storage), dtype, shape, row_major(shape));
+}
+
+Tensor zeros(const Shape& shape, DType dtype, Device device) {
+  Tensor t = empty(shape, dtype, device);
+  if (t.bytes() > 0) std::memset(t.storage()->data(), 0, size_t(t.bytes()));
+  return t;
+}
+
+Tensor ones(const Shape& shape, DType dtype, Device device) { return full(shape, 1, dtype, device); }
+
+Tensor full(const Shape& shape, double value, DType dtype, Device device) {
+  require(device.is_cpu(), "full: make the tensor on the CPU and move it with to(device).");
+  return generate(shape, dtype, "full", [=](int64_t) { return value; });
+}
+
+Tensor arange(double start, double stop, double step, DType dtype) {
+  require(step != 0 && std::isfinite(start) && std::isfinite(stop) && std::isfinite(step),
+          "arange: needs finite bounds and a step other than 0, got ", start, ", ", stop, ", ", step, ".");
+  const int64_t n = std::max<int64_t>(0, int64_t(std::ceil((stop - start) / step)));
+  return generate({n}, dtype, "arange", [=](int64_t i) { return start + step * double(i); });
+}
+
+Tensor randn(const Shape& shape, uint64_t seed, DType dtype) {
+  Generator generator(seed, Purpose::synthetic, 1);
+  return generate(shape, dtype, "randn", [&](int64_t) { return generator.normal(); });
+}
+
+Tensor rand(const Shape& shape, uint64_t seed, double low, double high, DType dtype) {
+  Generator generator(seed, Purpose::synthetic, 2);
+  return generate(shape, dtype, "rand", [&](int64_t) { return low + (high - low) * generator.uniform(); });
+}
+
+}  // namespace uncial

@@ -1,0 +1,37 @@
+#include "uncial/core/storage.h"
+
+#include <algorithm>
+#include <new>
+
+#include "uncial/core/error.h"
+
+namespace uncial {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector
+std::atomic<uint64_t> allocations{0};
+
+}  // namespace
+
+uint64_t allocation_count() { return allocations.load(std::memory_order_relaxed); }
+
+Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) {
+  ensure(bytes >= 0, "Storage of ", bytes, " bytes");
+  if (!device.is_cpu()) fail(ErrorKind::device, "this build of uncial has no CUDA; use Device::cpu().");
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  // A multiple of the line, so that a vector load of the last elements stays inside.
+  const size_t padded = (size_t(std::max<int64_t>(bytes, 1)) + 63) & ~size_t(63);
+  data_ = ::operator new(padded, kAlignment, std::nothrow);
+  if (!data_) fail(ErrorKind::device, "out of memory: asked for ", bytes, " bytes; use a smaller batch.");
+}
+
+Storage::Storage(void* data, int64_t bytes, Device device, std::shared_ptr<void> owner)
+    : data_(data), bytes_(bytes), device_(device), owner_(std::move(owner)) {
+  ensure(owner_ != nullptr, "Storage on memory without an owner");
+}
+
+Storage::~Storage() {
+  if (!owner_) ::operator delete(data_, kAlignment);
+}
+
+}  // namespace uncial

@@ -1,0 +1,70 @@
+#include "recorder.h"
+
+namespace uncial::program {
+
+ProgramRecorder::ProgramRecorder(const Tensors& inputs) {
+  for (const Tensor& x : inputs) {
+    const int value = value_of(x, Role::input);
+    buffers_[size_t(values_[size_t(value)].buffer)].input = int(inputs_.size());
+    inputs_.push_back(value);
+  }
+}
+
+int ProgramRecorder::buffer_of(const Tensor& x, Role role_if_new) {
+  const auto [place, fresh] = known_.try_emplace(x.storage().get(), int(buffers_.size()));
+  if (fresh) {
+    const int step = int(steps_.size());
+    // The recorder keeps every storage alive, so that an address never names two buffers.
+    buffers_.push_back({.role = role_if_new,
+                        .bytes = x.storage()->bytes(),
+                        .first_step = step,
+                        .last_step = step,
+                        .storage = x.storage()});
+  }
+  return place->second;
+}
+
+int ProgramRecorder::value_of(const Tensor& x, Role role_if_new) {
+  const int buffer = buffer_of(x, role_if_new);
+  buffers_[size_t(buffer)].last_step = int(steps_.size());
+  values_.push_back({buffer, x.dtype(), x.shape(), x.strides(), x.offset()});
+  return int(values_.size()) - 1;
+}
+
+void ProgramRecorder::on_op(const std::shared_ptr<const Op>& op, const Tensors& inputs,
+                            const Tensors& outputs) {
+  Step step{
+      .op = op, .inputs = {}, .outputs = {}, .is_view = dynamic_cast<const ViewOp*>(op.get()) != nullptr};
+  for (const Tensor& x : inputs) step.inputs.push_back(value_of(x, Role::external));
+  for (const Tensor& y : outputs) step.outputs.push_back(value_of(y, Role::temporary));
+  steps_.push_back(std::move(step));
+}
+
+void ProgramRecorder::on_host_access(const Tensor& x, std::string_view how) {
+  const auto found = known_.find(x.storage().get());
+  // A tensor that no recorded operator made is a constant or state of the host: reading it is not our
+  // business.
+  if (found == known_.end() || buffers_[size_t(found->second)].role == Role::external) return;
+  if (refusal_.empty())
+    refusal_ = join("the host used ", how, " on a tensor ", x.shape(), " inside the recorded step");
+}
+
+std::unique_ptr<Program> ProgramRecorder::finish(const Tensors& outputs) {
+  std::vector<int> results;
+  for (const Tensor& y : outputs) results.push_back(value_of(y, Role::external));
+  known_.clear();
+  for (Buffer& b : buffers_) {
+    if (b.role == Role::input) b.storage.reset();
+    if (b.role != Role::temporary) continue;
+    // Somebody beside the recorder holds it: the caller (a result), or a tensor that lives on (a parameter's
+    // grad()).
+    if (b.storage.use_count() > 1)
+      b.role = Role::result;
+    else
+      b.storage.reset();
+  }
+  return std::make_unique<Program>(std::move(buffers_), std::move(values_), std::move(steps_),
+                                   std::move(inputs_), std::move(results));
+}
+
+}  // namespace uncial::program

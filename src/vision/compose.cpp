@@ -1,0 +1,43 @@
+#include "uncial/vision/augment.h"
+
+namespace uncial::vision {
+namespace {
+
+class Composition final : public Transform {
+ public:
+  explicit Composition(std::vector<Augment> parts) : parts_(std::move(parts)) {}
+
+  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const override {
+    for (const Augment& part : parts_) {
+      part->apply(images, indices, key);
+      ++key.position;
+    }
+  }
+
+  std::string describe() const override {
+    std::string text = "compose(";
+    for (const Augment& part : parts_) text += (&part == &parts_.front() ? "" : ", ") + part->describe();
+    return text + ")";
+  }
+
+  const std::vector<Augment>& parts() const { return parts_; }
+
+ private:
+  std::vector<Augment> parts_;
+};
+
+}  // namespace
+
+Augment Compose(std::vector<Augment> parts) {
+  std::vector<Augment> flat;  // nested compositions are opened, so that every part has a position of its own
+  for (const Augment& part : parts) {
+    require(part != nullptr, "Compose: part ", &part - parts.data(), " is empty.");
+    if (const auto* inner = dynamic_cast<const Composition*>(part.get()))
+      flat.insert(flat.end(), inner->parts().begin(), inner->parts().end());
+    else
+      flat.push_back(part);
+  }
+  return std::make_shared<Composition>(std::move(flat));
+}
+
+}  // namespace uncial::vision

@@ -1,0 +1,44 @@
+#include "vision/layout.h"
+
+#include <algorithm>
+
+namespace uncial::vision {
+
+TextStyle fitted(const Canvas& canvas, std::string_view text, TextStyle style, double width) {
+  const double length = canvas.text_width(text, style);
+  if (length > width && width > 0) style.size = std::max(kLeastSize, style.size * width / length);
+  return style;
+}
+
+std::vector<std::string> wrapped(const Canvas& canvas, std::string_view text, const TextStyle& style,
+                                 double width) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    const std::string word(text.substr(0, text.find(' ')));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    std::string& line = lines.back();
+    const std::string longer = line.empty() ? word : line + " " + word;
+    if (line.empty() || canvas.text_width(longer, style) <= width)
+      line = longer;
+    else
+      lines.push_back(word);
+  }
+  return lines;
+}
+
+double widest(const Canvas& canvas, const std::vector<std::string>& texts, const TextStyle& style) {
+  double width = 0;
+  for (const std::string& text : texts) width = std::max(width, canvas.text_width(text, style));
+  return width;
+}
+
+double title_height(const std::string& title) { return title.empty() ? 0 : 40; }
+
+double draw_title(Canvas& canvas, const std::string& title, double top) {
+  if (title.empty()) return 0;
+  const TextStyle style{.size = kTitleSize + 2, .align = Align::centre, .bold = true};
+  canvas.text(canvas.width() / 2.0, top + 22, title, fitted(canvas, title, style, canvas.width() - 24));
+  return title_height(title);
+}
+
+}  // namespace uncial::vision

@@ -1,0 +1,28 @@
+#pragma once
+// Putting text where there is room for it.
+
+#include <string>
+#include <vector>
+
+#include "uncial/vision/canvas.h"
+
+namespace uncial::vision {
+
+/// Sizes of the text in every figure, in pixels.
+inline constexpr double kTitleSize = 17, kLabelSize = 14, kTickSize = 13, kSmallSize = 12;
+/// Smallest size that can still be read at scale 2.
+inline constexpr double kLeastSize = 6;
+
+/// `style` made smaller, down to kLeastSize, until `text` is at most `width` long.
+TextStyle fitted(const Canvas& canvas, std::string_view text, TextStyle style, double width);
+/// Cuts `text` at spaces into lines of at most `width` where that is possible.
+std::vector<std::string> wrapped(const Canvas& canvas, std::string_view text, const TextStyle& style,
+                                 double width);
+/// Length of the longest of `texts`.
+double widest(const Canvas& canvas, const std::vector<std::string>& texts, const TextStyle& style);
+/// The title of a whole figure, centred; returns the height it takes (0 when empty).
+double draw_title(Canvas& canvas, const std::string& title, double top = 0);
+/// What draw_title() will take.
+double title_height(const std::string& title);
+
+}  // namespace uncial::vision
