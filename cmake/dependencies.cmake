@@ -1,6 +1,5 @@
-# Packages the library is built with. Debian names: libeigen3-dev zlib1g-dev nlohmann-json3-dev libstb-dev
-# libpng-dev libcurl4-openssl-dev (docs/decisions/dependencies.md says why these).
-set(THREADS_PREFER_PTHREAD_FLAG ON)
+# Packages the library is built with. scripts/install_dependencies.sh has their Debian names, and
+# docs/decisions/0001-dependencies.md says why these.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)

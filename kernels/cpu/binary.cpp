@@ -18,9 +18,12 @@ void walk(const V* a, int64_t sa, const V* b, int64_t sb, Out* y, int64_t size) 
 template <class F>
 void walk(const float* a, int64_t sa, const float* b, int64_t sb, float* y, int64_t size) {
   const BinaryLoops& loops = loops_of(binary_simd(), F());
-  if (sa == 1 && sb == 1) loops.both(a, b, y, size);
-  else if (sa == 1 && sb == 0) loops.right_scalar(a, *b, y, size);
-  else if (sa == 0 && sb == 1) loops.left_scalar(*a, b, y, size);
+  if (sa == 1 && sb == 1)
+    loops.both(a, b, y, size);
+  else if (sa == 1 && sb == 0)
+    loops.right_scalar(a, *b, y, size);
+  else if (sa == 0 && sb == 1)
+    loops.left_scalar(*a, b, y, size);
   else
     for (int64_t i = 0; i < size; ++i) y[i] = F::forward(a[i * sa], b[i * sb]);
 }
@@ -50,10 +53,13 @@ template <class T>
 void binary(View a, View b, View y) {
   dispatch(numbers, y.dtype, "binary", [&]<class V>() {
     if constexpr (std::is_integral_v<V>) {
-      if constexpr (std::is_same_v<T, formula::Pow>) return ensure(false, "pow of integers");
-      else if constexpr (std::is_same_v<T, formula::Divide>) refuse_zeros<V>(b);
+      if constexpr (std::is_same_v<T, formula::Pow>)
+        return ensure(false, "pow of integers");
+      else if constexpr (std::is_same_v<T, formula::Divide>)
+        refuse_zeros<V>(b);
     }
-    if constexpr (std::is_floating_point_v<V> || !std::is_same_v<T, formula::Pow>) elementwise<T, V, V>(a, b, y);
+    if constexpr (std::is_floating_point_v<V> || !std::is_same_v<T, formula::Pow>)
+      elementwise<T, V, V>(a, b, y);
   });
 }
 

@@ -32,12 +32,12 @@ void pack_columns(const T* x, int64_t K, int64_t cols, int64_t pitch, int nr, T*
     }
 }
 
-/// Images that share one matrix product: enough columns to fill the tiles, few enough to stay in L2.
-int64_t images_per_group(const ConvExtents& e, int64_t depth) {
-  constexpr int64_t kColumns = 512, kElements = 128 * 1024;
+/// Images that share one matrix product: about `columns` columns to fill the tiles, at most `elements` of
+/// them in all, so that they stay in L2.
+int64_t images_per_group(const ConvExtents& e, int64_t depth, int64_t columns, int64_t elements) {
   const int64_t pixels = std::max<int64_t>(e.P * e.Q, 1);
-  const int64_t by_columns = ceil_div(kColumns, pixels),
-                by_cache = kElements / std::max<int64_t>(depth * pixels, 1);
+  const int64_t by_columns = ceil_div(columns, pixels),
+                by_cache = elements / std::max<int64_t>(depth * pixels, 1);
   return std::clamp<int64_t>(std::min(by_columns, by_cache), 1, std::max<int64_t>(e.N, 1));
 }
 
@@ -82,7 +82,7 @@ void conv2d(const ConvExtents& e, const T* x, const T* w, const T* bias, T* y) {
   for (int64_t g = 0; g < e.groups; ++g)
     pack_rows(w + g * Kg * depth, Kg, depth, depth, 1, tile.mr, left + g * panel_rows * depth);
 
-  const int64_t images = images_per_group(e, depth), blocks = ceil_div(e.N, images);
+  const int64_t images = images_per_group(e, depth, 512, 128 * 1024), blocks = ceil_div(e.N, images);
   parallel_for(blocks * e.groups, [&](int64_t task) {
     const int64_t g = task % e.groups, n0 = task / e.groups * images, n1 = std::min(n0 + images, e.N);
     const int64_t cols = (n1 - n0) * pixels, pitch = ceil_div(cols, tile.nr) * tile.nr;
@@ -154,7 +154,8 @@ void conv2d_weight_gradient(const ConvExtents& e, const T* x, const T* dy, T* dw
   if (e.N * pixels == 0) return std::fill(dw, dw + size, T(0));
   // Each slot sums its own images; how many slots there are depends on shapes only.
   constexpr int64_t kSlots = 16, kSlotElements = 2 * 1024 * 1024;
-  const int64_t images = images_per_group(e, depth), blocks = ceil_div(e.N, images);
+  // Long dot products: each ends with a sum over lanes, which costs as much as some 15 multiply-adds.
+  const int64_t images = images_per_group(e, depth, 1024, 384 * 1024), blocks = ceil_div(e.N, images);
   const int64_t count = std::min(blocks, std::clamp<int64_t>(kSlotElements / size, 2, kSlots));
   T* slots = scratch<T>(ScratchSlot::slots, count * size);
   const int64_t tile_cols = ceil_div(depth, tile.dot_cols), tile_rows = ceil_div(Kg, tile.dot_rows);
@@ -180,8 +181,8 @@ void conv2d_weight_gradient(const ConvExtents& e, const T* x, const T* dy, T* dw
       for (int64_t k = 0; k < depth; ++k)
         std::fill(columns + k * pitch + length, columns + (k + 1) * pitch, T(0));
       for (int64_t k = 0; k < Kg; ++k) std::fill(rows + k * pitch + length, rows + (k + 1) * pitch, T(0));
-      for (int64_t i = 0; i < tile_rows; ++i)
-        for (int64_t j = 0; j < tile_cols; ++j) {
+      for (int64_t j = 0; j < tile_cols; ++j)  // the columns of a tile stay in L1, the rows stream from L2
+        for (int64_t i = 0; i < tile_rows; ++i) {
           const T *a[16], *b[16];  // rows beyond the edge repeat the last one; their sums are dropped
           for (int r = 0; r < tile.dot_rows; ++r)
             a[r] = rows + std::min(i * tile.dot_rows + r, Kg - 1) * pitch;

@@ -25,11 +25,11 @@ void gather(const T* x, const int64_t* indices, int64_t count, T* y, ReduceShape
   check_indices(indices, count, -s.n, s.n, "gather");
   parallel_blocks(s.outer * count, std::max<int64_t>(1, kElementGrain / std::max<int64_t>(s.inner, 1)),
                   [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t from = row / count * s.n + wrapped(indices[row % count], s.n);
-      std::copy_n(x + from * s.inner, s.inner, y + row * s.inner);
-    }
-  });
+                    for (int64_t row = begin; row < end; ++row) {
+                      const int64_t from = row / count * s.n + wrapped(indices[row % count], s.n);
+                      std::copy_n(x + from * s.inner, s.inner, y + row * s.inner);
+                    }
+                  });
 }
 
 /// Rows that meet at one index are added in the order of the indices, so only `outer` is split.
@@ -39,14 +39,14 @@ void scatter_add(const T* dy, const int64_t* indices, int64_t count, T* x, Reduc
   const int64_t slab = s.n * s.inner;
   parallel_blocks(s.outer, std::max<int64_t>(1, kElementGrain / std::max<int64_t>(slab, 1)),
                   [&](int64_t begin, int64_t end) {
-    std::fill(x + begin * slab, x + end * slab, T(0));
-    for (int64_t o = begin; o < end; ++o)
-      for (int64_t i = 0; i < count; ++i) {
-        T* to = x + (o * s.n + wrapped(indices[i], s.n)) * s.inner;
-        const T* from = dy + (o * count + i) * s.inner;
-        for (int64_t k = 0; k < s.inner; ++k) to[k] += from[k];
-      }
-  });
+                    std::fill(x + begin * slab, x + end * slab, T(0));
+                    for (int64_t o = begin; o < end; ++o)
+                      for (int64_t i = 0; i < count; ++i) {
+                        T* to = x + (o * s.n + wrapped(indices[i], s.n)) * s.inner;
+                        const T* from = dy + (o * count + i) * s.inner;
+                        for (int64_t k = 0; k < s.inner; ++k) to[k] += from[k];
+                      }
+                  });
 }
 
 template <class T>
@@ -71,8 +71,8 @@ void one_hot(const int64_t* indices, int64_t count, int64_t classes, T* y) {
   for (int64_t i = 0; i < count; ++i) y[i * classes + indices[i]] = T(1);
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                     \
-  template void gather<T>(const T*, const int64_t*, int64_t, T*, ReduceShape);    \
+#define UNCIAL_INSTANTIATE(T)                                                  \
+  template void gather<T>(const T*, const int64_t*, int64_t, T*, ReduceShape); \
   template void one_hot<T>(const int64_t*, int64_t, int64_t, T*);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)
@@ -81,9 +81,9 @@ UNCIAL_INSTANTIATE(int32_t)
 UNCIAL_INSTANTIATE(uint8_t)
 UNCIAL_INSTANTIATE(bool)
 #undef UNCIAL_INSTANTIATE
-#define UNCIAL_INSTANTIATE(T)                                                          \
-  template void scatter_add<T>(const T*, const int64_t*, int64_t, T*, ReduceShape);    \
-  template void take_along<T>(const T*, const int64_t*, T*, ReduceShape);              \
+#define UNCIAL_INSTANTIATE(T)                                                       \
+  template void scatter_add<T>(const T*, const int64_t*, int64_t, T*, ReduceShape); \
+  template void take_along<T>(const T*, const int64_t*, T*, ReduceShape);           \
   template void put_along<T>(const T*, const int64_t*, T*, ReduceShape);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)

@@ -3,19 +3,29 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/isa.cpp
   ${CMAKE_CURRENT_LIST_DIR}/accumulate.cpp
   ${CMAKE_CURRENT_LIST_DIR}/augment.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/binary.cpp
   ${CMAKE_CURRENT_LIST_DIR}/gemm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cross_entropy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/dropout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/index.cpp
   ${CMAKE_CURRENT_LIST_DIR}/norm.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/optim.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pool.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/reduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/softmax.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/unary.cpp
 )
 
 set(UNCIAL_SIMD_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/optim_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp
 )
 

@@ -59,8 +59,8 @@ void copy_runs(const View& x, const View& y) {
   });
 }
 
-/// True when the last axis of y is the second last of x: a matrix transposition, walked in squares so that both
-/// sides use whole cache lines.
+/// True when the last axis of y is the second last of x: a matrix transposition, walked in squares so that
+/// both sides use whole cache lines.
 template <class T>
 bool copy_transposed(const View& x, const View& y) {
   const StridedLoop<2> loop(y.shape, {x.strides, y.strides});
@@ -71,19 +71,22 @@ bool copy_transposed(const View& x, const View& y) {
   StridedLoop<2> matrices = loop;
   matrices.shape.erase(last - 1);
   for (Strides& s : matrices.strides) s.erase(last - 1);
-  const int64_t count_of_matrices = count(matrices.shape) / std::max<int64_t>(cols, 1), strips = ceil_div(rows, kTile);
-  parallel_blocks(count_of_matrices * strips, std::max<int64_t>(1, kElementGrain / (kTile * std::max<int64_t>(cols, 1))),
+  const int64_t count_of_matrices = count(matrices.shape) / std::max<int64_t>(cols, 1),
+                strips = ceil_div(rows, kTile);
+  parallel_blocks(count_of_matrices * strips,
+                  std::max<int64_t>(1, kElementGrain / (kTile * std::max<int64_t>(cols, 1))),
                   [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const RunCursor<2> cursor(matrices, task / strips);
-      const T* in = x.as<const T>() + cursor.offsets[0];
-      T* out = y.as<T>() + cursor.offsets[1];
-      const int64_t top = task % strips * kTile, bottom = std::min(rows, top + kTile);
-      for (int64_t left = 0; left < cols; left += kTile)
-        for (int64_t r = top; r < bottom; ++r)
-          for (int64_t c = left; c < std::min(cols, left + kTile); ++c) out[r * sy + c] = in[c * sx + r];
-    }
-  });
+                    for (int64_t task = begin; task < end; ++task) {
+                      const RunCursor<2> cursor(matrices, task / strips);
+                      const T* in = x.as<const T>() + cursor.offsets[0];
+                      T* out = y.as<T>() + cursor.offsets[1];
+                      const int64_t top = task % strips * kTile, bottom = std::min(rows, top + kTile);
+                      for (int64_t left = 0; left < cols; left += kTile)
+                        for (int64_t r = top; r < bottom; ++r)
+                          for (int64_t c = left; c < std::min(cols, left + kTile); ++c)
+                            out[r * sy + c] = in[c * sx + r];
+                    }
+                  });
   return true;
 }
 
@@ -105,14 +108,15 @@ void strided_fill(double value, View y) {
   const int64_t step = loop.run_stride(0);
   parallel_runs(loop, [&](const std::array<int64_t, 1>& offsets, int64_t length) {
     T* out = y.as<T>() + offsets[0];
-    if (step == 1) std::fill_n(out, length, v);
+    if (step == 1)
+      std::fill_n(out, length, v);
     else
       for (int64_t i = 0; i < length; ++i) out[i * step] = v;
   });
 }
 
-#define UNCIAL_INSTANTIATE(T)                   \
-  template void strided_copy<T>(View, View);    \
+#define UNCIAL_INSTANTIATE(T)                \
+  template void strided_copy<T>(View, View); \
   template void strided_fill<T>(double, View);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)

@@ -50,7 +50,8 @@ struct StridedLoop {
 template <int N>
 class RunCursor {
  public:
-  RunCursor(const StridedLoop<N>& loop, int64_t run) : loop_(loop), index_(Extents::filled(loop.shape.rank(), 0)) {
+  RunCursor(const StridedLoop<N>& loop, int64_t run)
+      : loop_(loop), index_(Extents::filled(loop.shape.rank(), 0)) {
     offsets.fill(0);
     for (int axis = loop.shape.rank() - 2; axis >= 0; --axis) {
       index_[axis] = run % loop.shape[axis];

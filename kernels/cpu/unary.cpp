@@ -10,7 +10,8 @@ template <class T>
 void unary(const T& f, View x, View y) {
   const auto forward = loops_of(unary_simd(), f).forward;
   parallel_blocks(y.size(), kElementGrain, [&](int64_t begin, int64_t end) {
-    if (y.dtype == DType::float32) return forward(f, x.as<float>() + begin, y.as<float>() + begin, end - begin);
+    if (y.dtype == DType::float32)
+      return forward(f, x.as<float>() + begin, y.as<float>() + begin, end - begin);
     for (int64_t i = begin; i < end; ++i) y.as<double>()[i] = f.forward(x.as<const double>()[i]);
   });
 }
@@ -36,9 +37,9 @@ void unary_second(const T& f, View v, View dy, View g, View dv) {
   });
 }
 
-#define UNCIAL_INSTANTIATE(name, Formula)                                                \
-  template void unary(const formula::Formula&, View, View);                              \
-  template void unary_backward(const formula::Formula&, View, View, View);               \
+#define UNCIAL_INSTANTIATE(name, Formula)                                  \
+  template void unary(const formula::Formula&, View, View);                \
+  template void unary_backward(const formula::Formula&, View, View, View); \
   template void unary_second(const formula::Formula&, View, View, View, View);
 UNCIAL_UNARY_OPS(UNCIAL_INSTANTIATE)
 #undef UNCIAL_INSTANTIATE

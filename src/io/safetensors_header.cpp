@@ -175,28 +175,31 @@ std::optional<int64_t> checked_bytes(const TensorEntry& t) {
 
 void check_ranges(const SafetensorsHeader& header, int64_t payload_bytes, const std::string& where) {
   int64_t cursor = 0;
-  std::string before = "the start";
+  const TensorEntry* before = nullptr;
+  const auto before_name = [&] {
+    return before ? join("'", printable(before->name), "'") : std::string("the start");
+  };
   for (const TensorEntry& t : header.tensors) {
-    const std::string name = "'" + printable(t.name) + "'";
-    const std::string range = join(where, ": ", name, ": data_offsets [", t.begin, ", ", t.end, ")");
-    if (t.end < t.begin) fail(ErrorKind::data, range, " are reversed. Write the file again.");
+    const auto bad = [&](const auto&... parts) {
+      fail(ErrorKind::data, where, ": '", printable(t.name), "': data_offsets [", t.begin, ", ", t.end, ")",
+           parts..., ". Write the file again.");
+    };
+    if (t.end < t.begin) bad(" are reversed");
     if (t.end > payload_bytes)
-      fail(ErrorKind::data, range, " pass the end, expected at most ", payload_bytes,
-           ". The file is cut off or damaged.");
+      bad(" pass the end, expected at most ", payload_bytes, "; the file is cut off or damaged");
     if (t.begin != cursor)
-      fail(ErrorKind::data, range, t.begin < cursor ? " overlap or precede " : " leave a hole after ", before,
-           ", which ends at ", cursor, ". Write the file again.");
+      bad(t.begin < cursor ? " overlap or precede " : " leave a hole after ", before_name(),
+          ", which ends at ", cursor);
     const auto bytes = checked_bytes(t);
     if (!bytes || *bytes != t.end - t.begin)
-      fail(ErrorKind::data, range, " hold ", t.end - t.begin, " bytes, expected ",
-           bytes ? join(*bytes) : std::string("more than 2^63"), " for shape ", t.shape, " of ", t.dtype,
-           ". Write the file again.");
+      bad(" hold ", t.end - t.begin, " bytes, expected ",
+          bytes ? join(*bytes) : std::string("more than 2^63"), " for shape ", t.shape, " of ", t.dtype);
     cursor = t.end;
-    before = name;
+    before = &t;
   }
   if (cursor != payload_bytes)
-    fail(ErrorKind::data, where, ": ", payload_bytes - cursor, " bytes follow ", before, ", which ends at ",
-         cursor, ", expected the end of the file. Write the file again.");
+    fail(ErrorKind::data, where, ": ", payload_bytes - cursor, " bytes follow ", before_name(),
+         ", which ends at ", cursor, ", expected the end of the file. Write the file again.");
 }
 
 }  // namespace

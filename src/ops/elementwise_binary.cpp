@@ -19,7 +19,9 @@ UNCIAL_COMPARE_OPS(UNCIAL_ROW)
 #undef UNCIAL_ROW
 
 /// Brings the gradient of the broadcast result back to the shape of operand i.
-Tensor to_operand(const Backward& b, size_t i, const Tensor& gradient) { return sum_to(gradient, b.spec(i).shape); }
+Tensor to_operand(const Backward& b, size_t i, const Tensor& gradient) {
+  return sum_to(gradient, b.spec(i).shape);
+}
 
 Tensor one_half_where_equal(const Tensor& wins, const Tensor& ties, DType dtype) {
   return wins.to(dtype) + 0.5 * ties.to(dtype);
@@ -29,16 +31,21 @@ Tensor gradient_of(formula::Add, const Backward& b, size_t i) { return to_operan
 Tensor gradient_of(formula::Subtract, const Backward& b, size_t i) {
   return to_operand(b, i, i == 0 ? b.dy() : -b.dy());
 }
-Tensor gradient_of(formula::Multiply, const Backward& b, size_t i) { return to_operand(b, i, b.dy() * b.in(1 - i)); }
+Tensor gradient_of(formula::Multiply, const Backward& b, size_t i) {
+  return to_operand(b, i, b.dy() * b.in(1 - i));
+}
 Tensor gradient_of(formula::Divide, const Backward& b, size_t i) {
   const Tensor da = b.dy() / b.in(1);
   return to_operand(b, i, i == 0 ? da : -da * b.out());
 }
 Tensor gradient_of(formula::Pow, const Backward& b, size_t i) {
   const Tensor &x = b.in(0), &exponent = b.in(1);
-  if (i == 0) return to_operand(b, 0, b.dy() * exponent * pow(x, exponent - 1.0));
-  const Tensor positive = x > zeros({}, x.dtype(), x.device()), one = ones({}, x.dtype(), x.device());
-  return to_operand(b, 1, b.dy() * b.out() * log(where(positive, x, one)));
+  const Tensor zero = zeros({}, x.dtype(), x.device()), one = ones({}, x.dtype(), x.device());
+  if (i == 0) {  // where the exponent is 0 the power is constant; 0 * 0^-1 would be NaN
+    const Tensor lower = where(exponent == zero, one, pow(x, exponent - 1.0));
+    return to_operand(b, 0, b.dy() * exponent * lower);
+  }
+  return to_operand(b, 1, b.dy() * b.out() * log(where(x > zero, x, one)));
 }
 Tensor gradient_of(formula::Minimum, const Backward& b, size_t i) {
   const Tensor &mine = b.in(i), &other = b.in(1 - i);
@@ -51,15 +58,19 @@ Tensor gradient_of(formula::Maximum, const Backward& b, size_t i) {
 
 template <class F>
 constexpr Saves saves_of() {
-  if constexpr (std::is_same_v<F, formula::Add> || std::is_same_v<F, formula::Subtract>) return {.inputs = 0};
-  else if constexpr (std::is_same_v<F, formula::Divide>) return {.inputs = 2, .outputs = 1};
-  else if constexpr (std::is_same_v<F, formula::Pow>) return {.inputs = 3, .outputs = 1};
-  else return {.inputs = 3};
+  if constexpr (std::is_same_v<F, formula::Add> || std::is_same_v<F, formula::Subtract>)
+    return {.inputs = 0};
+  else if constexpr (std::is_same_v<F, formula::Divide>)
+    return {.inputs = 2, .outputs = 1};
+  else if constexpr (std::is_same_v<F, formula::Pow>)
+    return {.inputs = 3, .outputs = 1};
+  else
+    return {.inputs = 3};
 }
 
 void run_broadcast(const Call& c, std::string_view name, auto kernel) {
-  kernel(c.device(), broadcast_view(c.in[0], c.out[0].shape, name), broadcast_view(c.in[1], c.out[0].shape, name),
-         c.out[0]);
+  kernel(c.device(), broadcast_view(c.in[0], c.out[0].shape, name),
+         broadcast_view(c.in[1], c.out[0].shape, name), c.out[0]);
 }
 
 Cost with_one_flop_each(Cost c, const Spec& out) {
@@ -74,7 +85,8 @@ struct BinaryOp : Op {
   Specs infer(std::span<const Spec> in) const override {
     require_same_dtype(in[0], in[1], name());
     const DType t = in[0].dtype;
-    if (std::is_same_v<F, formula::Pow> || (t != DType::int64 && t != DType::int32)) require_float(in[0], name());
+    if (std::is_same_v<F, formula::Pow> || (t != DType::int64 && t != DType::int32))
+      require_float(in[0], name());
     return {{t, broadcast_shape(in[0].shape, in[1].shape, name()), in[0].device}};
   }
   void run(const Call& c) const override { run_broadcast(c, name(), kernels::binary<F, View, View, View>); }
@@ -94,7 +106,8 @@ struct CompareOp : Op {
   bool differentiable(size_t) const override { return false; }
   Specs infer(std::span<const Spec> in) const override {
     require_same_dtype(in[0], in[1], name());
-    require(in[0].dtype != DType::bfloat16, name(), ": does not support bfloat16; convert with to(DType::float32).");
+    require(in[0].dtype != DType::bfloat16, name(),
+            ": does not support bfloat16; convert with to(DType::float32).");
     return {{DType::boolean, broadcast_shape(in[0].shape, in[1].shape, name()), in[0].device}};
   }
   void run(const Call& c) const override { run_broadcast(c, name(), kernels::compare<F, View, View, View>); }
@@ -109,7 +122,8 @@ struct WhereOp : Op {
     require(in[0].dtype == DType::boolean, "where: the condition must be bool, got ", in[0].dtype,
             "; make one with a comparison or to(DType::boolean).");
     require_same_dtype(in[1], in[2], "where");
-    require(in[1].dtype != DType::bfloat16, "where: does not support bfloat16; convert with to(DType::float32).");
+    require(in[1].dtype != DType::bfloat16,
+            "where: does not support bfloat16; convert with to(DType::float32).");
     const Shape values = broadcast_shape(in[1].shape, in[2].shape, "where");
     return {{in[1].dtype, broadcast_shape(in[0].shape, values, "where"), in[0].device}};
   }
@@ -137,6 +151,8 @@ UNCIAL_BINARY_OPS(UNCIAL_DEFINE)
 UNCIAL_COMPARE_OPS(UNCIAL_DEFINE)
 #undef UNCIAL_DEFINE
 
-Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) { return op<WhereOp>({condition, a, b}); }
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  return op<WhereOp>({condition, a, b});
+}
 
 }  // namespace uncial

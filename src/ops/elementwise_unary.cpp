@@ -1,4 +1,6 @@
 // Operators of one operand: three records that serve every formula of kernels/unary_formulas.h.
+#include <cmath>
+
 #include "elementwise_support.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/unary.h"
@@ -16,13 +18,17 @@ UNCIAL_UNARY_OPS(UNCIAL_ROW)
 #undef UNCIAL_ROW
 
 template <class F>
-std::vector<Attribute> attributes_of(const F&) { return {}; }
+std::vector<Attribute> attributes_of(const F&) {
+  return {};
+}
 std::vector<Attribute> attributes_of(const formula::LeakyRelu& f) { return {{"slope", f.slope}}; }
 std::vector<Attribute> attributes_of(const formula::Elu& f) { return {{"alpha", f.alpha}}; }
 std::vector<Attribute> attributes_of(const formula::Clip& f) { return {{"low", f.low}, {"high", f.high}}; }
 std::vector<Attribute> attributes_of(const formula::PowScalar& f) { return {{"exponent", f.exponent}}; }
 std::vector<Attribute> attributes_of(const formula::Quotient& f) { return {{"numerator", f.numerator}}; }
-std::vector<Attribute> attributes_of(const formula::Affine& f) { return {{"scale", f.scale}, {"shift", f.shift}}; }
+std::vector<Attribute> attributes_of(const formula::Affine& f) {
+  return {{"scale", f.scale}, {"shift", f.shift}};
+}
 std::vector<Attribute> attributes_of(const formula::DivideBy& f) { return {{"divisor", f.divisor}}; }
 
 /// A record over a formula; its inputs have one shape and one float dtype, and so has the output.
@@ -74,7 +80,9 @@ struct UnaryOp : FormulaOp<F> {
   Tensors gradient(const Backward& b) const override {
     return {op<UnaryBackwardOp<F>>({F::kFromOutput ? b.out() : b.in(0), b.dy()}, this->f)};
   }
-  Saves saves() const override { return {.inputs = F::kFromOutput ? 0u : 1u, .outputs = F::kFromOutput ? 1u : 0u}; }
+  Saves saves() const override {
+    return {.inputs = F::kFromOutput ? 0u : 1u, .outputs = F::kFromOutput ? 1u : 0u};
+  }
 };
 
 /// Formulas whose gradient is the same kind of map of dy, so that nothing is saved.
@@ -97,8 +105,8 @@ Tensor affine(const Tensor& x, formula::Affine f) { return op<AffineOp>({x}, f);
 /// Integer tensors take the operators of two operands; only a whole number fits them.
 bool takes_formula(const Tensor& x) { return is_floating(x.dtype()); }
 Tensor constant(double value, const Tensor& x) {
-  require(value == double(int64_t(value)), "arithmetic of a ", x.dtype(), " tensor and ", value,
-          ": the number is not whole; convert with x.to(DType::float32).");
+  require(std::trunc(value) == value && std::abs(value) < 0x1p63, "arithmetic of a ", x.dtype(),
+          " tensor and ", value, ": the number is not whole; convert with x.to(DType::float32).");
   return full({}, value, x.dtype(), x.device());
 }
 
@@ -122,7 +130,8 @@ Tensor operator/(const Tensor& a, double b) {
   return takes_formula(a) ? op<DivideByOp>({a}, formula::DivideBy{b}) : divide(a, constant(b, a));
 }
 Tensor operator/(double a, const Tensor& b) {
-  return takes_formula(b) ? op<UnaryOp<formula::Quotient>>({b}, formula::Quotient{a}) : divide(constant(a, b), b);
+  return takes_formula(b) ? op<UnaryOp<formula::Quotient>>({b}, formula::Quotient{a})
+                          : divide(constant(a, b), b);
 }
 Tensor operator-(const Tensor& x) { return x * -1.0; }
 

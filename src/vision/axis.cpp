@@ -98,7 +98,9 @@ Axis make_axis(const AxisWish& wish) {
 
 std::string format_fixed(double value, int decimals) {
   char text[400];
-  return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, decimals).ptr};
+  const auto end =
+      std::to_chars(text, text + sizeof text, std::abs(value), std::chars_format::fixed, decimals).ptr;
+  return (value < 0 ? "\u2212" : "") + std::string(text, end);
 }
 
 }  // namespace uncial::vision

@@ -33,7 +33,7 @@ struct AxisWish {
 /// Ticks at 1, 2 or 5 times a power of ten.
 Axis make_axis(const AxisWish& wish);
 
-/// `value` with this many decimals and a point, in any locale.
+/// `value` with this many decimals, a point in any locale, and a true minus sign.
 std::string format_fixed(double value, int decimals);
 
 }  // namespace uncial::vision

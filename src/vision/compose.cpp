@@ -15,9 +15,12 @@ class Composition final : public Transform {
   }
 
   std::string describe() const override {
-    std::string text = "compose(";
-    for (const Augment& part : parts_) text += (&part == &parts_.front() ? "" : ", ") + part->describe();
-    return text + ")";
+    std::string text;
+    for (const Augment& part : parts_) {
+      if (!text.empty()) text += ", ";
+      text += part->describe();
+    }
+    return join("compose(", text, ")");
   }
 
   const std::vector<Augment>& parts() const { return parts_; }

@@ -32,6 +32,15 @@ double widest(const Canvas& canvas, const std::vector<std::string>& texts, const
   return width;
 }
 
+double draw_chart_title(Canvas& canvas, double x, double top, double width, const std::string& title) {
+  if (title.empty()) return 0;
+  const TextStyle style{.size = kTitleSize, .bold = true};
+  const std::vector<std::string> lines = wrapped(canvas, title, style, width);
+  for (size_t i = 0; i < lines.size(); ++i)
+    canvas.text(x, top + 10 + 21 * double(i), lines[i], fitted(canvas, lines[i], style, width));
+  return 5 + 21 * double(lines.size());
+}
+
 double title_height(const std::string& title) { return title.empty() ? 0 : 40; }
 
 double draw_title(Canvas& canvas, const std::string& title, double top) {

@@ -13,6 +13,8 @@ inline constexpr double kTitleSize = 17, kLabelSize = 14, kTickSize = 13, kSmall
 /// Smallest size that can still be read at scale 2.
 inline constexpr double kLeastSize = 6;
 
+inline constexpr Colour kGrid{232, 232, 232}, kFrame{150, 150, 150}, kText{60, 60, 60};
+
 /// `style` made smaller, down to kLeastSize, until `text` is at most `width` long.
 TextStyle fitted(const Canvas& canvas, std::string_view text, TextStyle style, double width);
 /// Cuts `text` at spaces into lines of at most `width` where that is possible.
@@ -20,6 +22,9 @@ std::vector<std::string> wrapped(const Canvas& canvas, std::string_view text, co
                                  double width);
 /// Length of the longest of `texts`.
 double widest(const Canvas& canvas, const std::vector<std::string>& texts, const TextStyle& style);
+/// The title of one chart, in as many lines as it needs, from (x, top); returns the height they take (0 when
+/// empty).
+double draw_chart_title(Canvas& canvas, double x, double top, double width, const std::string& title);
 /// The title of a whole figure, centred; returns the height it takes (0 when empty).
 double draw_title(Canvas& canvas, const std::string& title, double top = 0);
 /// What draw_title() will take.

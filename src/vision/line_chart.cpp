@@ -8,7 +8,6 @@
 namespace uncial::vision {
 namespace {
 
-constexpr Colour kGrid{232, 232, 232}, kFrame{150, 150, 150}, kText{60, 60, 60};
 constexpr double kLegendRow = 20, kSwatch = 24, kGap = 18;
 
 struct Box {
@@ -31,6 +30,17 @@ AxisWish extent(const LineChart& chart, bool of_y) {
   }
   if (wish.low > wish.high) wish.low = wish.log ? 0.1 : 0, wish.high = 1;
   return wish;
+}
+
+/// As many ticks as have room for their labels.
+Axis horizontal_axis(const Canvas& canvas, const LineChart& chart, double width) {
+  AxisWish wish = extent(chart, false);
+  wish.margin = 0.02;
+  for (wish.ticks = std::max(1, int(width / 50));; --wish.ticks) {
+    const Axis axis = make_axis(wish);
+    const double needed = double(axis.ticks.size()) * (widest(canvas, axis.labels, {.size = kTickSize}) + 14);
+    if (needed <= width || wish.ticks <= 1) return axis;
+  }
 }
 
 /// Draws the labelled series from left to right, in rows; returns the height of the rows.
@@ -147,13 +157,11 @@ void draw_chart(Canvas& canvas, double x, double y, double w, double h, const Li
   for (const Series& s : chart.series)
     require(s.x.size() == s.y.size(), "draw_chart: series \"", s.label, "\" has ", s.x.size(), " x and ",
             s.y.size(), " y values.");
+  require(!chart.log_y || chart.y_low.value_or(1) > 0, "draw_chart: a logarithmic axis needs y_low > 0, got ",
+          chart.y_low.value_or(1), ".");
   double top = y + 10;
   const double text_left = x + 14, text_width = w - 28;
-  if (!chart.title.empty()) {
-    const TextStyle style{.size = kTitleSize, .bold = true};
-    canvas.text(text_left, top + 10, chart.title, fitted(canvas, chart.title, style, text_width));
-    top += 26;
-  }
+  top += draw_chart_title(canvas, text_left, top, text_width, chart.title);
   top += draw_legend(canvas, {text_left, top, text_width, 0}, chart.series) + 8;
   if (chart.marked_x && !chart.mark_label.empty()) top += 16;
   const double bottom = y + h - (chart.x_label.empty() ? 30 : 54);
@@ -167,10 +175,7 @@ void draw_chart(Canvas& canvas, double x, double y, double w, double h, const Li
       x + 18 + (chart.y_label.empty() ? 0 : 22) + widest(canvas, y_axis.labels, {.size = kTickSize});
   const Box box{left, top, x + w - 22 - left, bottom - top};
   require(box.w > 20, "draw_chart: ", w, " x ", h, " pixels leave no room to plot in.");
-  wish = extent(chart, false);
-  wish.margin = 0.02;
-  wish.ticks = std::max(1, int(box.w / 60));
-  const Axis x_axis = make_axis(wish);
+  const Axis x_axis = horizontal_axis(canvas, chart, box.w);
 
   draw_axes(canvas, x_axis, y_axis, box);
   if (chart.marked_x) draw_mark(canvas, chart, x_axis, box);

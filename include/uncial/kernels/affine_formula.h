@@ -70,9 +70,9 @@ UNCIAL_HD constexpr SourcePoint affine_source(const AffineMap& m, int64_t x, int
 /// 28-bit weight is exact in double, so fusing it into the sum (FMA contraction) changes no bit.
 UNCIAL_HD constexpr float bilinear(SourcePoint point, float a, float b, float c, float d) {
   constexpr int32_t kOne = 1 << kPointBits;
-  const int32_t u = point.x & (kOne - 1), v = point.y & (kOne - 1);
-  const double above = double((kOne - u) * (kOne - v)) * double(a) + double(u * (kOne - v)) * double(b);
-  const double below = double((kOne - u) * v) * double(c) + double(u * v) * double(d);
+  const double u = point.x & (kOne - 1), v = point.y & (kOne - 1);
+  const double wd = u * v, wc = v * kOne - wd, wb = u * kOne - wd, wa = double(kOne) * kOne - u * kOne - wc;
+  const double above = wa * double(a) + wb * double(b), below = wc * double(c) + wd * double(d);
   return float((above + below) * 0x1p-28);
 }
 

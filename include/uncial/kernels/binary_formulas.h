@@ -6,6 +6,7 @@
 #include "uncial/kernels/math.h"
 
 namespace uncial::formula {
+// clang-format off: a table of formulas reads by its columns
 
 /// Integers wrap around; computing in the unsigned type makes that defined.
 template <class V> struct Wrapping { using Type = V; };
@@ -69,13 +70,16 @@ struct GreaterEqual {
   template <class V> UNCIAL_HD static bool forward(V a, V b) { return a >= b; }
 };
 
+// clang-format on
 }  // namespace uncial::formula
 
 /// Arithmetic, OP(name, struct): float32, float64, int64, int32 (pow: floats only).
-#define UNCIAL_BINARY_OPS(OP)                                                                          \
-  OP(add, Add) OP(subtract, Subtract) OP(multiply, Multiply) OP(divide, Divide) OP(minimum, Minimum) \
-  OP(maximum, Maximum) OP(pow, Pow)
+#define UNCIAL_BINARY_OPS(OP) \
+  OP(add, Add)                \
+  OP(subtract, Subtract)      \
+  OP(multiply, Multiply) OP(divide, Divide) OP(minimum, Minimum) OP(maximum, Maximum) OP(pow, Pow)
 /// Comparisons: every type but bfloat16; the result is bool.
-#define UNCIAL_COMPARE_OPS(OP)                                                               \
-  OP(equal, Equal) OP(not_equal, NotEqual) OP(less, Less) OP(less_equal, LessEqual)          \
-  OP(greater, Greater) OP(greater_equal, GreaterEqual)
+#define UNCIAL_COMPARE_OPS(OP) \
+  OP(equal, Equal)             \
+  OP(not_equal, NotEqual)      \
+  OP(less, Less) OP(less_equal, LessEqual) OP(greater, Greater) OP(greater_equal, GreaterEqual)

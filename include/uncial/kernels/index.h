@@ -9,7 +9,8 @@
 /// y (outer, count, inner) = x[:, indices, :]
 UNCIAL_KERNEL(gather, (const T* x, const int64_t* indices, int64_t count, T* y, kernels::ReduceShape x_shape))
 /// x = 0; x[:, indices[i], :] += dy[:, i, :] in the order of i
-UNCIAL_KERNEL(scatter_add, (const T* dy, const int64_t* indices, int64_t count, T* x, kernels::ReduceShape x_shape))
+UNCIAL_KERNEL(scatter_add,
+              (const T* dy, const int64_t* indices, int64_t count, T* x, kernels::ReduceShape x_shape))
 /// y (outer, inner) = x[o, index[o, i], i]. Indices are in [0, n).
 UNCIAL_KERNEL(take_along, (const T* x, const int64_t* index, T* y, kernels::ReduceShape x_shape))
 /// x = 0; x[o, index[o, i], i] = dy[o, i]. Indices are in [0, n).

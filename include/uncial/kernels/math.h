@@ -5,7 +5,8 @@
 ///
 /// Errors of the float overloads against the exact value, in units in the last place (ulp), over all floats
 /// whose result is a normal number: exp 2, expm1 3, log 2, log1p 3, tanh 4, erf 3 (tests/ops/math_test.cpp
-/// measures them for each instruction set). Infinities, NaN, overflow and underflow give what C's functions give.
+/// measures them for each instruction set). Infinities, NaN, overflow and underflow give what C's functions
+/// give.
 ///
 /// Included by files that are compiled for one instruction set: everything here must be inlined, because a
 /// copy left over in such a file could be the one that the linker keeps for everybody.

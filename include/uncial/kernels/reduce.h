@@ -36,4 +36,5 @@ enum class Extreme : uint8_t { max, min };
 /// y = sum of x over the middle axis. Sums of float are held in double and rounded once.
 UNCIAL_KERNEL(reduce_sum, (const T* x, typename kernels::SumOf<T>::Result* y, kernels::ReduceShape shape))
 /// y and index: the first largest (smallest) element; a NaN counts as most extreme. y may be null. n > 0.
-UNCIAL_KERNEL(reduce_extreme, (kernels::Extreme which, const T* x, T* y, int64_t* index, kernels::ReduceShape shape))
+UNCIAL_KERNEL(reduce_extreme,
+              (kernels::Extreme which, const T* x, T* y, int64_t* index, kernels::ReduceShape shape))

@@ -11,6 +11,7 @@
 #include "uncial/kernels/math.h"
 
 namespace uncial::formula {
+// clang-format off: a table of formulas reads by its columns
 
 /// Written so that NaN passes. The gradient at 0 is 0.
 struct Relu {
@@ -39,8 +40,12 @@ struct Elu {
 /// x Phi(x); Phi and phi are the normal distribution function and its density.
 struct Gelu {
   static constexpr bool kFromOutput = false;
-  template <class V> UNCIAL_HD static V distribution(V x) { return V(0.5) * (V(1) + math::erf(x * V(0.70710678118654752))); }
-  template <class V> UNCIAL_HD static V density(V x) { return V(0.39894228040143268) * math::exp(V(-0.5) * x * x); }
+  template <class V> UNCIAL_HD static V distribution(V x) {
+    return V(0.5) * (V(1) + math::erf(x * V(0.70710678118654752)));
+  }
+  template <class V> UNCIAL_HD static V density(V x) {
+    return V(0.39894228040143268) * math::exp(V(-0.5) * x * x);
+  }
   template <class V> UNCIAL_HD V forward(V x) const { return x * distribution(x); }
   template <class V> UNCIAL_HD V derivative(V x) const { return distribution(x) + x * density(x); }
   template <class V> UNCIAL_HD V second(V x) const { return density(x) * (V(2) - x * x); }
@@ -151,7 +156,9 @@ struct Cos {
 struct Clip {
   static constexpr bool kFromOutput = false;
   double low, high;
-  template <class V> UNCIAL_HD V forward(V x) const { return x < V(low) ? V(low) : x > V(high) ? V(high) : x; }
+  template <class V> UNCIAL_HD V forward(V x) const {
+    return x < V(low) ? V(low) : x > V(high) ? V(high) : x;
+  }
   template <class V> UNCIAL_HD V derivative(V x) const { return x >= V(low) && x <= V(high) ? V(1) : V(0); }
   template <class V> UNCIAL_HD V second(V) const { return V(0); }
 };
@@ -165,7 +172,9 @@ struct PowScalar {
   }
   template <class V> UNCIAL_HD V forward(V x) const { return math::pow(x, V(exponent)); }
   template <class V> UNCIAL_HD V derivative(V x) const { return term(exponent, x, exponent - 1); }
-  template <class V> UNCIAL_HD V second(V x) const { return term(exponent * (exponent - 1), x, exponent - 2); }
+  template <class V> UNCIAL_HD V second(V x) const {
+    return term(exponent * (exponent - 1), x, exponent - 2);
+  }
 };
 
 /// numerator / x
@@ -195,11 +204,14 @@ struct DivideBy {
   template <class V> UNCIAL_HD V second(V) const { return V(0); }
 };
 
+// clang-format on
 }  // namespace uncial::formula
 
 /// Every formula: OP(name of the operator, struct). Loops, tests and backends walk this list.
-#define UNCIAL_UNARY_OPS(OP)                                                                                  \
-  OP(relu, Relu) OP(leaky_relu, LeakyRelu) OP(elu, Elu) OP(gelu, Gelu) OP(sigmoid, Sigmoid) OP(silu, Silu)    \
-  OP(tanh, Tanh) OP(softplus, Softplus) OP(exp, Exp) OP(log, Log) OP(sqrt, Sqrt) OP(abs, Abs) OP(sign, Sign)  \
-  OP(square, Square) OP(reciprocal, Reciprocal) OP(sin, Sin) OP(cos, Cos) OP(clip, Clip)                      \
-  OP(pow_scalar, PowScalar) OP(quotient, Quotient) OP(affine, Affine) OP(divide_by, DivideBy)
+#define UNCIAL_UNARY_OPS(OP)                                                                            \
+  OP(relu, Relu)                                                                                        \
+  OP(leaky_relu, LeakyRelu)                                                                             \
+  OP(elu, Elu) OP(gelu, Gelu) OP(sigmoid, Sigmoid) OP(silu, Silu) OP(tanh, Tanh) OP(softplus, Softplus) \
+      OP(exp, Exp) OP(log, Log) OP(sqrt, Sqrt) OP(abs, Abs) OP(sign, Sign) OP(square, Square)           \
+          OP(reciprocal, Reciprocal) OP(sin, Sin) OP(cos, Cos) OP(clip, Clip) OP(pow_scalar, PowScalar) \
+              OP(quotient, Quotient) OP(affine, Affine) OP(divide_by, DivideBy)

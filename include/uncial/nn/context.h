@@ -35,11 +35,12 @@ class Context {
   /// Makes dropout a pure function of (seed, layer path, epoch, sample index). Without it each call draws
   /// anew.
   void set_seed(uint64_t seed);
-  /// Changes the epoch that the keys hold, also in steps that were recorded with this context.
+  /// Changes the epoch that the keys hold, also in steps that were recorded with this context. Counts as an
+  /// in-place change: not between a forward pass and its backward().
   void set_epoch(int64_t epoch);
-  /// Source indices of the rows of the batch, int64 (N).
+  /// Source indices of the rows of the batch, int64 (N). Without them row i is sample i.
   void set_samples(Tensor samples) { samples_ = std::move(samples); }
-  /// dropout() of `x` for the module at the current path.
+  /// dropout() of `x` for the module at the current path; `x` itself in evaluation.
   Tensor dropout(const Tensor& x, double p);
 
   /// Asks for `buffer` to be overwritten with `value` once the pass is over (running statistics).
@@ -49,11 +50,14 @@ class Context {
 
   void set_observer(Observer observer) { observer_ = std::move(observer); }
   /// Runs a child of a container under the name `name`; containers call this instead of child.forward().
+  /// An empty name is the root of a network: the path stays as it is.
   Tensor run(const std::string& name, const Module& child, const Tensor& x);
   /// Where the pass is now: names of the containers' children joined by dots.
   const std::string& path() const { return path_; }
 
  private:
+  const Tensor& key();
+
   Mode mode_ = Mode::eval;
   bool seeded_ = false;
   uint64_t seed_ = 0;

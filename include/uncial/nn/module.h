@@ -61,8 +61,9 @@ class Module {
   /// Parameters in visiting order, by path ("0.weight"). The tensors alias the module's.
   NamedTensors named_parameters() const;
   NamedTensors named_buffers() const;
+  /// Parameters in visiting order; one that several places share comes once.
   Tensors parameters() const;
-  /// Number of learned values.
+  /// Number of learned values; shared ones count once.
   int64_t parameter_count() const;
   /// Parameters and buffers by path.
   NamedTensors state_dict() const;
@@ -72,15 +73,16 @@ class Module {
 
   /// Start values for every parameter and buffer: a pure function of (seed, path).
   Module& initialize(const InitializeOptions& options);
-  /// A copy with parameters of its own.
+  /// A copy with parameters of its own, without gradients; what was shared inside stays shared.
   std::shared_ptr<Module> clone() const;
+  /// Moves or converts parameters and buffers. The module gets new tensors then: modules that shared the old
+  /// ones keep those, and an optimiser must be bound after the move, not before.
   Module& to(Device device);
+  /// The same; integer buffers stay as they are. Throws a usage Error for a dtype that is not floating.
   Module& to(DType dtype);
 
-  Module& train(bool on = true) {
-    training_ = on;
-    return *this;
-  }
+  /// Chooses the mode of operator() for this module and everything in it.
+  Module& train(bool on = true);
   Module& eval() { return train(false); }
   bool training() const { return training_; }
 
@@ -88,8 +90,8 @@ class Module {
   bool training_ = true;
 };
 
-/// Gives start values to the parameters of `module` that were never changed in place since they were made:
-/// what the constructors of layers and containers call.
+/// Gives start values (seed 0) to the parameters and buffers of `module` that were never changed in place
+/// since they were made: what the constructors of layers and containers call.
 void initialize_untouched(Module& module);
 
 }  // namespace uncial::nn

@@ -4,8 +4,10 @@
 /// Every update is an operator in place, so a recorded step replays it; learning rate and step count live in
 /// tensors that the host may overwrite between steps.
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -19,12 +21,14 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  /// Takes on the parameters, with fresh state.
+  /// Takes on the parameters, with fresh state. Throws a usage Error unless there is at least one, and each is
+  /// a contiguous float32 or float64 leaf that wants a gradient.
   void bind(const Tensors& parameters);
   bool bound() const { return !parameters_.empty(); }
   const Tensors& parameters() const { return parameters_; }
 
-  /// One update from the parameters' grad(); parameters without a gradient stay as they are.
+  /// One update from the parameters' grad(); parameters without a gradient stay as they are. Throws a usage
+  /// Error for a recipe: it has no parameters.
   void step();
   /// Forgets all gradients.
   void zero_grad();
@@ -46,6 +50,7 @@ class Optimizer {
   void load_state(const NamedTensors& state);
 
  protected:
+  /// Throws a usage Error unless lr is finite and >= 0.
   explicit Optimizer(double lr);
   /// Names of the state tensors each parameter has ("m", "v").
   virtual std::vector<std::string> slots() const = 0;
@@ -109,13 +114,13 @@ class RMSprop : public Optimizer {
   RMSpropOptions options_;
 };
 
-/// Options of Adam and AdamW.
+/// Options of Adam.
 struct AdamOptions {
   double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0;  ///< Adam: added to the gradient; AdamW: p -= lr * weight_decay * p
+  double weight_decay = 0;  ///< L2: added to the gradient
 };
 /// Source: Kingma & Ba, 2015, algorithm 1.
 class Adam : public Optimizer {
@@ -130,16 +135,30 @@ class Adam : public Optimizer {
   std::vector<std::string> slots() const override;
   void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
   AdamOptions options_;
+
+ private:
+  /// AdamW: p -= lr * weight_decay * p instead of a decay added to the gradient.
+  virtual bool decoupled() const { return false; }
+};
+
+/// Options of AdamW; PyTorch's defaults.
+struct AdamWOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;  ///< p -= lr * weight_decay * p
 };
 /// Adam with decoupled weight decay. Source: Loshchilov & Hutter, 2019.
 class AdamW : public Adam {
  public:
-  explicit AdamW(AdamOptions options = {.weight_decay = 0.01}) : Adam(options) {}
-  AdamW(const Tensors& parameters, AdamOptions options = {.weight_decay = 0.01}) : Adam(options) {
-    bind(parameters);
-  }
+  explicit AdamW(AdamWOptions options = {});
+  AdamW(const Tensors& parameters, AdamWOptions options = {});
   std::string kind() const override { return "adamw"; }
   std::shared_ptr<Optimizer> recipe() const override;
+
+ private:
+  bool decoupled() const override { return true; }
 };
 
 /// A recipe by value, as fit() takes it: `.optimizer = optim::Adam({.lr = 1e-3})`.
@@ -157,23 +176,25 @@ class Recipe {
   std::shared_ptr<Optimizer> make_;
 };
 
-/// Scales all gradients so that their common L2 norm is at most `max_norm`; returns the norm before, a scalar
-/// tensor. Source: Pascanu, Mikolov & Bengio, 2013.
+/// Scales all gradients so that their common L2 norm is at most `max_norm` (> 0); returns the norm before, a
+/// scalar float64 tensor. Source: Pascanu, Mikolov & Bengio, 2013.
 Tensor clip_grad_norm(const Tensors& parameters, double max_norm);
 /// Limits each gradient element to [-limit, limit].
 void clip_grad_value(const Tensors& parameters, double limit);
 
 /// Exponential moving average of weights: average = decay * average + (1 - decay) * weight after each step,
-/// with the decay growing as (1 + t) / (10 + t) at the start. Evaluate or save the averages in place of the
-/// weights.
+/// with the decay growing as (1 + t) / (10 + t) at the start, where t updates were made before. Evaluate or
+/// save the averages in place of the weights. Takes any float tensors, running statistics too.
 class AveragedWeights {
  public:
+  /// The averages start as copies. Throws a usage Error unless decay is in [0, 1).
   AveragedWeights(const Tensors& parameters, double decay);
   /// One update in place; recordable.
   void update();
   const Tensors& averages() const { return averages_; }
   /// Exchanges weights and averages, in place; call again to go back.
   void swap();
+  /// As Optimizer::state() and load_state().
   NamedTensors state() const;
   void load_state(const NamedTensors& state);
 

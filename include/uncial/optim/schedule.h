@@ -2,6 +2,7 @@
 /// @file schedule.h
 /// Learning rates over a run.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,14 +13,15 @@ namespace uncial::optim {
 class Schedule {
  public:
   virtual ~Schedule() = default;
-  /// Rate of step `step` (0-based) of `total`, for a base rate `lr`.
+  /// Rate of step `step` (0-based) of `total`, for a base rate `lr`. Steps from `total` on get the last rate.
   virtual double rate(double lr, int64_t step, int64_t total) const = 0;
   /// Told of the validation loss after each epoch (reduce-on-plateau).
   virtual void on_validation(double /*loss*/) {}
   virtual std::string describe() const = 0;
   /// Everything on_validation() learned, for checkpoints.
   virtual std::vector<double> state() const { return {}; }
-  virtual void load_state(const std::vector<double>&) {}
+  /// Throws Error(data) for what state() of another kind of schedule gave.
+  virtual void load_state(const std::vector<double>& state);
 };
 
 /// Null means constant.
@@ -38,11 +40,13 @@ struct OneCycleOptions {
   double first = 1.0 / 25;   ///< start, as a fraction of the peak rate lr
   double last = 1.0 / 25e4;  ///< end, as a fraction of lr
 };
-/// Cosine up to lr, then cosine down. Source: Smith & Topin, 2018; PyTorch's defaults.
+/// Cosine up to lr, then cosine down. Source: Smith & Topin, 2018; PyTorch's defaults and the steps at which it
+/// turns (warm_up * total - 1) and ends (total - 1).
 SchedulePtr one_cycle(OneCycleOptions options = {});
-/// Linear from 0 to the following schedule's rate over the first `steps` steps.
+/// Step i of the first `steps` has (i + 1) / (steps + 1) of the first rate of `then`, which begins after them.
 SchedulePtr warm_up(int64_t steps, SchedulePtr then = nullptr);
-/// Multiplies the rate by `factor` when the validation loss has not fallen for `patience` epochs.
+/// Multiplies the rate by `factor` when the validation loss has not fallen below its lowest for `patience` epochs
+/// in a row. Holds what it learned: one run, one schedule.
 SchedulePtr reduce_on_plateau(int patience = 3, double factor = 0.1);
 
 }  // namespace uncial::optim

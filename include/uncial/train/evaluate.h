@@ -44,6 +44,9 @@ struct Report {
 /// net.
 Report evaluate(const nn::Module& net, const data::Dataset& data, const EvaluateOptions& options = {});
 
+/// The same from the net's output for `data` that is there already: logits (N, classes), float.
+Report evaluate(const Tensor& logits, const data::Dataset& data, const EvaluateOptions& options = {});
+
 /// Class probabilities (N, classes) of images (N, C, H, W) in [0, 1].
 Tensor predict(const nn::Module& net, const Tensor& images, const EvaluateOptions& options = {});
 

@@ -2,18 +2,16 @@
 /// @file fit.h
 /// The training loop.
 
-#include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <vector>
 
 #include "uncial/data/dataset.h"
 #include "uncial/nn/module.h"
 #include "uncial/optim/optimizer.h"
 #include "uncial/optim/schedule.h"
+#include "uncial/train/callback.h"
 #include "uncial/train/history.h"
 #include "uncial/vision/augment.h"
 
@@ -28,49 +26,6 @@ struct Progress {
   double samples_per_second = 0;
   const EpochRecord* finished = nullptr;  ///< set after the last step of an epoch, validation included
 };
-
-/// What a callback sees at the end of an epoch.
-struct EpochView {
-  const nn::Module& net;
-  const History& history;
-  nn::NamedTensors
-      weights;  ///< that were validated: the averaged ones if averaging is on. Aliases: clone to keep.
-};
-
-/// Something that watches a run and may end it.
-class Callback {
- public:
-  virtual ~Callback() = default;
-  virtual void on_start(const nn::Module&) {}
-  /// After each epoch; a non-empty answer ends the run and is its reason.
-  virtual std::string on_epoch(const EpochView&) { return {}; }
-  /// Once at the end, whatever the reason, before fit() returns: may put weights into the net.
-  virtual void on_end(nn::Module&, const History&) {}
-  /// What a resumed run needs.
-  virtual std::string name() const = 0;
-  virtual nn::NamedTensors state() const { return {}; }
-  virtual void load_state(const nn::NamedTensors&) {}
-};
-using CallbackPtr = std::shared_ptr<Callback>;
-
-/// Options of EarlyStopping.
-struct EarlyStoppingOptions {
-  int patience = 5;          ///< epochs without improvement that end the run
-  double min_delta = 0;      ///< smaller gains of validation accuracy do not count
-  bool restore_best = true;  ///< the net ends with its best weights, whatever ended the run
-};
-/// Watches validation accuracy (validation loss decides between equals).
-CallbackPtr EarlyStopping(const EarlyStoppingOptions& options = {});
-
-/// Options of Checkpoint.
-struct CheckpointOptions {
-  bool best = true;       ///< PREFIX_best.safetensors: weights of the best validation epoch
-  bool final = true;      ///< PREFIX_final.safetensors: last or averaged weights, at the end
-  bool resumable = true;  ///< PREFIX_checkpoint.safetensors: all state, after each epoch and on a stop
-};
-/// Writes model files `prefix`_{best,final}.safetensors with the network's description in their metadata, and
-/// the state for resuming; all atomically. Proves at the start that the folder can be written.
-CallbackPtr Checkpoint(const std::filesystem::path& prefix, const CheckpointOptions& options = {});
 
 /// Options of fit().
 struct FitOptions {

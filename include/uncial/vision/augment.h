@@ -49,7 +49,7 @@ Augment RandomAffine(const AffineOptions& options);
 
 /// Options of ElasticDistortion.
 struct ElasticOptions {
-  double alpha = 4;  ///< largest displacement of the image, in pixels, along x or y; 0..1000
+  double alpha = 2;  ///< largest displacement of the image, in pixels, along x or y; 0..1000
   double sigma = 3;  ///< smoothness of the field: standard deviation of its Gaussian, in pixels, 0.5..32
 };
 /// Moves every pixel by a field of uniform noise, smoothed, scaled so that its largest component is alpha,

@@ -51,17 +51,16 @@ void packed(int64_t k, const T* a, const T* b, T* c) {
     for (int j = 0; j < kVectors; ++j) *reinterpret_cast<V*>(c + (i * kVectors + j) * lanes) = sum[i][j];
 }
 
-template <class V, class T>
-T lane_sum(V v) {
-  constexpr int lanes = int(sizeof(V) / sizeof(T));
-  T lane[lanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i) lane[i] = v[i];
-#pragma GCC unroll 5
-  for (int width = lanes / 2; width > 0; width /= 2)  // pairs: the fixed tree of every reduction here
-#pragma GCC unroll 16
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  return lane[0];
+/// Sum over the lanes by halving: the fixed tree of every reduction here.
+template <class T, int count>
+T lane_sum(const T* lanes) {
+  if constexpr (count == 1) {
+    return lanes[0];
+  } else {
+    typedef T Half __attribute__((vector_size(count / 2 * sizeof(T)), aligned(sizeof(T)), may_alias));
+    const Half sum = reinterpret_cast<const Half*>(lanes)[0] + reinterpret_cast<const Half*>(lanes)[1];
+    return lane_sum<T, count / 2>(reinterpret_cast<const T*>(&sum));
+  }
 }
 
 template <class T>
@@ -83,7 +82,8 @@ void dot(int64_t k, const T* const* a, const T* const* b, T* c) {
 #pragma GCC unroll 8
   for (int i = 0; i < kDotRows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < kDotCols; ++j) c[i * kDotCols + j] += lane_sum<V, T>(sum[i][j]);
+    for (int j = 0; j < kDotCols; ++j)
+      c[i * kDotCols + j] += lane_sum<T, lanes>(reinterpret_cast<const T*>(&sum[i][j]));
 }
 
 template <class T>

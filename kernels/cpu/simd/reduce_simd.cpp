@@ -21,7 +21,8 @@ void add_rows(const float* x, int64_t rows, int64_t stride, int64_t cols, double
   // Four rows a pass: the sums are loaded and stored a quarter as often.
   for (; r + 4 <= rows; r += 4) {
     const float *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-    for (int64_t i = 0; i < cols; ++i) sums[i] += (double(x0[i]) + double(x1[i])) + (double(x2[i]) + double(x3[i]));
+    for (int64_t i = 0; i < cols; ++i)
+      sums[i] += (double(x0[i]) + double(x1[i])) + (double(x2[i]) + double(x3[i]));
   }
   for (; r < rows; ++r)
     for (int64_t i = 0; i < cols; ++i) sums[i] += double(x[r * stride + i]);

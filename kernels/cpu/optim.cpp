@@ -1,0 +1,84 @@
+#include "uncial/kernels/optim.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "simd/optim_run.h"
+#include "uncial/core/parallel.h"
+
+// Blocks are cut by the size of the parameter alone, and no value depends on another.
+
+namespace uncial::cpu {
+namespace {
+constexpr int64_t kGrain = 1 << 14;  // values
+}
+
+template <class T>
+void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, int64_t size) {
+  const SgdStep<T> step{T(*lr), T(rule.momentum), T(rule.weight_decay)};
+  const OptimRun<T>& run = optim_run<T>();
+  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+    if (!v)
+      run.sgd(p + begin, g + begin, end - begin, step);
+    else
+      (rule.nesterov ? run.nesterov : run.momentum)(p + begin, g + begin, v + begin, end - begin, step);
+  });
+}
+
+template <class T>
+void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, int64_t size) {
+  const RmspropStep<T> step{T(*lr),           T(rule.alpha),    T(1 - rule.alpha),
+                            T(rule.epsilon), T(rule.momentum), T(rule.weight_decay)};
+  const OptimRun<T>& run = optim_run<T>();
+  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+    if (v)
+      run.rmsprop_momentum(p + begin, g + begin, s + begin, v + begin, end - begin, step);
+    else
+      run.rmsprop(p + begin, g + begin, s + begin, end - begin, step);
+  });
+}
+
+template <class T>
+void adam_update(T* p, const T* g, T* m, T* v, const double* lr, const int64_t* step, AdamRule rule,
+                 int64_t size) {
+  const double t = double(*step);
+  const AdamStep<T> a{.beta1 = T(rule.beta1),
+                      .rest1 = T(1 - rule.beta1),
+                      .beta2 = T(rule.beta2),
+                      .rest2 = T(1 - rule.beta2),
+                      .rate = T(*lr / (1 - std::pow(rule.beta1, t))),
+                      .root = T(1 / std::sqrt(1 - std::pow(rule.beta2, t))),
+                      .epsilon = T(rule.epsilon),
+                      .gradient_decay = T(rule.decoupled ? 0 : rule.weight_decay),
+                      .keep = T(rule.decoupled ? 1 - *lr * rule.weight_decay : 1)};
+  const OptimRun<T>& run = optim_run<T>();
+  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+    run.adam(p + begin, g + begin, m + begin, v + begin, end - begin, a);
+  });
+}
+
+template <class T>
+void average_update(T* average, const T* x, const int64_t* step, double decay, int64_t size) {
+  const double t = double(*step), keep = std::min(decay, (1 + t) / (10 + t));
+  const OptimRun<T>& run = optim_run<T>();
+  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+    run.average(average + begin, x + begin, end - begin, T(keep), T(1 - keep));
+  });
+}
+
+template <class T>
+void advance(T* counter) {
+  ++*counter;
+}
+
+#define UNCIAL_INSTANTIATE(T)                                                                                 \
+  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                             \
+  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);                 \
+  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t);       \
+  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);
+UNCIAL_INSTANTIATE(float)
+UNCIAL_INSTANTIATE(double)
+#undef UNCIAL_INSTANTIATE
+template void advance<int64_t>(int64_t*);
+
+}  // namespace uncial::cpu

@@ -1,0 +1,71 @@
+#include "uncial/nn/context.h"
+
+#include "uncial/core/random.h"
+#include "uncial/nn/module.h"
+
+namespace uncial::nn {
+namespace {
+
+/// Overwrites one number of a key. Host state, not an operator: recorded steps read it anew at each replay.
+void overwrite(const Tensor& key, size_t place, int64_t value) {
+  key.data<int64_t>()[place] = value;
+  key.mark_changed();
+}
+
+/// Appends a name to a path and takes it off again, also when a module throws.
+class PathScope {
+ public:
+  PathScope(std::string& path, const std::string& name) : path_(path), length_(path.size()) {
+    if (name.empty()) return;
+    if (!path.empty()) path += '.';
+    path += name;
+  }
+  ~PathScope() { path_.resize(length_); }
+  PathScope(const PathScope&) = delete;
+  PathScope& operator=(const PathScope&) = delete;
+
+ private:
+  std::string& path_;
+  size_t length_;
+};
+
+}  // namespace
+
+void Context::set_seed(uint64_t seed) {
+  seeded_ = true;
+  seed_ = seed;
+  for (const auto& [path, key] : keys_) overwrite(key, 0, int64_t(seed));
+}
+
+void Context::set_epoch(int64_t epoch) {
+  epoch_ = epoch;
+  for (const auto& [path, key] : keys_) overwrite(key, 2, epoch);
+}
+
+const Tensor& Context::key() {
+  Tensor& key = keys_[path_];
+  if (!key.defined()) key = tensor<int64_t>({int64_t(seed_), int64_t(hash_text(path_)), epoch_});
+  return key;
+}
+
+Tensor Context::dropout(const Tensor& x, double p) {
+  if (!training() || p == 0) return x;
+  if (!seeded_) return uncial::dropout(x, p);
+  const int64_t rows = x.rank() == 0 ? 0 : x.size(0);
+  return uncial::dropout(
+      x, p, {key().to(x.device()), samples_.defined() ? samples_ : arange(0, double(rows)).to(x.device())});
+}
+
+void Context::apply_updates() {
+  for (const auto& [buffer, value] : updates_) buffer.copy_(value);
+  updates_.clear();
+}
+
+Tensor Context::run(const std::string& name, const Module& child, const Tensor& x) {
+  const PathScope scope(path_, name);
+  Tensor y = child.forward(x, *this);
+  if (observer_) observer_(path_, child, x, y);
+  return y;
+}
+
+}  // namespace uncial::nn

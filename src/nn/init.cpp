@@ -1,0 +1,129 @@
+#include "uncial/nn/init.h"
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace uncial::nn {
+namespace {
+
+constexpr Types<float, double, bfloat16> kParameterTypes{};
+
+/// Overwrites the elements, in order, by value().
+template <class F>
+void fill(const Tensor& tensor, const F& value) {
+  dispatch(kParameterTypes, tensor.dtype(), "initialiser", [&]<class T>() {
+    for (T& x : tensor.span<T>()) {
+      if constexpr (std::is_same_v<T, bfloat16>)
+        x = bfloat16(float(value()));
+      else
+        x = T(value());
+    }
+  });
+}
+
+void fill_uniform(const Tensor& tensor, Generator& generator, double bound) {
+  fill(tensor, [&] { return bound * (2 * generator.uniform() - 1); });
+}
+
+void fill_normal(const Tensor& tensor, Generator& generator, double deviation) {
+  fill(tensor, [&] { return deviation * generator.normal(); });
+}
+
+/// An initialiser whose variance follows from the fans of the tensor.
+template <class Variance>
+Initializer uniform_with(Variance variance) {
+  return [=](const Tensor& tensor, Generator& generator) {
+    fill_uniform(tensor, generator, std::sqrt(3 * variance(fans_of(tensor.shape()))));
+  };
+}
+template <class Variance>
+Initializer normal_with(Variance variance) {
+  return [=](const Tensor& tensor, Generator& generator) {
+    fill_normal(tensor, generator, std::sqrt(variance(fans_of(tensor.shape()))));
+  };
+}
+
+double he(Fans fans) { return 2.0 / double(fans.in); }
+double glorot(Fans fans) { return 2.0 / double(fans.in + fans.out); }
+double lecun(Fans fans) { return 1.0 / double(fans.in); }
+
+using Vector = std::vector<double>;
+
+double dot(const Vector& a, const Vector& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// `count` <= `length` orthonormal vectors with a uniform (Haar) distribution. Gram-Schmidt twice over is
+/// orthogonal to rounding (Giraud, Langou & Rozloznik, 2005: "twice is enough").
+std::vector<Vector> orthonormal(int64_t count, int64_t length, Generator& generator) {
+  std::vector<Vector> basis;
+  for (int64_t k = 0; k < count; ++k) {
+    Vector v(static_cast<size_t>(length));
+    for (double& x : v) x = generator.normal();
+    for (int pass = 0; pass < 2; ++pass)
+      for (const Vector& b : basis) {
+        const double along = dot(b, v);
+        for (size_t i = 0; i < v.size(); ++i) v[i] -= along * b[i];
+      }
+    const double norm = std::sqrt(dot(v, v));
+    for (double& x : v) x /= norm;
+    basis.push_back(std::move(v));
+  }
+  return basis;
+}
+
+}  // namespace
+
+Fans fans_of(const Shape& weight) {
+  require(weight.rank() >= 2, "fans_of: needs a weight (out, in, ...), got shape ", weight,
+          "; give vectors init::constant, init::uniform or init::normal.");
+  int64_t window = 1;
+  for (int axis = 2; axis < weight.rank(); ++axis) window *= weight[axis];
+  return {weight[1] * window, weight[0] * window};
+}
+
+namespace init {
+
+Initializer constant(double value) {
+  return [=](const Tensor& tensor, Generator&) { fill(tensor, [=] { return value; }); };
+}
+
+Initializer uniform(double bound) {
+  return [=](const Tensor& tensor, Generator& generator) { fill_uniform(tensor, generator, bound); };
+}
+
+Initializer normal(double deviation) {
+  return [=](const Tensor& tensor, Generator& generator) { fill_normal(tensor, generator, deviation); };
+}
+
+Initializer fan_in_uniform(int64_t fan_in) { return uniform(1 / std::sqrt(double(fan_in))); }
+
+Initializer he_uniform() { return uniform_with(he); }
+Initializer he_normal() { return normal_with(he); }
+Initializer glorot_uniform() { return uniform_with(glorot); }
+Initializer glorot_normal() { return normal_with(glorot); }
+Initializer lecun_uniform() { return uniform_with(lecun); }
+Initializer lecun_normal() { return normal_with(lecun); }
+
+Initializer orthogonal(double gain) {
+  return [=](const Tensor& tensor, Generator& generator) {
+    const Shape& shape = tensor.shape();
+    require(shape.rank() >= 2, "init::orthogonal: needs a weight (out, in, ...), got shape ", shape, ".");
+    if (tensor.empty()) return;
+    const int64_t rows = shape[0], cols = tensor.size() / rows;
+    const bool tall = rows > cols;
+    const auto basis = orthonormal(tall ? cols : rows, tall ? rows : cols, generator);
+    int64_t next = 0;
+    fill(tensor, [&] {
+      const auto row = size_t(next / cols), col = size_t(next % cols);
+      ++next;
+      return gain * (tall ? basis[col][row] : basis[row][col]);
+    });
+  };
+}
+
+}  // namespace init
+}  // namespace uncial::nn

@@ -1,0 +1,41 @@
+#pragma once
+// Running a classifier over many samples, for validation, evaluate() and predict().
+
+#include "uncial/data/dataset.h"
+#include "uncial/nn/module.h"
+#include "uncial/program/compile.h"
+
+namespace uncial::train {
+
+/// A net in eval mode behind a recorded program, which reads the net's tensors as they are at each call: change
+/// weights in place between calls as you like. The net must outlive it.
+class Inference {
+ public:
+  explicit Inference(const nn::Module& net);
+  /// images (N, C, H, W) -> logits (N, classes) in memory of its own, `batch` samples at a time.
+  Tensor logits(const Tensor& images, int64_t batch);
+  /// The same for a whole data set, gathered batch by batch.
+  Tensor logits(const data::Dataset& data, int64_t batch);
+
+ private:
+  nn::Context context_;
+  Compiled step_;
+};
+
+/// Throws a usage Error in the name of `what` unless the net maps one image of `data` to one number a class.
+void require_net_fits(std::string_view what, const nn::Module& net, const data::Dataset& data);
+/// Throws a usage Error unless `logits` is (n, classes); classes < 0: any number.
+void require_logits(std::string_view what, const Tensor& logits, int64_t n, int64_t classes);
+
+/// All labels of `data`, int64 (N).
+Tensor labels_of(const data::Dataset& data);
+
+/// Mean cross-entropy and number of hits (the first largest logit is the label), summed in float64 in the order of
+/// the samples, so that they do not depend on the batch size.
+struct Score {
+  double loss = 0;
+  int64_t hits = 0;
+};
+Score score(const Tensor& logits, const Tensor& labels);
+
+}  // namespace uncial::train

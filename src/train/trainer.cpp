@@ -1,0 +1,81 @@
+#include "train/trainer.h"
+
+#include "train/state.h"
+#include "uncial/ops/ops.h"
+
+namespace uncial::train {
+
+Trainer::Trainer(nn::Module& net, const FitOptions& options)
+    : net_(net),
+      label_smoothing_(options.label_smoothing),
+      clip_norm_(options.clip_norm),
+      base_lr_(options.optimizer.lr()),
+      optimizer_(options.optimizer.bind(net.parameters())) {
+  if (options.average > 0)
+    averages_ = std::make_unique<optim::AveragedWeights>(net.parameters(), options.average);
+  context_.set_seed(options.seed);
+  if (options.record) compiled_ = compile([this](const Tensors& inputs) { return run(inputs); });
+  optimizer_->zero_grad();  // what somebody left in grad() is not part of this run
+}
+
+/// {images, labels, sample indices} -> {loss, correct}. Everything in it may be recorded: numbers that change
+/// between steps live in tensors.
+Tensors Trainer::run(const Tensors& inputs) {
+  const Tensor &images = inputs[0], &labels = inputs[1];
+  context_.set_samples(inputs[2]);
+  const Tensor logits = context_.run("", net_, images);
+  const Tensor loss = cross_entropy(logits, labels, {.label_smoothing = label_smoothing_});
+  if (inspect_) (*inspect_)("loss", loss);
+  loss.backward();
+  if (inspect_) inspect_parameters("gradient of ", true);
+  if (clip_norm_ > 0) optim::clip_grad_norm(optimizer_->parameters(), clip_norm_);
+  optimizer_->step();
+  context_.apply_updates();
+  if (averages_) averages_->update();
+  optimizer_->zero_grad();
+  if (inspect_) inspect_parameters("parameter ", false);
+  return {loss.detach(), sum(equal(argmax(logits.detach()), labels))};
+}
+
+Trainer::Result Trainer::step(const data::Batch& batch, int64_t epoch, double lr) {
+  context_.set_epoch(epoch);
+  optimizer_->set_lr(lr);
+  const Tensors inputs = {batch.images, batch.labels, batch.indices};
+  const Tensors outputs = compiled_ && !inspect_ ? (*compiled_)(inputs) : run(inputs);
+  return {outputs[0].item(), outputs[1].item<int64_t>()};
+}
+
+Trainer::Result Trainer::inspected_step(const data::Batch& batch, int64_t epoch, double lr,
+                                        const Inspect& inspect) {
+  inspect("images of the batch (after augmentation)", batch.images);
+  inspect_ = &inspect;
+  context_.set_observer(
+      [&](const std::string& path, const nn::Module& module, const Tensor&, const Tensor& output) {
+        inspect(join("activation of ", path.empty() ? "the net" : path, " (", module.kind(), ")"), output);
+      });
+  const Result result = step(batch, epoch, lr);
+  context_.set_observer({});
+  inspect_ = nullptr;
+  return result;
+}
+
+void Trainer::inspect_parameters(std::string_view what, bool gradients) const {
+  for (const auto& [path, parameter] : net_.named_parameters())
+    if (const Tensor tensor = gradients ? parameter.grad() : parameter; tensor.defined())
+      (*inspect_)(join(what, path), tensor);
+}
+
+nn::NamedTensors Trainer::state() const {
+  nn::NamedTensors all = with_prefix("net.", net_.state_dict());
+  append(all, with_prefix("optimizer.", optimizer_->state()));
+  if (averages_) append(all, with_prefix("average.", averages_->state()));
+  return all;
+}
+
+void Trainer::load_state(const nn::NamedTensors& state) {
+  net_.load_state_dict(under_prefix("net.", state));
+  optimizer_->load_state(under_prefix("optimizer.", state));
+  if (averages_) averages_->load_state(under_prefix("average.", state));
+}
+
+}  // namespace uncial::train

@@ -1,0 +1,75 @@
+#pragma once
+// One step of training, recorded or eager, and everything that it changes.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "uncial/data/loader.h"
+#include "uncial/nn/module.h"
+#include "uncial/optim/optimizer.h"
+#include "uncial/program/compile.h"
+#include "uncial/train/fit.h"
+
+namespace uncial::train {
+
+/// Owns what a step needs beside the net: optimiser, averaged weights, context, recording.
+class Trainer {
+ public:
+  /// `net` must outlive it.
+  Trainer(nn::Module& net, const FitOptions& options);
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  struct Result {
+    double loss = 0;      ///< mean over the batch, before the update
+    int64_t correct = 0;  ///< in train mode, before the update
+  };
+  /// Forward, backward, update. `epoch` keys dropout.
+  Result step(const data::Batch& batch, int64_t epoch, double lr);
+
+  /// Told of every tensor of an inspected step by a name such as "activation of 0 (conv2d)".
+  using Inspect = std::function<void(const std::string& name, const Tensor& tensor)>;
+  /// step() on the eager tape, showing inputs, activations, loss, gradients and new parameters, in this order.
+  Result inspected_step(const data::Batch& batch, int64_t epoch, double lr, const Inspect& inspect);
+
+  double base_lr() const { return base_lr_; }
+  bool averaging() const { return averages_ != nullptr; }
+  /// Weights, buffers, optimiser and averages by name; aliases.
+  nn::NamedTensors state() const;
+  /// Copies in what state() gave. Throws Error(data) when it does not fit.
+  void load_state(const nn::NamedTensors& state);
+
+  /// While alive, the averaged weights (if any) are in the net and its own are kept aside. Buffers stay as they
+  /// are: running statistics are averages already.
+  class Averaged {
+   public:
+    explicit Averaged(Trainer& trainer) : averages_(trainer.averages_.get()) {
+      if (averages_) averages_->swap();
+    }
+    ~Averaged() {
+      if (averages_) averages_->swap();
+    }
+    Averaged(const Averaged&) = delete;
+    Averaged& operator=(const Averaged&) = delete;
+    /// Leaves them there for good.
+    void keep() { averages_ = nullptr; }
+
+   private:
+    optim::AveragedWeights* averages_;
+  };
+
+ private:
+  Tensors run(const Tensors& inputs);
+  void inspect_parameters(std::string_view what, bool gradients) const;
+
+  nn::Module& net_;
+  double label_smoothing_, clip_norm_, base_lr_;
+  std::shared_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::AveragedWeights> averages_;
+  nn::Context context_{nn::Mode::train};
+  std::optional<Compiled> compiled_;
+  const Inspect* inspect_ = nullptr;
+};
+
+}  // namespace uncial::train

@@ -1,0 +1,6 @@
+uncial_add_test(pool_test ${CMAKE_CURRENT_LIST_DIR}/pool_test.cpp)
+uncial_add_test(norm_test ${CMAKE_CURRENT_LIST_DIR}/norm_test.cpp)
+uncial_add_test(dropout_test ${CMAKE_CURRENT_LIST_DIR}/dropout_test.cpp)
+uncial_add_test(loss_test ${CMAKE_CURRENT_LIST_DIR}/loss_test.cpp)
+uncial_add_test(conv_test ${CMAKE_CURRENT_LIST_DIR}/conv_test.cpp)
+uncial_add_test(matmul_test ${CMAKE_CURRENT_LIST_DIR}/matmul_test.cpp)

@@ -1,0 +1,1 @@
+uncial_add_test(test_program program/compile_test.cpp)

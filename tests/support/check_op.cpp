@@ -1,0 +1,178 @@
+#include "support/check_op.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "uncial/autograd/grad_mode.h"
+#include "uncial/core/isa.h"
+#include "uncial/core/parallel.h"
+
+namespace uncial::test {
+namespace {
+
+std::string describe(const Tensors& inputs) {
+  std::string text;
+  for (const Tensor& x : inputs) text += join(x.dtype(), x.shape(), ' ');
+  return text;
+}
+
+Tensors strided(const Tensors& inputs) {
+  Tensors views;
+  for (const Tensor& x : inputs) views.push_back(as_strided(x));
+  return views;
+}
+
+/// The value of op, then the gradient of each float input for a fixed dy.
+Tensors value_and_gradients(const OpCheck& check, const Tensors& inputs) {
+  Tensors leaves = inputs, results;
+  for (Tensor& x : leaves)
+    if (check.gradient_tolerance > 0 && is_floating(x.dtype())) x = parameter(x);
+  const Tensor y = check.op(leaves);
+  results.push_back(y.detach());
+  if (!y.requires_grad()) return results;
+  y.backward(randn(y.shape(), 7, y.dtype()));
+  for (const Tensor& x : leaves)
+    if (x.requires_grad() && x.grad().defined()) results.push_back(x.grad());
+  return results;
+}
+
+void check_threads(const OpCheck& check, const Tensors& inputs) {
+  Tensors expected;
+  for (int count : {1, 2, 3}) {
+    const Threads threads(count);
+    const Tensors actual = value_and_gradients(check, inputs);
+    if (count == 1) expected = actual;
+    for (size_t i = 0; i < actual.size(); ++i) {
+      INFO(count << " threads, " << (i == 0 ? "value" : "gradient"));
+      CHECK(same_bits(actual[i], expected[i]));
+    }
+  }
+}
+
+void check_float32(const OpCheck& check, const Tensors& inputs) {
+  Tensors narrow, rounded;
+  for (const Tensor& x : inputs) {
+    const bool converts = x.dtype() == DType::float64;
+    narrow.push_back(converts ? x.to(DType::float32) : x);
+    rounded.push_back(converts ? narrow.back().to(DType::float64) : x);
+  }
+  const Tensors expected = value_and_gradients(check, rounded);
+  for_each_isa([&](const std::string& isa) {
+    INFO("float32 on " << isa);
+    const Tensors actual = value_and_gradients(check, narrow);
+    REQUIRE(actual.size() == expected.size());
+    for (size_t i = 0; i < actual.size(); ++i) check_close(actual[i], expected[i], check.float_tolerance);
+  });
+}
+
+void check_one(const OpCheck& check, const Tensors& inputs) {
+  const Tensor value = check.op(inputs);
+  if (check.reference) check_close(value, check.reference(inputs), check.value_tolerance);
+  const Tensors views = strided(inputs);
+  check_close(check.op(views), value, check.value_tolerance);
+  check_threads(check, inputs);
+  if (check.gradient_tolerance > 0) {
+    CHECK(gradient_gap(check.op, inputs) <= check.gradient_tolerance);
+    CHECK(gradient_gap(check.op, views) <= check.gradient_tolerance);
+  }
+  if (check.second_tolerance > 0) CHECK(second_gradient_gap(check.op, inputs) <= check.second_tolerance);
+  if (check.float_tolerance > 0) check_float32(check, inputs);
+}
+
+}  // namespace
+
+void check_op(const OpCheck& check) {
+  for (const Tensors& inputs : check.inputs) {
+    INFO("inputs " << describe(inputs));
+    check_one(check, inputs);
+  }
+}
+
+void check_close(const Tensor& actual, const Tensor& expected, double tolerance) {
+  INFO("shapes " << actual.shape() << " and " << expected.shape());
+  REQUIRE(actual.shape() == expected.shape());
+  const Tensor a = actual.detach().to(DType::float64).contiguous(),
+               e = expected.detach().to(DType::float64).contiguous();
+  const double *x = a.data<double>(), *y = e.data<double>();
+  for (int64_t i = 0; i < a.size(); ++i) {
+    const bool both_nan = std::isnan(x[i]) && std::isnan(y[i]);
+    if (x[i] == y[i] || both_nan || std::abs(x[i] - y[i]) <= tolerance * std::max(1.0, std::abs(y[i])))
+      continue;
+    FAIL_CHECK("element " << i << " is " << x[i] << ", expected " << y[i] << " within " << tolerance);
+    return;  // one line for each tensor is enough
+  }
+  SUCCEED();
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return false;
+  const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+  return x.bytes() == 0 || std::memcmp(x.view().data, y.view().data, size_t(x.bytes())) == 0;
+}
+
+Tensor as_strided(const Tensor& x) {
+  Shape large;
+  Extents back;
+  for (int axis = x.rank() - 1; axis >= 0; --axis) {
+    large.push_back(2 * x.shape()[axis] + 1);
+    back.push_back(axis);
+  }
+  Tensor view = zeros(large, x.dtype()).permute(back);
+  for (int axis = 0; axis < x.rank(); ++axis) view = view.slice(axis, {.start = 1, .step = 2});
+  view.copy_(x);
+  return view;
+}
+
+void for_each_index(const Shape& shape, const std::function<void(const Extents&)>& body) {
+  Extents index = Extents::filled(shape.rank(), 0);
+  for (int64_t left = count(shape); left > 0; --left) {
+    body(index);
+    for (int axis = shape.rank() - 1; axis >= 0 && ++index[axis] == shape[axis]; --axis) index[axis] = 0;
+  }
+}
+
+double element(const Tensor& x, const Extents& index) {
+  int64_t offset = 0;
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.shape()[axis] > 1) offset += index[index.rank() - x.rank() + axis] * x.strides()[axis];
+  return dispatch(storage_types, x.dtype(), "element", [&]<class T>() -> double {
+    if constexpr (std::is_same_v<T, bfloat16>)
+      return double(float(x.view().as<T>()[offset]));
+    else
+      return double(x.view().as<T>()[offset]);
+  });
+}
+
+Tensor slow_map(const Tensor& x, const std::function<double(double)>& f) {
+  const Tensor y = empty(x.shape(), DType::float64);
+  int64_t i = 0;
+  for_each_index(x.shape(), [&](const Extents& index) { y.data<double>()[i++] = f(element(x, index)); });
+  return y;
+}
+
+Tensor slow_zip(const Tensor& a, const Tensor& b, const std::function<double(double, double)>& f) {
+  const int rank = std::max(a.rank(), b.rank());
+  Shape shape = Extents::filled(rank, 1);
+  for (const Tensor* x : {&a, &b})
+    for (int axis = 0; axis < x->rank(); ++axis)
+      if (x->shape()[axis] != 1) shape[rank - x->rank() + axis] = x->shape()[axis];
+  const Tensor y = empty(shape, DType::float64);
+  int64_t i = 0;
+  for_each_index(
+      shape, [&](const Extents& index) { y.data<double>()[i++] = f(element(a, index), element(b, index)); });
+  return y;
+}
+
+Threads::Threads(int count) { set_num_threads(count); }
+Threads::~Threads() { set_thread_pool(nullptr); }
+
+void for_each_isa(const std::function<void(const std::string&)>& body) {
+  for (const std::string& name : isas()) {
+    set_isa(name);
+    body(name);
+  }
+  set_isa("");
+}
+
+}  // namespace uncial::test

@@ -1,0 +1,77 @@
+#include "support/gradcheck.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "uncial/autograd/grad_mode.h"
+
+namespace uncial::test {
+namespace {
+
+bool moves(const Tensor& x) { return x.dtype() == DType::float64; }
+
+/// A gap below 1e-4 of absolute size would measure the rounding of the differences.
+double relative_gap(double analytic, double numeric) {
+  if (!std::isfinite(analytic) || !std::isfinite(numeric)) return INFINITY;
+  return std::abs(analytic - numeric) / std::max({std::abs(analytic), std::abs(numeric), 1e-4});
+}
+
+}  // namespace
+
+double dot(const Tensor& a, const Tensor& b) {
+  require(a.shape() == b.shape(), "dot: shapes ", a.shape(), " and ", b.shape(), ".");
+  const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+  double sum = 0;
+  for (int64_t i = 0; i < x.size(); ++i) sum += x.data<double>()[i] * y.data<double>()[i];
+  return sum;
+}
+
+Tensor moved(const Tensor& x, double step, const Tensor& v) {
+  const Tensor y = x.detach().clone();
+  for (int64_t i = 0; i < y.size(); ++i) y.data<double>()[i] += step * v.data<double>()[i];
+  return y;
+}
+
+double gradient_gap(const Function& f, const Tensors& x, GapOptions o) {
+  Tensors v(x.size()), leaves = x;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (!moves(x[i])) continue;
+    v[i] = randn(x[i].shape(), o.seed + 10 * i + 1, DType::float64);
+    leaves[i] = parameter(x[i]);
+  }
+  const Tensor y = f(leaves);
+  if (!y.requires_grad()) return INFINITY;
+  const Tensor w = randn(y.shape(), o.seed, DType::float64);
+  y.backward(w);
+  double analytic = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (!moves(x[i])) continue;
+    if (!leaves[i].grad().defined()) return INFINITY;
+    analytic += dot(leaves[i].grad(), v[i]);
+  }
+  const auto loss = [&](double step) {
+    Tensors at = x;
+    for (size_t i = 0; i < x.size(); ++i)
+      if (moves(x[i])) at[i] = moved(x[i], step, v[i]);
+    return dot(w, f(at));
+  };
+  return relative_gap(analytic, (loss(o.h) - loss(-o.h)) / (2 * o.h));
+}
+
+double second_gradient_gap(const Function& f, const Tensors& x, GapOptions o) {
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (!moves(x[i])) continue;
+    const auto first_gradient = [&](const Tensors& at) {
+      Tensors inputs = at;
+      if (!inputs[i].requires_grad()) inputs[i] = parameter(inputs[i]);
+      const Tensor y = f(inputs);
+      return gradients(y, {inputs[i]}, randn(y.shape(), o.seed + 100, DType::float64),
+                       {.create_graph = true})[0];
+    };
+    worst = std::max(worst, gradient_gap(first_gradient, x, o));
+  }
+  return worst;
+}
+
+}  // namespace uncial::test
