@@ -16,10 +16,11 @@ endif()
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uncial)
 set(doc_dir ${CMAKE_INSTALL_DATADIR}/doc/uncial)
 
-install(TARGETS uncial EXPORT uncialTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS uncial EXPORT uncialTargets)
 install(DIRECTORY include/uncial DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_BINARY_DIR}/include/uncial/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/uncial)
 install(DIRECTORY data/mnist DESTINATION ${CMAKE_INSTALL_DATADIR}/uncial/data)
+install(FILES data/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/uncial/data)  # origin and licence of the data
 install(FILES LICENSE THIRD_PARTY.md DESTINATION ${doc_dir})
 
 # ---- CMake package: a shared libuncial needs nothing of its user's; a static one what it was built with.
@@ -36,7 +37,10 @@ if(NOT BUILD_SHARED_LIBS)
     string(APPEND UNCIAL_PACKAGE_DEPENDENCIES "find_dependency(CURL)\n")
     string(APPEND UNCIAL_PC_REQUIRES " libcurl")
   endif()
-  set(UNCIAL_PC_LIBS "${CMAKE_THREAD_LIBS_INIT} ${CMAKE_DL_LIBS}")
+  set(UNCIAL_PC_LIBS "${CMAKE_THREAD_LIBS_INIT}")
+  foreach(library ${CMAKE_DL_LIBS})
+    string(APPEND UNCIAL_PC_LIBS " -l${library}")
+  endforeach()
 endif()
 
 configure_package_config_file(cmake/uncialConfig.cmake.in uncialConfig.cmake INSTALL_DESTINATION ${package_dir})

@@ -27,7 +27,7 @@ void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, int64_t 
 
 template <class T>
 void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, int64_t size) {
-  const RmspropStep<T> step{T(*lr),           T(rule.alpha),    T(1 - rule.alpha),
+  const RmspropStep<T> step{T(*lr),          T(rule.alpha),    T(1 - rule.alpha),
                             T(rule.epsilon), T(rule.momentum), T(rule.weight_decay)};
   const OptimRun<T>& run = optim_run<T>();
   parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
@@ -71,10 +71,10 @@ void advance(T* counter) {
   ++*counter;
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                                 \
-  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                             \
-  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);                 \
-  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t);       \
+#define UNCIAL_INSTANTIATE(T)                                                                           \
+  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                       \
+  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);           \
+  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t); \
   template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)

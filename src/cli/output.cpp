@@ -13,8 +13,7 @@
 #include "uncial/core/error.h"
 #include "uncial/core/log.h"
 #include "uncial/io/atomic_file.h"
-
-// UNCIAL_SOURCE_DIR and UNCIAL_BINARY_DIR are defined for this file alone.
+#include "uncial/train/history.h"
 
 namespace uncial::cli {
 namespace {
@@ -52,14 +51,17 @@ int lock_folder(const fs::path& root) {
 }
 
 /// True for a regular file that carries the mark: "uncial" near its start. PNG files hold it in their first
-/// text chunk, models in their metadata, JSON in "generator", pages in <meta>, tables in their first line.
+/// text chunk, models in their metadata, JSON in "generator", pages in <meta>. A history table has no room
+/// for it and is known by its first line.
 bool is_ours(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
   std::string head(size_t(1) << 16, '\0');
   const ssize_t n = ::pread(fd, head.data(), head.size(), 0);
   ::close(fd);
-  return n >= 0 && std::string_view(head.data(), size_t(n)).find("uncial") != std::string_view::npos;
+  if (n < 0) return false;
+  head.resize(size_t(n));
+  return head.find("uncial") != head.npos || head.starts_with(train::History().csv());
 }
 
 const char* what_is(const struct stat& status) {
@@ -82,14 +84,6 @@ uint32_t crc32(std::string_view bytes) {
 std::string big_endian(uint32_t v) { return {char(v >> 24), char(v >> 16), char(v >> 8), char(v)}; }
 
 }  // namespace
-
-fs::path default_root() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error), build = UNCIAL_BINARY_DIR;
-  const bool from_build_tree =
-      !error && program.native().starts_with(build.native() + "/") && fs::is_directory(UNCIAL_SOURCE_DIR, error);
-  return from_build_tree && ::access(UNCIAL_SOURCE_DIR, W_OK) == 0 ? fs::path(UNCIAL_SOURCE_DIR) : fs::path(".");
-}
 
 Output::Output(fs::path root, const std::vector<std::string>& folders, bool overwrite)
     : root_(std::move(root)), overwrite_(overwrite) {
@@ -123,7 +117,8 @@ void claim_file(const fs::path& path, bool overwrite) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return;
-    fail(ErrorKind::io, "output: ", shown(path), ": ", std::strerror(errno), ". Name another place with --out.");
+    fail(ErrorKind::io, "output: ", shown(path), ": ", std::strerror(errno),
+         ". Name another place with --out.");
   }
   if (S_ISREG(status.st_mode) && (overwrite || status.st_size == 0 || is_ours(path))) return;
   std::error_code error;
@@ -147,8 +142,8 @@ std::string stamped_png(const std::string& png) {
   ensure(png.size() > kAfterHeader, "stamped_png: ", png.size(), " bytes are no PNG");
   using namespace std::string_literals;
   const std::string body = "tEXtSoftware\0uncial "s + UNCIAL_VERSION;
-  return png.substr(0, kAfterHeader) + big_endian(uint32_t(body.size() - 4)) + body + big_endian(crc32(body)) +
-         png.substr(kAfterHeader);
+  return png.substr(0, kAfterHeader) + big_endian(uint32_t(body.size() - 4)) + body +
+         big_endian(crc32(body)) + png.substr(kAfterHeader);
 }
 
 nlohmann::ordered_json load_json(const fs::path& path) {
@@ -156,7 +151,8 @@ nlohmann::ordered_json load_json(const fs::path& path) {
   try {
     return nlohmann::ordered_json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    fail(ErrorKind::data, "JSON: ", shown(path), "@byte ", error.byte, ": is not valid JSON. Repair the file.");
+    fail(ErrorKind::data, "JSON: ", shown(path), "@byte ", error.byte,
+         ": is not valid JSON. Repair the file.");
   }
 }
 

@@ -10,10 +10,6 @@
 
 namespace uncial::cli {
 
-/// The repository when the program runs from its build tree and the sources are still there and writable,
-/// else the current folder.
-std::filesystem::path default_root();
-
 /// The folders of results, opened for writing. One program at a time: a second one gets Error(io) naming the
 /// first one's process.
 class Output {

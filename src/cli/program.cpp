@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cli/paths.h"
 #include "cli/program_state.h"
 #include "uncial/config.h"
 #include "uncial/core/error.h"
@@ -25,7 +26,8 @@ Device parse_device(const std::string& text) {
   if (text == "cpu") return Device::cpu();
   require(text == "cuda" || (text.starts_with("cuda:") && text.size() > 5), "--device: got ",
           io::printable(text), ", expected cpu, cuda or cuda:N.");
-  const int64_t index = text == "cuda" ? 0 : parse_number("--device cuda:N", text.substr(5), {0, 255});
+  const int64_t index =
+      text == "cuda" ? 0 : parse_number("--device cuda:N", text.substr(5), Range<int64_t>{0, 255});
   if (!kCudaBuild) fail(ErrorKind::device, "--device ", text, ": this build has no CUDA; use --device cpu.");
   return Device::cuda(int(index));
 }
@@ -36,7 +38,8 @@ std::string joined(const std::vector<std::string>& words, const char* separator)
   return text;
 }
 
-void check_choice(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
+void check_choice(const std::string& name, const std::string& value,
+                  const std::vector<std::string>& choices) {
   require(std::find(choices.begin(), choices.end(), value) != choices.end(), name, ": got ",
           io::printable(value), ", expected one of ", joined(choices, ", "), ".");
 }
@@ -62,7 +65,8 @@ CLI::Option* Program::State::add(const std::string& flag_name, const std::string
 Program::Program(std::string name, const std::string& description, int argc, char** argv)
     : state_(new State(std::move(name), description, argc, argv)) {
   state_->app.set_help_flag("-h,--help", "Print this and exit");
-  state_->app.set_version_flag("--version", state_->name + " (uncial) " UNCIAL_VERSION, "Print the version and exit");
+  state_->app.set_version_flag("--version", state_->name + " (uncial) " UNCIAL_VERSION,
+                               "Print the version and exit");
   state_->app.get_formatter()->column_width(34);
 
   state_->add("--out", "Folder for data/, models/ and figures/", "DIR", default_root().native(),
@@ -170,7 +174,8 @@ void Program::parse() {
   }
   int threads = common_.threads;
   if (const auto text = environment("UNCIAL_NUM_THREADS"))
-    if (const int wanted = int(parse_number("UNCIAL_NUM_THREADS", *text, kThreads)); threads == 0) threads = wanted;
+    if (const int wanted = int(parse_number("UNCIAL_NUM_THREADS", *text, kThreads)); threads == 0)
+      threads = wanted;
   if (threads != 0) set_num_threads(threads);
 }
 
@@ -178,13 +183,13 @@ std::stop_token Program::stop_token() { return state_->signals.token(); }
 
 void Program::throw_if_stopped(const std::string& advice) const {
   if (const int number = state_->signals.received())
-    fail(ErrorKind::stopped, name(), ": stopped by ", signal_name(number), ".", advice.empty() ? "" : " ", advice);
+    fail(ErrorKind::stopped, name(), ": stopped by ", signal_name(number), ".", advice.empty() ? "" : " ",
+         advice);
 }
 
 std::string Program::resume_command() const {
   const auto quoted = [](std::string_view word) {
-    const std::string_view plain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%";
+    const std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%";
     if (!word.empty() && word.find_first_not_of(plain) == word.npos) return std::string(word);
     std::string text = "'";
     for (const char c : word) c == '\'' ? text += "'\\''" : text += c;

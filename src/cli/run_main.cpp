@@ -10,6 +10,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "cli/paths.h"
 #include "cli/program_state.h"
 #include "uncial/config.h"
 #include "uncial/core/error.h"
@@ -56,13 +57,20 @@ void install_log_sink() {
 
 int exit_code(ErrorKind kind, int signal) {
   switch (kind) {
-    case ErrorKind::usage: return 2;
-    case ErrorKind::data: return 3;
-    case ErrorKind::io: return 4;
-    case ErrorKind::device: return 5;
-    case ErrorKind::diverged: return 6;
-    case ErrorKind::stopped: return signal != 0 ? 128 + signal : 1;
-    case ErrorKind::internal: return 1;
+    case ErrorKind::usage:
+      return 2;
+    case ErrorKind::data:
+      return 3;
+    case ErrorKind::io:
+      return 4;
+    case ErrorKind::device:
+      return 5;
+    case ErrorKind::diverged:
+      return 6;
+    case ErrorKind::stopped:
+      return signal != 0 ? 128 + signal : 1;
+    case ErrorKind::internal:
+      return 1;
   }
   return 1;
 }
@@ -119,8 +127,15 @@ std::filesystem::path Program::root() const { return common_.out.empty() ? defau
 
 Output& Program::open_output(const std::vector<std::string>& folders) {
   state_->output = std::make_unique<Output>(root(), folders, common_.overwrite);
-  if (!common_.json.empty()) state_->output->claim(common_.json);
+  prepare_json();
   return *state_->output;
+}
+
+void Program::prepare_json() const {
+  if (common_.json.empty()) return;
+  const std::filesystem::path folder = common_.json.parent_path();
+  io::require_writable_folder(folder.empty() ? "." : folder);
+  claim_file(common_.json, common_.overwrite);
 }
 
 void Program::save_results(const nlohmann::ordered_json& results) {

@@ -56,7 +56,10 @@ std::stop_token StopSignals::token() {
 int StopSignals::received() const { return state_->received; }
 
 const char* signal_name(int number) {
-  return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : number == SIGHUP ? "SIGHUP" : "a signal";
+  return number == SIGINT    ? "SIGINT"
+         : number == SIGTERM ? "SIGTERM"
+         : number == SIGHUP  ? "SIGHUP"
+                             : "a signal";
 }
 
 }  // namespace uncial::cli

@@ -106,7 +106,7 @@ Outcome try_mirror(const std::string& url, const FetchRequest& request, const Do
     };
     const TransferResult result = transfer({url, part.fd(), part.path(), offset, request.bytes,
                                             options.connect_seconds, options.stall_seconds, progress});
-    Outcome outcome{result.fault, false};
+    Outcome outcome{result.fault, result.too_long};
     if (result.fault.empty()) {
       outcome = {content_fault(request, part), true};
       if (outcome.fault.empty()) return {};

@@ -22,6 +22,7 @@ struct TransferRequest {
 struct TransferResult {
   std::string fault;           ///< in words; empty when the server says that all came
   bool cannot_resume = false;  ///< the fault is that the server will not start at `offset`
+  bool too_long = false;       ///< the fault is that the body passed the size it should have
 };
 
 /// Throws what `progress` throws, and Error(io) when the bytes cannot be written.

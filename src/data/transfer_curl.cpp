@@ -87,12 +87,12 @@ TransferResult transfer(const TransferRequest& request) {
 
   const CURLcode status = curl_easy_perform(curl);
   if (sink.thrown) std::rethrow_exception(sink.thrown);
-  if (sink.too_long) return {join("sends more than the ", request.bytes, " bytes expected")};
+  if (sink.too_long) return {join("sends more than the ", request.bytes, " bytes expected"), false, true};
   if (status == CURLE_OK) return {};
   long response = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response);
   return {io::printable(cause[0] != '\0' ? cause : curl_easy_strerror(status)),
-          status == CURLE_RANGE_ERROR || response == 416};
+          status == CURLE_RANGE_ERROR || response == 416, false};
 }
 
 void require_transfers(const std::string&) {}

@@ -104,7 +104,7 @@ class HeaderHandler : public nlohmann::json_sax<Json> {
   bool boolean(bool) override { return unexpected("a truth value"); }
   bool binary(binary_t&) override { return unexpected("binary data"); }
   bool parse_error(size_t position, const std::string& token, const Json::exception& error) override {
-    // The parser's message begins with its own tag and place; the cause follows the last ": ".
+    // The parser's message begins with a tag of its own.
     std::string cause = error.what();
     if (const size_t at = cause.find("parse error"); at != std::string::npos) cause.erase(0, at);
     fail(ErrorKind::data, where_, "@byte ", 8 + position, ": the header is no valid JSON near '",

@@ -61,7 +61,8 @@ Residual& Residual::operator=(const Residual& other) { return *this = Residual(o
 Tensor Residual::forward(const Tensor& x, Context& context) const {
   const Tensor y = context.run("body", *body_, x);
   const Tensor skip = projection_ ? context.run("projection", *projection_, x) : x;
-  require(y.shape() == skip.shape(), "Residual: the body gives ", y.shape(), " and the shortcut ", skip.shape(),
+  require(y.shape() == skip.shape(), "Residual: the body gives ", y.shape(), " and the shortcut ",
+          skip.shape(),
           projection_ ? "; they must be equal." : "; add a projection that gives the body's shape.");
   return y + skip;
 }

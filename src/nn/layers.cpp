@@ -21,16 +21,16 @@ void visit_weight_and_bias(Fields& fields, Tensor& weight, Tensor& bias, const O
 }
 
 void check_channels(const char* what, int64_t in, int64_t out, int64_t kernel, int64_t groups) {
-  require(in >= 1 && out >= 1 && kernel >= 1 && groups >= 1, what, ": needs in, out, kernel and groups >= 1, got ",
-          in, ", ", out, ", ", kernel, " and ", groups, ".");
+  require(in >= 1 && out >= 1 && kernel >= 1 && groups >= 1, what,
+          ": needs in, out, kernel and groups >= 1, got ", in, ", ", out, ", ", kernel, " and ", groups, ".");
   require(in % groups == 0 && out % groups == 0, what, ": groups = ", groups, " must divide in = ", in,
           " and out = ", out, ".");
 }
 
 void check_steps(const char* what, int64_t stride, int64_t padding, int64_t dilation) {
   require(stride >= 1 && padding >= 0 && dilation >= 1, what,
-          ": needs stride >= 1, padding >= 0 and dilation >= 1, got ", stride, ", ", padding, " and ", dilation,
-          ".");
+          ": needs stride >= 1, padding >= 0 and dilation >= 1, got ", stride, ", ", padding, " and ",
+          dilation, ".");
 }
 
 }  // namespace
@@ -71,8 +71,9 @@ Tensor Conv2d::forward(const Tensor& x, Context&) const {
 
 std::vector<Attribute> Conv2d::attributes() const {
   const Conv2dOptions& o = options_;
-  return {{"in", in_},           {"out", out_},           {"kernel", o.kernel}, {"stride", o.stride},
-          {"padding", o.padding}, {"dilation", o.dilation}, {"groups", o.groups}, {"bias", o.bias}};
+  return {{"in", in_},          {"out", out_},          {"kernel", o.kernel},
+          {"stride", o.stride}, {"padding", o.padding}, {"dilation", o.dilation},
+          {"groups", o.groups}, {"bias", o.bias}};
 }
 
 void Conv2d::visit(Fields& fields) { visit_weight_and_bias(fields, weight, bias, options_); }

@@ -75,7 +75,8 @@ NamedTensors Module::state_dict() const {
 Tensors Module::parameters() const {
   Tensors found;
   for (const auto& [path, tensor] : named_parameters())
-    if (std::none_of(found.begin(), found.end(), [&t = tensor](const Tensor& f) { return same_tensor(f, t); }))
+    if (std::none_of(found.begin(), found.end(),
+                     [&t = tensor](const Tensor& f) { return same_tensor(f, t); }))
       found.push_back(tensor);
   return found;
 }

@@ -25,7 +25,9 @@ class Walker : public Fields {
   }
 
  private:
-  std::string path_of(std::string_view name) const { return path_.empty() ? std::string(name) : join(path_, '.', name); }
+  std::string path_of(std::string_view name) const {
+    return path_.empty() ? std::string(name) : join(path_, '.', name);
+  }
 
   const std::function<void(const Field&)>& call_;
   std::string path_;
@@ -45,7 +47,8 @@ void start(const Field& field, uint64_t seed) {
 
 }  // namespace
 
-void for_each_field(Module& module, const std::function<void(const Field&)>& call, const std::string& prefix) {
+void for_each_field(Module& module, const std::function<void(const Field&)>& call,
+                    const std::string& prefix) {
   Walker walker(call, prefix);
   module.visit(walker);
 }

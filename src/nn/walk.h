@@ -11,14 +11,15 @@ namespace uncial::nn {
 
 /// A parameter (learned) or buffer of a module tree.
 struct Field {
-  const std::string& path;  ///< "2.weight"
-  Tensor& tensor;           ///< the module's own handle
+  const std::string& path;   ///< "2.weight"
+  Tensor& tensor;            ///< the module's own handle
   const Initializer* start;  ///< null for buffers
-  double value;             ///< what a buffer starts with
+  double value;              ///< what a buffer starts with
   bool learned() const { return start != nullptr; }
 };
 
-/// Calls `call` for every parameter and buffer of `module` in visiting order. `prefix` comes before all paths.
+/// Calls `call` for every parameter and buffer of `module` in visiting order. `prefix` comes before all
+/// paths.
 void for_each_field(Module& module, const std::function<void(const Field&)>& call,
                     const std::string& prefix = "");
 

@@ -146,9 +146,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   require(bias.rank() == 1 && bias.size() == weight.shape()[0] && bias.dtype() == weight.dtype(),
           "linear: bias must be ", weight.dtype(), "(", weight.shape()[0], "), got ", bias.dtype(),
           bias.shape(), ".");
-  if (x.rank() == 2) return op<LinearOp>({x, weight, bias});
+  const Tensor dense_bias = bias.contiguous();  // the product's epilogue reads it without strides
+  if (x.rank() == 2) return op<LinearOp>({x, weight, dense_bias});
   const int64_t in = weight.shape()[1], rows = count(leading(x.shape(), 1));
-  return op<LinearOp>({x.reshape({rows, in}), weight, bias})
+  return op<LinearOp>({x.reshape({rows, in}), weight, dense_bias})
       .reshape(with(leading(x.shape(), 1), {weight.shape()[0]}));
 }
 

@@ -7,7 +7,8 @@ namespace {
 std::string find_culprit(Trainer& trainer, const Replay& replay, Position at, int64_t last_step) {
   std::string culprit;
   const auto inspect = [&](const std::string& name, const Tensor& tensor) {
-    if (culprit.empty() && !all_finite(tensor)) culprit = join(name, " ", tensor.shape(), " in step ", at.step + 1);
+    if (culprit.empty() && !all_finite(tensor))
+      culprit = join(name, " ", tensor.shape(), " in step ", at.step + 1);
   };
   data::Loader loader = replay.batches(at);
   data::Batch batch;
@@ -29,15 +30,16 @@ void LastGood::keep(const Trainer& trainer, const Position& position) {
     for (size_t i = 0; i < now.size(); ++i) copies_[i].second.copy_(now[i].second.detach());
 }
 
-void report_divergence(Trainer& trainer, const LastGood& good, const Replay& replay, const std::string& symptom,
-                       const Position& last) {
+void report_divergence(Trainer& trainer, const LastGood& good, const Replay& replay,
+                       const std::string& symptom, const Position& last) {
   good.restore(trainer);
   const std::string culprit = find_culprit(trainer, replay, good.position(), last.step);
   good.restore(trainer);
   fail(ErrorKind::diverged, "fit: ", symptom, " at step ", last.step + 1, " (epoch ", last.epoch,
-       "): first bad tensor: ", culprit.empty() ? "none found on the eager tape" : culprit, ", learning rate ",
-       replay.lr(last.step),
-       ". Lower the learning rate, limit gradients with clip_norm, or look at the data; checkpoints keep the last "
+       "): first bad tensor: ", culprit.empty() ? "none found on the eager tape" : culprit,
+       ", learning rate ", replay.lr(last.step),
+       ". Lower the learning rate, limit gradients with clip_norm, or look at the data; checkpoints keep the "
+       "last "
        "good state.");
 }
 

@@ -28,8 +28,8 @@ class LastGood {
 };
 
 /// Goes through the steps since `good` again, on the eager tape, until a tensor is not finite, and throws
-/// Error(diverged) naming it; `symptom` is what was noticed ("loss became NaN"), at step `last`. The trainer is
-/// back at `good` then.
+/// Error(diverged) naming it; `symptom` is what was noticed ("loss became NaN"), at step `last`. The trainer
+/// is back at `good` then.
 [[noreturn]] void report_divergence(Trainer& trainer, const LastGood& good, const Replay& replay,
                                     const std::string& symptom, const Position& last);
 

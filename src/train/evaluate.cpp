@@ -22,7 +22,8 @@ Tensor probabilities_of(const Tensor& logits) {
   return softmax(logits).to(Device::cpu()).to(DType::float32).contiguous();
 }
 
-/// One sample's logits and truth. Ranks are taken from logits: different ones may round to equal probabilities.
+/// One sample's logits and truth. Ranks are taken from logits: different ones may round to equal
+/// probabilities.
 struct Sample {
   std::span<const double> logits;
   int64_t label;
@@ -88,8 +89,8 @@ std::vector<ClassReport> class_reports(const Tensor& confusion, const std::vecto
 }  // namespace
 
 std::pair<double, double> wilson_interval(int64_t hits, int64_t total) {
-  require(total > 0 && hits >= 0 && hits <= total, "wilson_interval: needs 0 <= hits <= total and total > 0, got ",
-          hits, " of ", total, ".");
+  require(total > 0 && hits >= 0 && hits <= total,
+          "wilson_interval: needs 0 <= hits <= total and total > 0, got ", hits, " of ", total, ".");
   constexpr double z = 1.959963984540054;  // 97.5 % quantile of the standard normal distribution
   const double n = double(total), p = double(hits) / n, scale = 1 + z * z / n;
   const double centre = (p + z * z / (2 * n)) / scale;

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "uncial/core/error.h"
 #include "train/number_text.h"
+#include "uncial/core/error.h"
 
 namespace uncial::train {
 
@@ -14,7 +14,7 @@ std::string History::csv() const {
     text += join(e.epoch);
     for (const double value : {e.loss, e.accuracy, e.validation_loss, e.validation_accuracy, e.lr, e.seconds,
                                e.samples_per_second})
-      text += "," + shortest(value);
+      text += join(",", shortest(value));
     text += "\n";
   }
   return text;

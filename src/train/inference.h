@@ -7,8 +7,11 @@
 
 namespace uncial::train {
 
-/// A net in eval mode behind a recorded program, which reads the net's tensors as they are at each call: change
-/// weights in place between calls as you like. The net must outlive it.
+/// Samples at a time in validation: what EvaluateOptions has as its default.
+inline constexpr int64_t kEvaluationBatch = 500;
+
+/// A net in eval mode behind a recorded program, which reads the net's tensors as they are at each call:
+/// change weights in place between calls as you like. The net must outlive it.
 class Inference {
  public:
   explicit Inference(const nn::Module& net);
@@ -30,8 +33,8 @@ void require_logits(std::string_view what, const Tensor& logits, int64_t n, int6
 /// All labels of `data`, int64 (N).
 Tensor labels_of(const data::Dataset& data);
 
-/// Mean cross-entropy and number of hits (the first largest logit is the label), summed in float64 in the order of
-/// the samples, so that they do not depend on the batch size.
+/// Mean cross-entropy and number of hits (the first largest logit is the label), summed in float64 in the
+/// order of the samples, so that they do not depend on the batch size.
 struct Score {
   double loss = 0;
   int64_t hits = 0;

@@ -9,7 +9,8 @@ namespace uncial::train {
 std::string Report::line() const {
   const auto percent = [](double share) { return fixed_decimals(100 * share, 2); };
   return join("test accuracy ", percent(accuracy), " % (95 % interval ", percent(accuracy_low), "-",
-              percent(accuracy_high), "), loss ", fixed_decimals(loss, 4), ", ", errors, " errors in ", samples);
+              percent(accuracy_high), "), loss ", fixed_decimals(loss, 4), ", ", errors, " errors in ",
+              samples);
 }
 
 std::string Report::json() const {
@@ -18,7 +19,8 @@ std::string Report::json() const {
   if (confusion.defined()) {
     const int64_t n = confusion.size(0);
     const int64_t* counts = confusion.data<int64_t>();
-    for (int64_t i = 0; i < n; ++i) rows.push_back(std::vector<int64_t>(counts + i * n, counts + (i + 1) * n));
+    for (int64_t i = 0; i < n; ++i)
+      rows.push_back(std::vector<int64_t>(counts + i * n, counts + (i + 1) * n));
   }
   Json per_class = Json::array();
   for (const ClassReport& c : classes)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/description.h"
 #include "train/number_text.h"
 #include "uncial/io/atomic_file.h"
 
@@ -12,8 +13,12 @@ namespace {
 constexpr int64_t kHistoryColumns = 8;
 
 std::array<double EpochRecord::*, kHistoryColumns - 1> history_columns() {
-  return {&EpochRecord::loss, &EpochRecord::accuracy, &EpochRecord::validation_loss,
-          &EpochRecord::validation_accuracy, &EpochRecord::lr, &EpochRecord::seconds,
+  return {&EpochRecord::loss,
+          &EpochRecord::accuracy,
+          &EpochRecord::validation_loss,
+          &EpochRecord::validation_accuracy,
+          &EpochRecord::lr,
+          &EpochRecord::seconds,
           &EpochRecord::samples_per_second};
 }
 
@@ -78,7 +83,8 @@ void append(nn::NamedTensors& all, const nn::NamedTensors& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-const Tensor& named(const nn::NamedTensors& tensors, const std::string& name, DType dtype, const Shape& shape) {
+const Tensor& named(const nn::NamedTensors& tensors, const std::string& name, DType dtype,
+                    const Shape& shape) {
   const auto place =
       std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
   if (place == tensors.end()) fail(ErrorKind::data, "checkpoint: no tensor '", name, "'.");
@@ -87,8 +93,8 @@ const Tensor& named(const nn::NamedTensors& tensors, const std::string& name, DT
   for (int axis = 0; fits && axis < shape.rank(); ++axis)
     fits = shape[axis] < 0 || t.shape()[axis] == shape[axis];
   if (!fits)
-    fail(ErrorKind::data, "checkpoint: tensor '", name, "': got ", t.dtype(), " ", t.shape(), ", expected ", dtype,
-         " ", shape, ".");
+    fail(ErrorKind::data, "checkpoint: tensor '", name, "': got ", t.dtype(), " ", t.shape(), ", expected ",
+         dtype, " ", shape, ".");
   return t;
 }
 
@@ -112,7 +118,8 @@ void load_progress(const nn::NamedTensors& tensors, Position& position, EpochSum
 std::map<std::string, std::string> describe_run(const nn::Module& net, const data::Dataset& train,
                                                 const FitOptions& o) {
   std::map<std::string, std::string> texts = {
-      {"option.architecture", shapes_of(net)},
+      {"option.architecture", description_or_empty(net)},
+      {"option.tensors", shapes_of(net)},
       {"option.data", train.fingerprint()},
       {"option.validation data", o.validation ? o.validation->fingerprint() : "none"},
       {"option.batch", join(o.batch)},
@@ -143,8 +150,9 @@ void require_same_run(const std::map<std::string, std::string>& saved,
   std::string differences;
   for (const auto& [key, unused] : all)
     if (key.starts_with(kPrefix) && value(saved, key) != value(now, key))
-      differences += join(differences.empty() ? "" : "; ", key.substr(kPrefix.size()), ": the checkpoint has ",
-                          shortened(value(saved, key)), ", this run ", shortened(value(now, key)));
+      differences +=
+          join(differences.empty() ? "" : "; ", key.substr(kPrefix.size()), ": the checkpoint has ",
+               shortened(value(saved, key)), ", this run ", shortened(value(now, key)));
   if (!differences.empty())
     fail(ErrorKind::data, "fit: cannot resume, the checkpoint is of another run: ", differences,
          ". Resume with the same settings, or start anew with another prefix.");

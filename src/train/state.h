@@ -14,7 +14,8 @@ nn::NamedTensors with_prefix(const std::string& prefix, const nn::NamedTensors& 
 nn::NamedTensors under_prefix(const std::string& prefix, const nn::NamedTensors& tensors);
 void append(nn::NamedTensors& all, const nn::NamedTensors& more);
 /// The tensor called `name`, of this dtype and shape (a negative extent: any). Throws Error(data).
-const Tensor& named(const nn::NamedTensors& tensors, const std::string& name, DType dtype, const Shape& shape);
+const Tensor& named(const nn::NamedTensors& tensors, const std::string& name, DType dtype,
+                    const Shape& shape);
 
 /// Where a run is: the next step is batch `batch` (from 0) of epoch `epoch` (from 1), after `step` steps.
 struct Position {

@@ -9,7 +9,6 @@ Trainer::Trainer(nn::Module& net, const FitOptions& options)
     : net_(net),
       label_smoothing_(options.label_smoothing),
       clip_norm_(options.clip_norm),
-      base_lr_(options.optimizer.lr()),
       optimizer_(options.optimizer.bind(net.parameters())) {
   if (options.average > 0)
     averages_ = std::make_unique<optim::AveragedWeights>(net.parameters(), options.average);

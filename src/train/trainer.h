@@ -30,18 +30,17 @@ class Trainer {
 
   /// Told of every tensor of an inspected step by a name such as "activation of 0 (conv2d)".
   using Inspect = std::function<void(const std::string& name, const Tensor& tensor)>;
-  /// step() on the eager tape, showing inputs, activations, loss, gradients and new parameters, in this order.
+  /// step() on the eager tape, showing inputs, activations, loss, gradients and new parameters, in this
+  /// order.
   Result inspected_step(const data::Batch& batch, int64_t epoch, double lr, const Inspect& inspect);
 
-  double base_lr() const { return base_lr_; }
-  bool averaging() const { return averages_ != nullptr; }
   /// Weights, buffers, optimiser and averages by name; aliases.
   nn::NamedTensors state() const;
   /// Copies in what state() gave. Throws Error(data) when it does not fit.
   void load_state(const nn::NamedTensors& state);
 
-  /// While alive, the averaged weights (if any) are in the net and its own are kept aside. Buffers stay as they
-  /// are: running statistics are averages already.
+  /// While alive, the averaged weights (if any) are in the net and its own are kept aside. Buffers stay as
+  /// they are: running statistics are averages already.
   class Averaged {
    public:
     explicit Averaged(Trainer& trainer) : averages_(trainer.averages_.get()) {
@@ -64,7 +63,7 @@ class Trainer {
   void inspect_parameters(std::string_view what, bool gradients) const;
 
   nn::Module& net_;
-  double label_smoothing_, clip_norm_, base_lr_;
+  double label_smoothing_, clip_norm_;
   std::shared_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::AveragedWeights> averages_;
   nn::Context context_{nn::Mode::train};

@@ -93,7 +93,8 @@ void Canvas::line(double x0, double y0, double x1, double y1, Colour colour, dou
   const double half = thickness / 2;
   if (y0 == y1) return fill_rect(std::min(x0, x1), y0 - half, std::abs(x1 - x0), thickness, colour);
   if (x0 == x1) return fill_rect(x0 - half, std::min(y0, y1), thickness, std::abs(y1 - y0), colour);
-  polyline(std::array{Point{x0, y0}, Point{x1, y1}}, colour, thickness);
+  if (is_finite({x0, y0}) && is_finite({x1, y1}))
+    polyline(std::array{Point{x0, y0}, Point{x1, y1}}, colour, thickness);
 }
 
 void Canvas::dashed_line(double x0, double y0, double x1, double y1, Colour colour, double thickness,

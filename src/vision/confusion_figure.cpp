@@ -86,7 +86,8 @@ Canvas confusion_figure(const Tensor& counts, const std::vector<std::string>& cl
 
   const Canvas ruler(1, 1);
   const double names = std::clamp(widest(ruler, classes, {.size = kTickSize}), 10.0, 110.0);
-  const double cell = std::clamp(440.0 / double(n), 14.0, 60.0), side = cell * double(n);
+  const double cell = std::clamp(440.0 / double(n), 14.0, std::max(60.0, 200.0 / double(n))),
+               side = cell * double(n);
   const double left = names + 40, top = title_height(title) + 44, step = left + side + 30;
   Canvas canvas(int(std::ceil(2 * step)), int(std::ceil(top + side + names + 44)));
   draw_title(canvas, title);

@@ -18,9 +18,11 @@ target_sources(uncial PRIVATE
 )
 
 # stb (libstb-dev): single headers, compiled inside font.cpp and canvas_output.cpp.
-find_path(UNCIAL_STB_INCLUDE_DIR stb_truetype.h PATH_SUFFIXES stb DOC "Folder of stb_truetype.h and stb_image_write.h")
+find_path(UNCIAL_STB_INCLUDE_DIR stb_truetype.h PATH_SUFFIXES stb
+  DOC "Folder of stb_truetype.h and stb_image_write.h")
 if(NOT UNCIAL_STB_INCLUDE_DIR)
-  message(FATAL_ERROR "stb_truetype.h was not found. Install libstb-dev, or pass -DUNCIAL_STB_INCLUDE_DIR=FOLDER.")
+  message(FATAL_ERROR "stb_truetype.h was not found. Install libstb-dev, "
+                      "or pass -DUNCIAL_STB_INCLUDE_DIR=FOLDER.")
 endif()
 target_include_directories(uncial SYSTEM PRIVATE ${UNCIAL_STB_INCLUDE_DIR})
 

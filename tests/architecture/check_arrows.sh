@@ -38,8 +38,8 @@ includes() {
 check_room() {  # room folder...
   local room=$1 file path target
   while read -r file path; do
-    [[ $path != uncial/config.h && $path != uncial/*/* && $path != */* ]] && continue  # a file beside it, or std
-    target=${path#uncial/}
+    target=${path#uncial/}  # public headers are uncial/ROOM/..., internal ones ROOM/...
+    [[ $target == */* ]] || continue
     target=${target%%/*}
     [[ -n ${allowed[$target]+known} && $target != "$room" ]] || continue
     [[ " ${allowed[$room]} " == *" $target "* ]] ||

@@ -9,8 +9,8 @@ compiler=${1:?usage: check_compile_cost.sh COMPILER INCLUDE_FOLDER...}
 shift
 flags=(-std=c++20)
 for folder in "$@"; do flags+=(-I "$folder"); done
-kOwn=6000
-kFactor=15
+kOwn=5000
+kFactor=13
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

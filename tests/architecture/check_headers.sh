@@ -5,7 +5,7 @@ set -euo pipefail
 compiler=${1:?usage: check_headers.sh COMPILER INCLUDE_FOLDER...}
 shift
 flags=(-std=c++20 -Wall -Wextra -Werror -fsyntax-only)
-for folder in "$@"; do flags+=(-I "$folder"); done
+for folder in "$@"; do flags+=(-I "$(realpath -- "$folder")"); done
 
 cd -- "$1"
 # Included, not compiled itself: a #pragma once in the main file would be a warning.

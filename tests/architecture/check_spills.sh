@@ -20,7 +20,7 @@ objdump --disassemble --no-show-raw-insn --demangle "$@" | awk '
       loops++
       for (i = 0; i < lines; i++)
         if (address[i] >= to[j] && address[i] <= from[j] && text[i] ~ spill) {
-          printf "%s: %s: spills in a loop: %s\n", object, name, text[i]
+          printf "%s %s: spills in a loop: %s\n", object, name, text[i]
           faults++
         }
     }

@@ -190,7 +190,7 @@ TEST_CASE("many safetensors in a small file end at a limit", "[io]") {
   std::string header = "{";
   for (int i = 0; i < 200'000; ++i) {
     if (i > 0) header += ",";
-    header += "\"" + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+    header += join('"', i, R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})");
   }
   refused(file_of(header + "}", ""), "more than 100000 tensors");
 }

@@ -140,8 +140,10 @@ TEST_CASE("max_pool2d: NaN wins, padding never does") {
 TEST_CASE("pooling: second derivatives") {
   const PoolOptions options{.kernel = 3, .stride = 2, .padding = 1};
   const Tensor x = image({2, 2, 5, 5});
-  CHECK(second_gradient_gap([&](const Tensors& in) { return square(max_pool2d(in[0], options)); }, {x}) < 1e-6);
-  CHECK(second_gradient_gap([&](const Tensors& in) { return square(avg_pool2d(in[0], options)); }, {x}) < 1e-6);
+  CHECK(second_gradient_gap([&](const Tensors& in) { return square(max_pool2d(in[0], options)); }, {x}) <
+        1e-6);
+  CHECK(second_gradient_gap([&](const Tensors& in) { return square(avg_pool2d(in[0], options)); }, {x}) <
+        1e-6);
 }
 
 TEST_CASE("pooling: errors name the call and the way out") {

@@ -14,7 +14,7 @@ namespace uncial::test {
 /// What check_op() needs to know.
 struct OpCheck {
   Function op;
-  Function reference;                ///< slow, plain loops, sharing no code with `op`; may be empty
+  Function reference{};              ///< slow, plain loops, sharing no code with `op`; may be empty
   std::vector<Tensors> inputs;       ///< float64 ones are differentiated and also tried in float32
   double value_tolerance = 1e-12;    ///< in float64, see check_close(); 0 asks for equality
   double gradient_tolerance = 1e-6;  ///< of gradient_gap(); 0 skips gradients

@@ -10,10 +10,10 @@ namespace {
 
 bool moves(const Tensor& x) { return x.dtype() == DType::float64; }
 
-/// A gap below 1e-4 of absolute size would measure the rounding of the differences.
+/// Values below 1e-3 are compared absolutely: there the differences' own rounding would be measured.
 double relative_gap(double analytic, double numeric) {
   if (!std::isfinite(analytic) || !std::isfinite(numeric)) return INFINITY;
-  return std::abs(analytic - numeric) / std::max({std::abs(analytic), std::abs(numeric), 1e-4});
+  return std::abs(analytic - numeric) / std::max({std::abs(analytic), std::abs(numeric), 1e-3});
 }
 
 }  // namespace
@@ -40,15 +40,11 @@ double gradient_gap(const Function& f, const Tensors& x, GapOptions o) {
     leaves[i] = parameter(x[i]);
   }
   const Tensor y = f(leaves);
-  if (!y.requires_grad()) return INFINITY;
   const Tensor w = randn(y.shape(), o.seed, DType::float64);
-  y.backward(w);
+  if (y.requires_grad()) y.backward(w);
   double analytic = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    if (!moves(x[i])) continue;
-    if (!leaves[i].grad().defined()) return INFINITY;
-    analytic += dot(leaves[i].grad(), v[i]);
-  }
+  for (size_t i = 0; i < x.size(); ++i)
+    if (moves(x[i]) && leaves[i].grad().defined()) analytic += dot(leaves[i].grad(), v[i]);
   const auto loss = [&](double step) {
     Tensors at = x;
     for (size_t i = 0; i < x.size(); ++i)

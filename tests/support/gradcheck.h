@@ -46,7 +46,7 @@ struct GapOptions {
 /// every float64 input:
 ///   <dL/dx, v>   against   (L(x + h v) - L(x - h v)) / 2h,   with L(x) = <w, f(x)>, w random.
 /// v moves every element at once: two forwards, however large x is. Inputs of other types stay as they are.
-/// Infinite when a gradient is missing. Stay off kinks by more than a few h.
+/// A missing gradient counts as 0, so `f` must not depend on that input then. Stay off kinks by a few h.
 double gradient_gap(const Function& f, const Tensors& x, GapOptions options = {});
 
 /// The same for the gradient of `f` with respect to each float64 input, that is for second derivatives.

@@ -27,17 +27,17 @@ UNCIAL_ACTIVATION(Tanh)
 UNCIAL_ACTIVATION(Softplus)
 #undef UNCIAL_ACTIVATION
 
-#define UNCIAL_ACTIVATION(Name, Number, number, start)            \
-  class Name : public Module {                                    \
-   public:                                                        \
-    explicit Name(Number number = start) : number##_(number) {}   \
-    Tensor forward(const Tensor& x, Context&) const override;     \
-    std::string_view kind() const override;                       \
-    std::vector<Attribute> attributes() const override;           \
-    std::shared_ptr<Module> copy() const override;                \
-                                                                  \
-   private:                                                       \
-    Number number##_;                                             \
+#define UNCIAL_ACTIVATION(Name, Number, number, start)          \
+  class Name : public Module {                                  \
+   public:                                                      \
+    explicit Name(Number number = start) : number##_(number) {} \
+    Tensor forward(const Tensor& x, Context&) const override;   \
+    std::string_view kind() const override;                     \
+    std::vector<Attribute> attributes() const override;         \
+    std::shared_ptr<Module> copy() const override;              \
+                                                                \
+   private:                                                     \
+    Number number##_;                                           \
   };
 /// x > 0 ? x : slope * x
 UNCIAL_ACTIVATION(LeakyReLU, double, slope, 0.01)

@@ -7,8 +7,8 @@
 
 namespace uncial::nn {
 
-/// What MaxPool2d and AvgPool2d share. Throws a usage Error unless kernel >= 1, stride >= 0 (0: as kernel) and
-/// 0 <= padding <= kernel / 2.
+/// What MaxPool2d and AvgPool2d share. Throws a usage Error unless kernel >= 1, stride >= 0 (0: as kernel)
+/// and 0 <= padding <= kernel / 2.
 class Pool2d : public Module {
  public:
   std::vector<Attribute> attributes() const override;

@@ -4,7 +4,9 @@
 /// Every update is an operator in place, so a recorded step replays it; learning rate and step count live in
 /// tensors that the host may overwrite between steps.
 
+#include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -17,12 +19,25 @@ namespace uncial::optim {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
+/// The tensors an optimiser takes on: a list of them, never braces around anything else. With plain Tensors
+/// here, g++ weighs `Adam({.lr = 1e-3})` as a vector's size too and calls it ambiguous.
+class ParameterList {
+ public:
+  template <std::same_as<Tensors> T>
+  ParameterList(const T& tensors) : tensors_(tensors) {}
+  ParameterList(std::initializer_list<Tensor> tensors) : tensors_(tensors) {}
+  operator const Tensors&() const { return tensors_; }
+
+ private:
+  Tensors tensors_;
+};
+
 /// What all optimisers share.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  /// Takes on the parameters, with fresh state. Throws a usage Error unless there is at least one, and each is
-  /// a contiguous float32 or float64 leaf that wants a gradient.
+  /// Takes on the parameters, with fresh state. Throws a usage Error unless there is at least one, and each
+  /// is a contiguous float32 or float64 leaf that wants a gradient.
   void bind(const Tensors& parameters);
   bool bound() const { return !parameters_.empty(); }
   const Tensors& parameters() const { return parameters_; }
@@ -76,7 +91,7 @@ struct SGDOptions {
 class SGD : public Optimizer {
  public:
   explicit SGD(SGDOptions options = {});
-  SGD(const Tensors& parameters, SGDOptions options = {});
+  SGD(const ParameterList& parameters, SGDOptions options = {});
   std::string kind() const override { return "sgd"; }
   std::string describe() const override;
   std::shared_ptr<Optimizer> recipe() const override;
@@ -101,7 +116,7 @@ struct RMSpropOptions {
 class RMSprop : public Optimizer {
  public:
   explicit RMSprop(RMSpropOptions options = {});
-  RMSprop(const Tensors& parameters, RMSpropOptions options = {});
+  RMSprop(const ParameterList& parameters, RMSpropOptions options = {});
   std::string kind() const override { return "rmsprop"; }
   std::string describe() const override;
   std::shared_ptr<Optimizer> recipe() const override;
@@ -126,7 +141,7 @@ struct AdamOptions {
 class Adam : public Optimizer {
  public:
   explicit Adam(AdamOptions options = {});
-  Adam(const Tensors& parameters, AdamOptions options = {});
+  Adam(const ParameterList& parameters, AdamOptions options = {});
   std::string kind() const override { return "adam"; }
   std::string describe() const override;
   std::shared_ptr<Optimizer> recipe() const override;
@@ -153,7 +168,7 @@ struct AdamWOptions {
 class AdamW : public Adam {
  public:
   explicit AdamW(AdamWOptions options = {});
-  AdamW(const Tensors& parameters, AdamWOptions options = {});
+  AdamW(const ParameterList& parameters, AdamWOptions options = {});
   std::string kind() const override { return "adamw"; }
   std::shared_ptr<Optimizer> recipe() const override;
 

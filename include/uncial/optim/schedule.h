@@ -40,13 +40,14 @@ struct OneCycleOptions {
   double first = 1.0 / 25;   ///< start, as a fraction of the peak rate lr
   double last = 1.0 / 25e4;  ///< end, as a fraction of lr
 };
-/// Cosine up to lr, then cosine down. Source: Smith & Topin, 2018; PyTorch's defaults and the steps at which it
-/// turns (warm_up * total - 1) and ends (total - 1).
+/// Cosine up to lr, then cosine down. Source: Smith & Topin, 2018; PyTorch's defaults and the steps at which
+/// it turns (warm_up * total - 1) and ends (total - 1).
 SchedulePtr one_cycle(OneCycleOptions options = {});
-/// Step i of the first `steps` has (i + 1) / (steps + 1) of the first rate of `then`, which begins after them.
+/// Step i of the first `steps` has (i + 1) / (steps + 1) of the first rate of `then`, which begins after
+/// them.
 SchedulePtr warm_up(int64_t steps, SchedulePtr then = nullptr);
-/// Multiplies the rate by `factor` when the validation loss has not fallen below its lowest for `patience` epochs
-/// in a row. Holds what it learned: one run, one schedule.
+/// Multiplies the rate by `factor` when the validation loss has not fallen below its lowest for `patience`
+/// epochs in a row. Holds what it learned: one run, one schedule.
 SchedulePtr reduce_on_plateau(int patience = 3, double factor = 0.1);
 
 }  // namespace uncial::optim

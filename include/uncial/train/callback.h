@@ -46,8 +46,8 @@ class Callback {
   virtual bool needs_validation() const { return false; }
   /// True when on_save() does something; the state is made only then.
   virtual bool keeps_state() const { return false; }
-  /// After each epoch, once every on_epoch() has run, and when the run is stopped inside an epoch. The state is
-  /// never one with NaN or infinite weights.
+  /// After each epoch, once every on_epoch() has run, and when the run is stopped inside an epoch. The state
+  /// is never one with NaN or infinite weights.
   virtual void on_save(const RunState&) {}
   /// The newest state that on_save() kept, perhaps in an earlier process; for FitOptions::resume.
   virtual std::optional<RunState> saved() { return std::nullopt; }
@@ -65,13 +65,14 @@ struct EarlyStoppingOptions {
   double min_delta = 0;      ///< smaller gains of validation accuracy do not count, >= 0
   bool restore_best = true;  ///< the net ends with its best weights, whatever ended the run
 };
-/// Watches validation accuracy (validation loss decides between equals). The weights that it puts back are those
-/// of History::best_epoch, also when their gain was below min_delta.
+/// Watches validation accuracy (validation loss decides between equals). The weights that it puts back are
+/// those of History::best_epoch, also when their gain was below min_delta.
 CallbackPtr EarlyStopping(const EarlyStoppingOptions& options = {});
 
 /// Options of Checkpoint.
 struct CheckpointOptions {
-  bool best = true;       ///< PREFIX_best.safetensors: weights of the best validation epoch; needs a validation set
+  bool best =
+      true;  ///< PREFIX_best.safetensors: weights of the best validation epoch; needs a validation set
   bool final = true;      ///< PREFIX_final.safetensors: last or averaged weights, once the run is complete
   bool resumable = true;  ///< PREFIX_checkpoint.safetensors: all state, after each epoch and on a stop
 };
@@ -80,8 +81,8 @@ struct CheckpointOptions {
 /// files is in the way: throws Error(io) otherwise.
 ///
 /// The checkpoint carries a SHA-256 over everything in it; the one before it is kept as
-/// PREFIX_checkpoint.prev.safetensors, which a resuming run uses, with a warning to the log, when the newest is
-/// damaged or missing.
+/// PREFIX_checkpoint.prev.safetensors, which a resuming run uses, with a warning to the log, when the newest
+/// is damaged or missing.
 CallbackPtr Checkpoint(const std::filesystem::path& prefix, const CheckpointOptions& options = {});
 
 }  // namespace uncial::train

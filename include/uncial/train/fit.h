@@ -17,14 +17,15 @@
 
 namespace uncial::train {
 
-/// How far a run is; handed to the progress observer after every step.
+/// How far a run is; handed to the progress observer after every step, and once more after each epoch's
+/// validation.
 struct Progress {
   int64_t epoch = 0, epochs = 0;  ///< epoch counts from 1
   int64_t batch = 0, batches = 0;
   double loss = 0, accuracy = 0;  ///< running means of this epoch
   double lr = 0;
   double samples_per_second = 0;
-  const EpochRecord* finished = nullptr;  ///< set after the last step of an epoch, validation included
+  const EpochRecord* finished = nullptr;  ///< set in the call after validation
 };
 
 /// Options of fit().
@@ -34,25 +35,34 @@ struct FitOptions {
   int64_t batch = 128;
   vision::Augment augment = nullptr;
   optim::Recipe optimizer = optim::Adam();
-  optim::SchedulePtr schedule = nullptr;  ///< null: constant
+  optim::SchedulePtr schedule =
+      nullptr;  ///< null: constant; told of the training loss if there is no validation
   double label_smoothing = 0;
-  double average = 0;    ///< decay of averaged weights (EMA) a step; 0: none
+  double average =
+      0;  ///< decay of averaged weights (EMA) a step; 0: none; running statistics are not averaged
   double clip_norm = 0;  ///< 0: none
   uint64_t seed = 0;     ///< of shuffling, dropout and augmentation; the net's start values are its own
   std::vector<CallbackPtr> callbacks = {};
   std::function<void(const Progress&)> progress = {};
-  std::stop_token stop = {};  ///< finishes the step, lets callbacks save, returns
+  std::stop_token stop = {};  ///< finishes the step (or validation), lets callbacks save, returns
   bool resume = false;        ///< continue from the Checkpoint callback's file when there is one
   bool record = true;         ///< replay a recorded step (see compile()); false: eager tape
   bool drop_last = true;      ///< leave out a last batch that is smaller
 };
 
-/// Trains `net` in place and returns its history. On return the net holds its last weights, the averaged ones
-/// if averaging is on, unless a callback (EarlyStopping) restored its best.
+/// Trains `net` with cross-entropy on its outputs (logits, one a class) in place and returns its history. On
+/// return the net holds its last weights, the averaged ones if averaging is on, unless a callback
+/// (EarlyStopping) restored its best. Whether the net itself is in train or eval mode does not matter, and
+/// does not change.
 ///
-/// Throws Error(diverged) when the loss stops being finite, naming the step and the first bad tensor;
-/// checkpoints keep their last good state. Throws a usage Error for options out of range, or a net that does
-/// not fit the data.
+/// A resumed run gives the bits of the uninterrupted one, also from inside an epoch, but for times in the
+/// history. With a constant rate it may have more epochs than before; all else must agree, or Error(data)
+/// lists what does not.
+///
+/// Throws Error(diverged) when the loss or a weight stops being finite, naming the step and the first bad
+/// tensor; checkpoints keep their last good state, and so does the net (at most 64 steps before), unless a
+/// callback restored its best. Throws a usage Error before the first step for options out of range, or a net
+/// that does not fit the data.
 History fit(nn::Module& net, const data::Dataset& train, const FitOptions& options);
 
 }  // namespace uncial::train

@@ -13,43 +13,47 @@ namespace uncial::vision {
 
 /// One curve; y may hold NaN where there is no point.
 struct Series {
-  std::string label;
-  std::vector<double> x, y;
+  std::string label = "";
+  std::vector<double> x = {}, y = {};
   Colour colour = palette::blue;
   bool dashed = false;
 };
 struct LineChart {
-  std::string title, x_label, y_label;
-  std::vector<Series> series;
+  std::string title = "", x_label = "", y_label = "";
+  std::vector<Series> series = {};
   std::optional<double> marked_x = std::nullopt;  ///< a vertical line, e.g. the best epoch
   std::string mark_label = "";
   bool log_y = false;
   std::optional<double> y_low = std::nullopt, y_high = std::nullopt;
 };
-/// Draws axes with round ticks, a legend and the curves into the box.
+/// Draws title, legend, axes with round ticks and the curves into the box. A title and a legend that are too
+/// wide go on in the next line. Throws a usage Error when a series' x and y differ in length, for y_low <= 0
+/// with log_y, and when the box leaves no room.
 void draw_chart(Canvas& canvas, double x, double y, double w, double h, const LineChart& chart);
 /// Several charts side by side in one picture.
 Canvas chart_figure(const std::vector<LineChart>& charts, int width_each = 560, int height = 400);
 
 /// Bars with a label each and optional error bars.
 struct BarChart {
-  std::string title, y_label;
-  std::vector<std::string> labels;
-  std::vector<double> values, errors = {};
+  std::string title = "", y_label = "";
+  std::vector<std::string> labels = {};
+  std::vector<double> values = {}, errors = {};
   std::vector<Colour> colours = {};
   std::vector<std::string> value_texts = {};  ///< written above the bars
   std::optional<double> low = std::nullopt;   ///< lower end of the axis; default 0
 };
+/// Draws the bars into the box; NaN leaves a gap, long labels are wrapped. Throws a usage Error when the
+/// vectors differ in length (errors, colours and value_texts may be empty), and when the box leaves no room.
 void draw_bars(Canvas& canvas, double x, double y, double w, double h, const BarChart& chart);
 
 /// counts (classes, classes) int64: rows true, columns predicted. Two panels: counts, and rates per true
-/// class.
+/// class. Throws a usage Error for another shape or dtype and for more than 64 classes.
 Canvas confusion_figure(const Tensor& counts, const std::vector<std::string>& classes,
                         const std::string& title);
 
 /// One cell of a grid of images.
 struct GridCell {
-  Tensor image;  ///< (H, W), (1, H, W) or (3, H, W), values in [low, high]
+  Tensor image = {};  ///< (H, W), (1, H, W) or (3, H, W), values in [low, high]
   std::string caption = "";
   Colour caption_colour = palette::black;
   std::vector<double> bars = {};  ///< probabilities drawn as small bars beside the image, one a class
@@ -63,16 +67,21 @@ struct GridOptions {
   double low = 0, high = 1;
   std::vector<std::string> row_labels = {};
 };
+/// Cells in rows from the top left. An undefined image leaves its place free.
 Canvas image_grid(const std::vector<GridCell>& cells, const GridOptions& options);
 
-/// Feature maps of several layers with the input beside them.
+/// Feature maps of one layer.
 struct FeatureLayer {
-  std::string name;
-  Tensor maps;  ///< (C, H, W); at most `channels` of them are shown
+  std::string name = "";
+  Tensor maps = {};  ///< (C, H, W); at most `channels` of them are shown
 };
+/// The input and, a row a layer, its maps, all of one layer on one scale. Throws a usage Error for maps of
+/// another rank.
 Canvas feature_figure(const Tensor& input, const std::vector<FeatureLayer>& layers, const std::string& title,
                       int channels = 16);
-/// Convolution filters (K, C, R, S), one square each, zero in the middle of a diverging scale.
+/// Convolution filters (K, C, R, S), zero in the middle of a diverging scale. With one channel a square a
+/// filter, up to 64; else a row a filter, up to 16, with a square a channel, up to 32. Throws a usage Error
+/// for another rank.
 Canvas filter_figure(const Tensor& weights, const std::string& title);
 
 }  // namespace uncial::vision

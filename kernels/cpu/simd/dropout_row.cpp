@@ -1,51 +1,80 @@
-// Philox4x32-10 (core/random.h) with one counter in each lane: the loops over lanes become vector code.
+// Philox4x32-10 (core/random.h) with one counter in each 64-bit lane: the upper halves stay zero, so that one
+// 32 x 32 -> 64 bit multiplication a lane gives both halves of a product. Several vectors are under way at once,
+// because each round waits for the one before.
 
 #include "dropout_row.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "lanes.h"
 
 namespace UNCIAL_SIMD {
 namespace {
 
-constexpr int kBlocks = 16;  // counters at a time: one AVX-512 vector of words
-constexpr int kWords = 4 * kBlocks;
+using V = Lanes<uint64_t>::V;
+constexpr int kLanes = Lanes<uint64_t>::count;
+constexpr int kVectors = kVectorBytes == 64 ? 4 : 2;  // as many as the registers hold, four words each
+constexpr int kWords = 4 * kLanes * kVectors;
+
+/// The product of the lower halves of each lane.
+[[gnu::always_inline]] inline V multiply(V a, V b) {
+#if defined(UNCIAL_SIMD_avx512)
+  return V(_mm512_mul_epu32(__m512i(a), __m512i(b)));
+#elif defined(UNCIAL_SIMD_avx2)
+  return V(_mm256_mul_epu32(__m256i(a), __m256i(b)));
+#elif defined(__SSE2__)
+  return V(_mm_mul_epu32(__m128i(a), __m128i(b)));
+#else
+  return a * b;
+#endif
+}
+
+/// Word pairs (0, 1) and (2, 3) of each lane's block, stored block after block.
+[[gnu::always_inline]] inline void store_blocks(uint32_t* words, V first, V second) {
+  for (int l = 0; l < kLanes; ++l) {
+    reinterpret_cast<uint64_t*>(words)[2 * l] = first[l];
+    reinterpret_cast<uint64_t*>(words)[2 * l + 1] = second[l];
+  }
+}
 
 /// Words 4 * block ... 4 * block + kWords - 1 of the stream.
-inline void philox_blocks(uint64_t block, uint32_t key0, uint32_t key1, uint32_t a, uint32_t b,
-                          uint32_t* words) {
-  uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
-  for (int l = 0; l < kBlocks; ++l) {
-    const uint64_t counter = block + uint64_t(l);
-    c0[l] = uint32_t(counter);
-    c1[l] = uint32_t(counter >> 32);
-    c2[l] = a;
-    c3[l] = b;
-  }
-  for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u)
-    for (int l = 0; l < kBlocks; ++l) {
-      const uint64_t p0 = uint64_t(0xD2511F53u) * c0[l], p1 = uint64_t(0xCD9E8D57u) * c2[l];
-      c0[l] = uint32_t(p1 >> 32) ^ c1[l] ^ key0;
-      c1[l] = uint32_t(p1);
-      c2[l] = uint32_t(p0 >> 32) ^ c3[l] ^ key1;
-      c3[l] = uint32_t(p0);
+inline void philox_words(uint64_t block, uint32_t key0, uint32_t key1, uint32_t a, uint32_t b, uint32_t* words) {
+  V c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
+  for (int v = 0; v < kVectors; ++v)
+    for (int l = 0; l < kLanes; ++l) {
+      const uint64_t counter = block + uint64_t(v * kLanes + l);
+      c0[v][l] = uint32_t(counter);
+      c1[v][l] = counter >> 32;
+      c2[v][l] = a;
+      c3[v][l] = b;
     }
-  for (int l = 0; l < kBlocks; ++l) {
-    words[4 * l] = c0[l];
-    words[4 * l + 1] = c1[l];
-    words[4 * l + 2] = c2[l];
-    words[4 * l + 3] = c3[l];
-  }
+  for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const V p0 = multiply(c0[v], V{} + 0xD2511F53u), p1 = multiply(c2[v], V{} + 0xCD9E8D57u);
+      c0[v] = (p1 >> 32) ^ c1[v] ^ (V{} + key0);
+      c1[v] = p1 & 0xFFFFFFFFu;
+      c2[v] = (p0 >> 32) ^ c3[v] ^ (V{} + key1);
+      c3[v] = p0 & 0xFFFFFFFFu;
+    }
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v)
+    store_blocks(words + 4 * v * kLanes, c0[v] | c1[v] << 32, c2[v] | c3[v] << 32);
 }
 
 template <class T>
 void row(const T* x, T* y, int64_t n, T scale, uint32_t threshold, uint32_t key0, uint32_t key1, uint32_t a,
          uint32_t b) {
-  uint32_t words[kWords];
+  alignas(64) uint32_t words[kWords];
   int64_t j = 0;
   for (; j + kWords <= n; j += kWords) {
-    philox_blocks(uint64_t(j) / 4, key0, key1, a, b, words);
+    philox_words(uint64_t(j) / 4, key0, key1, a, b, words);
     for (int i = 0; i < kWords; ++i) y[j + i] = words[i] < threshold ? T(0) : x[j + i] * scale;
   }
   if (j == n) return;
-  philox_blocks(uint64_t(j) / 4, key0, key1, a, b, words);
+  philox_words(uint64_t(j) / 4, key0, key1, a, b, words);
   for (int i = 0; j < n; ++i, ++j) y[j] = words[i] < threshold ? T(0) : x[j] * scale;
 }
 

@@ -20,9 +20,9 @@ struct RmspropStep {
 };
 template <class T>
 struct AdamStep {
-  T beta1, rest1, beta2, rest2;  ///< rest = 1 - beta, rounded once
-  T rate;                        ///< lr / (1 - beta1^t)
-  T root;                        ///< 1 / sqrt(1 - beta2^t)
+  T beta1, rest1, beta2, rest2;     ///< rest = 1 - beta, rounded once
+  T rate;                           ///< lr / (1 - beta1^t)
+  T root;                           ///< 1 / sqrt(1 - beta2^t)
   T epsilon, gradient_decay, keep;  ///< g += gradient_decay p; p = keep p - ...
 };
 

@@ -1,0 +1,181 @@
+// A convolutional network against a perceptron: same data, same number of epochs, several seeds.
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cli/figures.h"
+#include "cli/output.h"
+#include "cli/program.h"
+#include "cli/training.h"
+#include "uncial/nn/summary.h"
+#include "uncial/vision/charts.h"
+
+namespace {
+
+using namespace uncial;
+
+constexpr const char *kFigure = "figures/model_comparison.png", *kNumbers = "figures/model_comparison.json";
+
+/// What is compared of one network.
+struct Contestant {
+  cli::Network network;
+  cli::Recipe recipe;
+  nn::Summary cost;                         // of one image
+  std::vector<double> accuracies, seconds;  // one a seed
+  std::vector<bool> wrong;                  // by test image, for the first seed
+  double latency_ms = 0;                    // of a single image
+};
+
+/// Which test images a net gets wrong.
+std::vector<bool> wrong_answers(const train::Report& report, const data::Dataset& test) {
+  std::vector<bool> wrong;
+  const int64_t classes = report.probabilities.size(1);
+  for (int64_t i = 0; i < test.size(); ++i) {
+    const float* p = report.probabilities.data<float>() + i * classes;
+    wrong.push_back(std::max_element(p, p + classes) - p != test.label(i));
+  }
+  return wrong;
+}
+
+/// Median time of 200 single images, after 20 to warm up.
+double latency_ms(const nn::Module& net, const data::Dataset& test) {
+  const Tensor image = test.range(0, 1).first;
+  std::vector<double> times;
+  for (int i = 0; i < 220; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    train::predict(net, image);
+    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+    if (i >= 20) times.push_back(elapsed.count());
+  }
+  std::nth_element(times.begin(), times.begin() + 100, times.end());
+  return times[100];
+}
+
+void train_contestant(cli::Program& program, const cli::MnistData& data, Contestant& contestant,
+                      int64_t seeds) {
+  for (int64_t i = 0; i < seeds; ++i) {
+    const uint64_t seed = program.common().seed + uint64_t(i);
+    const auto trained =
+        cli::train_network(program, data,
+                           {.network = contestant.network,
+                            .recipe = contestant.recipe,
+                            .seed = seed,
+                            .label = fmt::format("{}, seed {}", contestant.network.name, seed)});
+    contestant.accuracies.push_back(trained.report.accuracy);
+    contestant.seconds.push_back(trained.seconds);
+    if (i > 0) continue;
+    contestant.wrong = wrong_answers(trained.report, data.test);
+    contestant.latency_ms = latency_ms(*trained.net, data.test);
+  }
+}
+
+/// One line of the table: what, and a text for each network.
+struct Row {
+  std::string what, first, second;
+};
+
+std::vector<Row> table_of(const Contestant& a, const Contestant& b) {
+  int64_t only_a = 0, only_b = 0, both = 0;
+  for (size_t i = 0; i < a.wrong.size(); ++i) {
+    only_a += a.wrong[i] && !b.wrong[i];
+    only_b += b.wrong[i] && !a.wrong[i];
+    both += a.wrong[i] && b.wrong[i];
+  }
+  const auto accuracy = [](const Contestant& c) {
+    const cli::Spread s = cli::spread(c.accuracies);
+    return fmt::format("{:.2f} +- {:.2f}", 100 * s.mean, 100 * s.deviation);
+  };
+  const auto time = [](const Contestant& c) { return fmt::format("{:.1f}", cli::spread(c.seconds).mean); };
+  return {
+      {"test accuracy, %", accuracy(a), accuracy(b)},
+      {"parameters", std::to_string(a.cost.parameters), std::to_string(b.cost.parameters)},
+      {"multiply-adds an image", std::to_string(a.cost.multiply_adds), std::to_string(b.cost.multiply_adds)},
+      {"training time, s", time(a), time(b)},
+      {"latency of one image, ms", fmt::format("{:.3f}", a.latency_ms), fmt::format("{:.3f}", b.latency_ms)},
+      {"errors of this one alone", std::to_string(only_a), std::to_string(only_b)},
+      {"errors that both make", std::to_string(both), std::to_string(both)}};
+}
+
+vision::BarChart bars(const Contestant& a, const Contestant& b, const std::string& title,
+                      const std::string& unit, double va, double vb, const char* format) {
+  return {.title = title,
+          .y_label = unit,
+          .labels = {a.network.name, b.network.name},
+          .values = {va, vb},
+          .colours = {vision::palette::blue, vision::palette::orange},
+          .value_texts = {fmt::format(fmt::runtime(format), va), fmt::format(fmt::runtime(format), vb)}};
+}
+
+vision::Canvas comparison_figure(const Contestant& a, const Contestant& b, int64_t seeds) {
+  const cli::Spread sa = cli::spread(a.accuracies), sb = cli::spread(b.accuracies);
+  auto accuracy = bars(a, b, fmt::format("Test error, mean of {} seeds", seeds), "%", 100 * (1 - sa.mean),
+                       100 * (1 - sb.mean), "{:.2f}");
+  if (seeds > 1) accuracy.errors = {100 * sa.deviation, 100 * sb.deviation};
+  const std::vector<vision::BarChart> charts{
+      accuracy,
+      bars(a, b, "Parameters", "thousands", double(a.cost.parameters) / 1e3, double(b.cost.parameters) / 1e3,
+           "{:.1f}"),
+      bars(a, b, "Multiply-adds an image", "millions", double(a.cost.multiply_adds) / 1e6,
+           double(b.cost.multiply_adds) / 1e6, "{:.2f}"),
+      bars(a, b, "Training time", "s", cli::spread(a.seconds).mean, cli::spread(b.seconds).mean, "{:.1f}"),
+      bars(a, b, "Latency of one image", "ms", a.latency_ms, b.latency_ms, "{:.3f}")};
+  vision::Canvas canvas(int(charts.size()) * 250, 340);
+  for (size_t i = 0; i < charts.size(); ++i)
+    vision::draw_bars(canvas, double(i) * 250, 0, 250, 340, charts[i]);
+  return canvas;
+}
+
+nlohmann::ordered_json to_json(const Contestant& c) {
+  const cli::Spread accuracy = cli::spread(c.accuracies);
+  return {{"model", c.network.name},
+          {"recipe", c.recipe.json()},
+          {"mean_accuracy", accuracy.mean},
+          {"accuracy_deviation", accuracy.deviation},
+          {"accuracies", c.accuracies},
+          {"parameters", c.cost.parameters},
+          {"multiply_adds", c.cost.multiply_adds},
+          {"training_seconds", c.seconds},
+          {"latency_ms", c.latency_ms}};
+}
+
+void run(cli::Program& program) {
+  int64_t seeds = 3, train_samples = 0;
+  std::string first = "cnn", second = "mlp";
+  program.text("--model", first, "First network", "MODEL");
+  program.text("--against", second, "Second network", "MODEL");
+  program.number("--seeds", seeds, {1, 1000}, "Trainings of each, with seeds --seed, --seed + 1, ...");
+  program.number("--train-samples", train_samples, {0, 60'000}, "Use only so many training images; 0: all");
+  const cli::RecipeFlags flags(program, "fast");
+  program.parse();
+  std::vector<Contestant> both(2);
+  for (size_t i = 0; i < 2; ++i) {
+    both[i].network = cli::find_network(i == 0 ? first : second);
+    both[i].recipe = flags.resolve(both[i].network.name);
+    both[i].recipe.epochs = std::max<int64_t>(1, both[0].recipe.epochs);  // one budget for both
+    both[i].cost = nn::summary(*cli::build_network(both[i].network, 0), {1, 1, 28, 28});
+  }
+  const cli::Output& output = program.open_output({"figures"});
+  for (const char* file : {kFigure, kNumbers}) output.claim(file);
+
+  const cli::MnistData data = cli::load_mnist(both[0].recipe.validation, train_samples);
+  for (Contestant& contestant : both) train_contestant(program, data, contestant, seeds);
+
+  nlohmann::ordered_json table = nlohmann::ordered_json::array();
+  program.print("{:<26}{:>16}{:>16}\n", "", both[0].network.name, both[1].network.name);
+  for (const Row& row : table_of(both[0], both[1])) {
+    program.print("{:<26}{:>16}{:>16}\n", row.what, row.first, row.second);
+    table.push_back({row.what, row.first, row.second});
+  }
+  output.save(kFigure, comparison_figure(both[0], both[1], seeds));
+  const nlohmann::ordered_json results = {
+      {"seeds", seeds}, {"networks", {to_json(both[0]), to_json(both[1])}}, {"table", table}};
+  output.save(kNumbers, results);
+  program.save_results(results);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_main("mnist_compare", "Compares a convolutional network with a perceptron", argc, argv,
+                       run);
+}

@@ -1,0 +1,121 @@
+// Gathers every picture and number made so far into one page that needs nothing else: figures/report.html.
+#include <nlohmann/json.hpp>
+
+#include "cli/output.h"
+#include "cli/program.h"
+#include "cli/report_page.h"
+#include "cli/results.h"
+#include "uncial/core/error.h"
+#include "uncial/io/atomic_file.h"
+
+namespace {
+
+using namespace uncial;
+using Json = nlohmann::ordered_json;
+
+std::string percent(const Json& value) { return fmt::format("{:.2f}", 100 * value.get<double>()); }
+
+void add_picture(cli::ReportPage& page, const std::filesystem::path& root, const std::string& name,
+                 std::string_view caption) {
+  const std::filesystem::path path = root / "figures" / (name + ".png");
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) page.picture(io::read_file(path, int64_t(1) << 26), caption);
+}
+
+void add_models(cli::ReportPage& page, const std::vector<Json>& models) {
+  page.heading("Models");
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& model : models)
+    for (const Json& run : model.at("runs")) {
+      const Json& test = run.at("test");
+      rows.push_back({model.at("model").get<std::string>(), std::to_string(run.at("seed").get<uint64_t>()),
+                      percent(test.at("accuracy")),
+                      percent(test.at("accuracy_low")) + " to " + percent(test.at("accuracy_high")),
+                      fmt::format("{:.4f}", test.at("loss").get<double>()),
+                      std::to_string(test.at("errors").get<int64_t>()),
+                      std::to_string(model.at("parameters").get<int64_t>()),
+                      std::to_string(model.at("multiply_adds").get<int64_t>()),
+                      fmt::format("{:.0f}", run.at("training_seconds").get<double>())});
+    }
+  page.table({"network", "seed", "accuracy, %", "95 % interval", "loss", "errors", "parameters",
+              "multiply-adds", "training, s"},
+             rows);
+  page.paragraph(
+      "Accuracy is that of the last or averaged weights on the test images, which played no part in "
+      "training.");
+}
+
+void add_details(cli::ReportPage& page, const Json& model) {
+  const std::string name = model.at("model").get<std::string>();
+  const Json& run = model.at("runs").at(0);
+  page.heading(name + ": how it was trained");
+  std::vector<std::vector<std::string>> recipe;
+  for (const auto& [key, value] : model.at("recipe").items())
+    recipe.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
+  page.table({"recipe", ""}, recipe);
+  std::vector<std::vector<std::string>> epochs;
+  for (const Json& e : run.at("history").at("epochs"))
+    epochs.push_back({std::to_string(e.at("epoch").get<int64_t>()),
+                      fmt::format("{:.4f}", e.at("loss").get<double>()), percent(e.at("accuracy")),
+                      fmt::format("{:.4f}", e.at("validation_loss").get<double>()),
+                      percent(e.at("validation_accuracy")), fmt::format("{:.2g}", e.at("lr").get<double>()),
+                      fmt::format("{:.1f}", e.at("seconds").get<double>())});
+  page.heading(name + ": epoch by epoch");
+  page.table({"epoch", "loss", "accuracy, %", "val. loss", "val. accuracy, %", "learning rate", "s"}, epochs);
+  page.heading(name + ": class by class");
+  std::vector<std::vector<std::string>> classes;
+  for (const Json& c : run.at("test").at("classes"))
+    classes.push_back({c.at("name").get<std::string>(), std::to_string(c.at("count").get<int64_t>()),
+                       percent(c.at("precision")), percent(c.at("recall")), percent(c.at("f1"))});
+  page.table({"class", "test images", "precision, %", "recall, %", "F1, %"}, classes);
+}
+
+void add_comparison(cli::ReportPage& page, const std::filesystem::path& root) {
+  const auto path = root / "figures/model_comparison.json";
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  const Json comparison = cli::load_json(path);
+  page.heading("Comparison");
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& row : comparison.at("table")) rows.push_back(row.get<std::vector<std::string>>());
+  page.table({"", comparison.at("networks").at(0).at("model").get<std::string>(),
+              comparison.at("networks").at(1).at("model").get<std::string>()},
+             rows);
+  add_picture(page, root, "model_comparison",
+              "Both networks, trained on the same data for the same number of epochs");
+}
+
+void run(cli::Program& program) {
+  program.parse();
+  const cli::Output& output = program.open_output({"figures"});
+  output.claim("figures/report.html");
+  const std::filesystem::path root = program.root();
+  const std::vector<Json> models = cli::load_results(root);
+  if (models.empty())
+    fail(ErrorKind::io, "mnist_report: ", io::printable((root / "models").native()),
+         ": no results found. Run mnist_train first.");
+
+  cli::ReportPage page("Handwritten digits with uncial");
+  add_models(page, models);
+  page.heading("Data");
+  add_picture(page, root, "mnist_samples", "Test images, a row a class");
+  add_picture(page, root, "augmentation_samples", "Training images as augmentation changes them");
+  page.heading("The network trained last");
+  add_picture(page, root, "training_history", "Loss and accuracy over the epochs");
+  add_picture(page, root, "confusion_matrix", "True classes against answers on the test images");
+  add_picture(page, root, "prediction_samples", "Answers with their probabilities");
+  add_picture(page, root, "feature_maps", "What the layers see of one test image");
+  add_picture(page, root, "filters", "Filters of a convolution");
+  add_comparison(page, root);
+  add_picture(page, root, "augmentation_experiment", "Accuracy against kind and strength of augmentation");
+  for (const Json& model : models) add_details(page, model);
+  output.save_text("figures/report.html", page.html());
+  program.print("{}\n", (root / "figures/report.html").native());
+  program.save_results({{"report", (root / "figures/report.html").native()}, {"models", models}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_main("mnist_report", "Gathers pictures and numbers into one page", argc, argv, run);
+}

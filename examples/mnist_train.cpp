@@ -1,0 +1,127 @@
+// Trains a network on MNIST with augmentation and early stopping, and pictures how it went.
+//   mnist_train                          the default convolutional network
+//   mnist_train --model mlp --epochs 5   another network, fewer epochs
+//   mnist_train --resume                 goes on where Ctrl-C stopped it
+#include <nlohmann/json.hpp>
+
+#include "cli/figures.h"
+#include "cli/output.h"
+#include "cli/program.h"
+#include "cli/training.h"
+#include "uncial/nn/summary.h"
+#include "uncial/vision/charts.h"
+
+namespace {
+
+using namespace uncial;
+
+struct Flags {
+  std::string model = "cnn";
+  int64_t seeds = 1, train_samples = 0;
+  bool resume = false, check_finite = false;
+};
+
+/// Every file this run will write, claimed before it starts.
+void claim_results(const cli::Output& output, const std::string& network,
+                   const std::vector<uint64_t>& seeds) {
+  for (const char* figure : {"training_history", "confusion_matrix", "prediction_samples"})
+    output.claim(std::string("figures/") + figure + ".png");
+  for (const uint64_t seed : seeds)
+    for (const auto& file : cli::model_files(cli::model_prefix(network, seed, seed == seeds[0])))
+      output.claim(file);
+  output.claim("models/mnist_" + network + "_results.json");
+  output.claim("models/mnist_" + network + "_history.csv");
+}
+
+void save_pictures(const cli::Output& output, const cli::TrainedNetwork& trained, const std::string& network,
+                   const data::Dataset& test) {
+  if (!trained.history.epochs.empty())
+    output.save("figures/training_history.png", cli::history_figure(trained.history, network));
+  output.save(
+      "figures/confusion_matrix.png",
+      vision::confusion_figure(trained.report.confusion, test.classes(), network + " on the test set"));
+  output.save("figures/prediction_samples.png", cli::prediction_figure(trained.report, test));
+}
+
+nlohmann::ordered_json results_of(const std::vector<cli::TrainedNetwork>& runs,
+                                  const std::vector<uint64_t>& seeds) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < runs.size(); ++i)
+    list.push_back({{"seed", seeds[i]},
+                    {"training_seconds", runs[i].seconds},
+                    {"test", cli::to_json(runs[i].report)},
+                    {"history", cli::to_json(runs[i].history)}});
+  return list;
+}
+
+void run(cli::Program& program) {
+  Flags flags;
+  program.text("--model", flags.model, "cnn, mlp, lenet5, tiny, or FILE.json with a network", "MODEL");
+  const cli::RecipeFlags recipe_flags(program);
+  program.number("--seeds", flags.seeds, {1, 1000},
+                 "Train so many times, with seeds --seed, --seed + 1, ...");
+  program.number("--train-samples", flags.train_samples, {0, 60'000},
+                 "Use only so many training images; 0: all");
+  program.flag("--resume", flags.resume, "Go on from the newest whole checkpoint, if there is one");
+  program.flag("--check-finite", flags.check_finite, "Look at every weight after every step");
+  program.parse();
+
+  const cli::Network network = cli::find_network(flags.model);
+  const cli::Recipe recipe = recipe_flags.resolve(network.name);
+  const auto net = cli::build_network(network, program.common().seed);
+  cli::Output& output = program.open_output({"models", "figures"});
+  std::vector<uint64_t> seeds;
+  for (int64_t i = 0; i < flags.seeds; ++i) seeds.push_back(program.common().seed + uint64_t(i));
+  claim_results(output, network.name, seeds);
+  const cli::MnistData data = cli::load_mnist(recipe.validation, flags.train_samples);
+
+  const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
+  program.note(
+      fmt::format("{}: {} parameters, {} multiply-adds an image; {} training, {} validation images\n"
+                  "augmentation: {}",
+                  network.name, summary.parameters, summary.multiply_adds, data.train.size(),
+                  data.validation.size(), recipe.augment.text()));
+  std::vector<cli::TrainedNetwork> runs;
+  std::vector<double> accuracies;
+  for (const uint64_t seed : seeds) {
+    runs.push_back(cli::train_network(
+        program, data,
+        {.network = network,
+         .recipe = recipe,
+         .seed = seed,
+         .label = seeds.size() > 1 ? fmt::format("seed {}", seed) : "",
+         .prefix = program.root() / cli::model_prefix(network.name, seed, seed == seeds[0]),
+         .resume = flags.resume,
+         .check_finite = flags.check_finite}));
+    accuracies.push_back(runs.back().report.accuracy);
+    if (seeds.size() > 1) program.print("seed {}: {}\n", seed, runs.back().report.line());
+  }
+
+  save_pictures(output, runs[0], network.name, data.test);
+  if (!runs[0].history.epochs.empty())
+    output.save_text("models/mnist_" + network.name + "_history.csv", runs[0].history.csv());
+  const cli::Spread accuracy = cli::spread(accuracies);
+  nlohmann::ordered_json results = {{"model", network.name},
+                                    {"parameters", summary.parameters},
+                                    {"multiply_adds", summary.multiply_adds},
+                                    {"train_samples", data.train.size()},
+                                    {"recipe", recipe.json()},
+                                    {"mean_accuracy", accuracy.mean},
+                                    {"accuracy_deviation", accuracy.deviation},
+                                    {"runs", results_of(runs, seeds)}};
+  if (recipe.epochs > 0) output.save("models/mnist_" + network.name + "_results.json", results);
+  program.save_results(results);
+  program.note(fmt::format("trained in {:.0f} s: {}; pictures and models are under {}", runs[0].seconds,
+                           runs[0].history.stop_reason, program.root().native()));
+  if (seeds.size() > 1)
+    program.print("mean accuracy of {} seeds {:.3f} % +- {:.3f}\n", seeds.size(), 100 * accuracy.mean,
+                  100 * accuracy.deviation);
+  else
+    program.print("{}\n", runs[0].report.line());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_main("mnist_train", "Trains a network on MNIST", argc, argv, run);
+}

@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs all tests. The last line is "N passed, N failed".
+#
+#   ./run_tests.sh [options]
+#
+#   --fast        only the build and the tests of it: no packaging, sanitizer or clang checks
+#   --release     everything at full figures: long trainings, all tests under the sanitizers (hours)
+#   --no-install  install no packages: say which are missing and stop
+#   --help        this text
+#
+# CONTRIBUTING.md says what each part is for and how long it takes. Logs are in build/checks.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+cd -- "$root"
+
+install_options=(--tests) mode=change
+while (($#)); do
+  case $1 in
+    --fast) mode=fast ;;
+    --release) mode=release ;;
+    --no-install) install_options+=(--no-install) ;;
+    -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
+    *)
+      printf 'error: run_tests: unknown option %s. See ./run_tests.sh --help.\n' "$1" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+# ---- Counting ---------------------------------------------------------------------------------------------
+
+passed=0 failed=0 parts=()
+logs=$root/build/checks
+
+report() {
+  trap - EXIT
+  printf '\n== time\n'
+  ((${#parts[@]} == 0)) || printf '%s\n' "${parts[@]}"
+  printf '%6d s in all\n' "$SECONDS"
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  ((failed == 0)) || exit 1
+}
+
+part() {  # name: the time until the next part counts as this one's
+  local now=$SECONDS
+  [[ -z ${part_name:-} ]] || parts+=("$(printf '%6d s %s' $((now - part_started)) "$part_name")")
+  part_name=$1 part_started=$now
+  [[ -z $1 ]] || printf '\n== %s\n' "$1"
+}
+
+end_early() {  # a script that stops before its report has failed
+  local status=$?
+  failed=$((failed + 1))
+  printf 'FAIL ended early (exit code %d)\n' "$status"
+  part ''
+  report
+}
+trap end_early EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# check NAME COMMAND...: one check; its output goes to a log and is shown when it fails. Counts it and goes on.
+check() {
+  local name=$1 log=$logs/${1//[^A-Za-z0-9]/_}.log started=$SECONDS status=0
+  shift
+  "$@" >"$log" 2>&1 || status=$?
+  if ((status == 0)); then
+    passed=$((passed + 1))
+    printf 'PASS %s (%d s)\n' "$name" $((SECONDS - started))
+  else
+    failed=$((failed + 1))
+    printf 'FAIL %s (exit code %d), the end of %s:\n' "$name" "$status" "${log#"$root"/}"
+    tail -n 40 "$log" | sed 's/^/    /'
+  fi
+  return "$status"
+}
+
+# count_tests LOG: adds the test cases of a ctest run: those that Catch2 counts inside a program, and one for
+# each other test. A program that ended without Catch2's summary has failed as one.
+count_tests() {
+  local counts
+  counts=$(awk '
+    function finish() {
+      if (!name) return
+      if (skipped) { name = ""; return }
+      if (cases) { good += cases_good; bad += cases - cases_good; if (!ok && cases == cases_good) bad++ }
+      else if (ok && !absent) good++
+      else bad++
+      name = ""; absent = 0
+    }
+    /^Unable to find executable/ { finish(); absent = 1 }  # which ctest writes down as "Test Passed."
+    /^[0-9]+\/[0-9]+ Test: / { finish(); name = $3; cases = cases_good = ok = skipped = 0 }
+    /^All tests passed \(/ { n = $0; sub(/.* in /, "", n); cases = cases_good = n + 0 }
+    /^test cases: / {
+      n = $0; sub(/^test cases: */, "", n); cases = n + 0
+      cases_good = 0
+      if (match($0, /[0-9]+ passed/)) cases_good = substr($0, RSTART, RLENGTH) + 0
+      if (match($0, /[0-9]+ failed as expected/)) cases_good += substr($0, RSTART, RLENGTH) + 0
+      if (match($0, /[0-9]+ skipped/)) cases_good += substr($0, RSTART, RLENGTH) + 0
+    }
+    /^Test Passed\./ { ok = 1 }
+    /^Test Pass Reason:/ { ok = 1 }
+    /^SKIPPED/ { skipped = 1; print "SKIPPED " name ": " $0 > "/dev/stderr" }
+    END { finish(); print good + 0, bad + 0 }' "$1")
+  passed=$((passed + ${counts% *}))
+  failed=$((failed + ${counts#* }))
+  printf '%d test cases passed, %d failed\n' "${counts% *}" "${counts#* }"
+}
+
+# run_ctest FOLDER ctest-option...
+run_ctest() {
+  local status=0 log=$1/Testing/Temporary/LastTest.log before=$failed
+  rm -f "$log"
+  ctest --test-dir "$1" --output-on-failure --no-tests=error --parallel "$(nproc)" "${@:2}" || status=$?
+  [[ ! -f $log ]] || count_tests "$log"
+  ((status == 0 || failed > before)) || failed=$((failed + 1))  # ctest itself could not run
+}
+
+# ---- Parts ------------------------------------------------------------------------------------------------
+
+no_warnings() { ! grep -n 'warning:' "$1"; }
+
+mkdir -p "$logs"
+part 'install'
+scripts/install_dependencies.sh "${install_options[@]}"
+
+part 'build (release)'
+if ! check 'build' scripts/build.sh release all -- -DUNCIAL_TESTS=ON; then
+  exit 1  # nothing can run
+fi
+check 'no warnings from g++' no_warnings "$logs/build.log" || true
+
+part 'tests'
+if [[ $mode == release ]]; then
+  export UNCIAL_FULL_TESTS=1
+  run_ctest build/release
+else
+  run_ctest build/release --label-exclude full
+fi
+
+if [[ $mode != fast ]]; then
+  part 'packaging'
+  for case in static shared moved pkg-config; do
+    check "outside program: $case" tests/consumer/check.sh "$case" || true
+  done
+
+  part 'clang, as a part of another project'
+  check 'outside program: subproject' tests/consumer/check.sh subproject || true
+
+  part 'address and undefined behaviour sanitizers'
+  memory_tests=(test_core test_io test_program)
+  if [[ $mode == release ]]; then memory_tests=(all); fi
+  if check 'build with sanitizers' scripts/build.sh asan "${memory_tests[@]}" -- -DUNCIAL_PROGRAMS=OFF; then
+    if [[ $mode == release ]]; then
+      run_ctest build/asan
+    else
+      run_ctest build/asan --tests-regex "^($(IFS='|' && echo "${memory_tests[*]}"))\$"
+    fi
+  fi
+fi
+
+if [[ $mode == release ]]; then
+  part 'thread sanitizer'
+  if check 'build with the thread sanitizer' scripts/build.sh tsan all -- -DUNCIAL_PROGRAMS=OFF; then
+    run_ctest build/tsan --label-exclude architecture
+  fi
+
+  part 'pipeline and full figures'
+  check 'pipeline, fast' ./run_pipeline.sh --no-install --fast --out build/runs/fast || true
+  check 'fast: at least 98.5 %' scripts/check_accuracy.sh "$logs/pipeline__fast.log" 98.5 || true
+  check 'pipeline, with comparison' ./run_pipeline.sh --no-install --compare --out build/runs/whole || true
+  check 'everything is in place' build/release/bin/project_validate --out build/runs/whole || true
+  check 'five seeds' build/release/bin/mnist_train --model cnn --seeds 5 --out build/runs/seeds || true
+  check 'five seeds: a mean of at least 99.5 %' scripts/check_accuracy.sh "$logs/five_seeds.log" 99.5 || true
+fi
+
+part ''
+report

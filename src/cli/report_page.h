@@ -1,0 +1,29 @@
+#pragma once
+/// One self-contained HTML page: styles and pictures are inside, nothing is loaded from elsewhere.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace uncial::cli {
+
+class ReportPage {
+ public:
+  explicit ReportPage(std::string title);
+
+  void heading(std::string_view text);
+  void paragraph(std::string_view text);
+  /// The first cell of each row is its heading.
+  void table(const std::vector<std::string>& columns, const std::vector<std::vector<std::string>>& rows);
+  /// `png` are the file's bytes; the caption is what a screen reader says, too.
+  void picture(std::string_view png, std::string_view caption);
+  std::string html() const;
+
+ private:
+  std::string title_, body_;
+};
+
+/// RFC 4648, with padding.
+std::string base64(std::string_view bytes);
+
+}  // namespace uncial::cli

@@ -1,0 +1,120 @@
+#include "cli/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "cli/progress.h"
+#include "uncial/core/error.h"
+#include "uncial/data/mnist.h"
+#include "uncial/io/atomic_file.h"
+#include "uncial/train/callback.h"
+#include "uncial/train/fit.h"
+#include "uncial/train/model_file.h"
+
+namespace uncial::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kSplitSeed = 1;  // not --seed: runs of several seeds are compared on the same images
+
+/// Keeps the weights that a complete run ends with, as EarlyStopping leaves the best ones in the net.
+class FinalWeights : public train::Callback {
+ public:
+  void on_complete(const train::EpochView& view) override {
+    weights_.clear();
+    for (const auto& [name, tensor] : view.weights) weights_.emplace_back(name, tensor.detach().clone());
+  }
+  std::string name() const override { return "FinalWeights"; }
+  const nn::NamedTensors& weights() const { return weights_; }
+
+ private:
+  nn::NamedTensors weights_;
+};
+
+void require_finite(const nn::Module& net, const train::Progress& progress) {
+  for (const auto& [name, tensor] : net.named_parameters()) {
+    const auto values = tensor.span<float>();
+    const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+    if (bad != values.end())
+      fail(ErrorKind::diverged, "--check-finite: ", name, "[", bad - values.begin(), "] became ", *bad,
+           " in epoch ", progress.epoch, ", step ", progress.batch, ". Lower --lr.");
+  }
+}
+
+/// The final net of an earlier run, for --epochs 0.
+TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
+  TrainedNetwork result;
+  result.net = train::load_model(job.prefix.native() + "_final.safetensors").net;
+  result.report = train::evaluate(*result.net, data.test);
+  result.history.stop_reason = "evaluated only";
+  return result;
+}
+
+}  // namespace
+
+MnistData load_mnist(int64_t validation, int64_t train_samples) {
+  const data::Splits mnist = data::mnist();
+  auto [train, held_out] = mnist.train.split({.validation = validation, .seed = kSplitSeed});
+  require(train_samples <= train.size(), "--train-samples: got ", train_samples, ", expected at most ",
+          train.size(), ": the others are for validation.");
+  return {train_samples > 0 ? train.take(train_samples) : train, held_out, mnist.test};
+}
+
+TrainedNetwork train_network(Program& program, const MnistData& data, const TrainingJob& job) {
+  const bool on_disk = !job.prefix.empty();
+  if (job.recipe.epochs == 0 && on_disk) return evaluate_only(data, job);
+
+  TrainedNetwork result;
+  result.net = build_network(job.network, job.seed);
+  const auto final_weights = std::make_shared<FinalWeights>();
+  train::FitOptions options = job.recipe.fit_options(job.seed);
+  options.validation = data.validation;
+  options.callbacks = {train::EarlyStopping({.patience = int(job.recipe.patience)}), final_weights};
+  if (on_disk) options.callbacks.push_back(train::Checkpoint(job.prefix));
+  options.stop = program.stop_token();
+  options.resume = job.resume && on_disk;
+  ProgressPrinter printer(job.label);
+  options.progress = [&](const train::Progress& progress) {
+    if (job.check_finite) require_finite(*result.net, progress);
+    if (program.verbose()) printer(progress);
+  };
+  result.history = train::fit(*result.net, data.train, options);
+  program.throw_if_stopped(on_disk ? "Everything is saved; go on with: " + program.resume_command() : "");
+
+  result.net->load_state_dict(final_weights->weights());
+  result.report = train::evaluate(*result.net, data.test);
+  for (const train::EpochRecord& epoch : result.history.epochs) result.seconds += epoch.seconds;
+  return result;
+}
+
+std::vector<fs::path> model_files(const fs::path& prefix) {
+  std::vector<fs::path> files;
+  for (const char* end : {"_best", "_final", "_checkpoint", "_checkpoint.prev"})
+    files.emplace_back(prefix.native() + end + ".safetensors");
+  return files;
+}
+
+fs::path model_prefix(const std::string& network, uint64_t seed, bool first) {
+  return "models/mnist_" + network + (first ? "" : "_seed" + std::to_string(seed));
+}
+
+nlohmann::ordered_json to_json(const train::Report& report) {
+  return nlohmann::ordered_json::parse(report.json());
+}
+nlohmann::ordered_json to_json(const train::History& history) {
+  return nlohmann::ordered_json::parse(history.json());
+}
+
+Spread spread(const std::vector<double>& values) {
+  Spread result;
+  const double n = double(values.size());
+  for (const double v : values) result.mean += v / n;
+  for (const double v : values) result.deviation += (v - result.mean) * (v - result.mean);
+  result.deviation = values.size() > 1 ? std::sqrt(result.deviation / (n - 1)) : 0;
+  return result;
+}
+
+}  // namespace uncial::cli

@@ -1,0 +1,73 @@
+#pragma once
+/// Networks, data and training runs as the programs share them.
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/recipe.h"
+#include "uncial/data/dataset.h"
+#include "uncial/nn/module.h"
+#include "uncial/train/evaluate.h"
+#include "uncial/train/history.h"
+
+namespace uncial::cli {
+
+class Output;
+class Program;
+
+/// A network description.
+struct Network {
+  std::string name;  ///< "cnn", or the file's name without folder and ending
+  std::string json;
+};
+/// The shipped network `model`, or the one in the file of that name. Throws Error(io) or Error(data).
+Network find_network(const std::string& model);
+/// Builds it with start values from `seed`. Throws Error(data) unless it turns (N, 1, 28, 28) into (N, 10).
+std::shared_ptr<nn::Module> build_network(const Network& network, uint64_t seed);
+
+/// MNIST, with some of the training images set aside.
+struct MnistData {
+  data::Dataset train, validation, test;
+};
+/// The split is the same for every seed. `train_samples` 0 takes all.
+MnistData load_mnist(int64_t validation, int64_t train_samples = 0);
+
+/// What train_network() needs beside the data.
+struct TrainingJob {
+  Network network;
+  Recipe recipe;
+  uint64_t seed = 1;
+  std::string label = "";             ///< of the progress lines
+  std::filesystem::path prefix = {};  ///< of model files and checkpoints; empty: none are written
+  bool resume = false, check_finite = false;
+};
+struct TrainedNetwork {
+  std::shared_ptr<nn::Module> net;  ///< with its last or averaged weights: those of PREFIX_final
+  train::History history;
+  train::Report report;  ///< of the test set
+  double seconds = 0;    ///< of training, all parts of a resumed run together
+};
+/// Trains with early stopping and evaluates. A stop by signal leaves a checkpoint and throws Error(stopped).
+TrainedNetwork train_network(Program& program, const MnistData& data, const TrainingJob& job);
+
+/// The model files that train_network() writes for `prefix`.
+std::vector<std::filesystem::path> model_files(const std::filesystem::path& prefix);
+/// models/mnist_NAME, with _seedN for those of several seeds after the first.
+std::filesystem::path model_prefix(const std::string& network, uint64_t seed, bool first);
+
+/// A trained net from a model file: FILE.safetensors, or the name of a network trained under `root`.
+std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, const std::string& model);
+
+nlohmann::ordered_json to_json(const train::Report& report);
+nlohmann::ordered_json to_json(const train::History& history);
+
+/// Mean and standard deviation (n - 1; 0 for one value).
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+Spread spread(const std::vector<double>& values);
+
+}  // namespace uncial::cli

@@ -1,0 +1,101 @@
+#include "uncial/core/tensor.h"
+
+#include "support/check_op.h"
+
+using namespace uncial;
+using namespace uncial::test;
+
+TEST_CASE("tensor: an undefined one refuses every question") {
+  const Tensor t;
+  CHECK_FALSE(t.defined());
+  check_error([&] { t.shape(); }, "this Tensor is undefined");
+  check_error([&] { t.dtype(); }, "this Tensor is undefined");
+  check_error([&] { t.sum(); }, "undefined");
+  check_error([&] { t.clone(); }, "undefined");
+}
+
+TEST_CASE("tensor: making them") {
+  check_close(zeros({2}), tensor<float>({0, 0}), 0);
+  check_close(ones({2}, DType::int32), tensor<float>({1, 1}), 0);
+  check_close(full({2}, 2.5), tensor<float>({2.5, 2.5}), 0);
+  check_close(arange(0, 3), tensor<int64_t>({0, 1, 2}), 0);
+  check_close(arange(3, 0, -1), tensor<int64_t>({3, 2, 1}), 0);
+  check_close(arange(0, 1, 0.25, DType::float64), tensor<double>({0, 0.25, 0.5, 0.75}), 0);
+  CHECK(arange(3, 3).empty());
+  CHECK(empty({2, 3}).size() == 6);
+  CHECK(zeros_like(ones({2, 3}, DType::uint8)).dtype() == DType::uint8);
+  CHECK(zeros({0}).size() == 0);
+  check_error([] { arange(0, 3, 0); }, "arange: needs finite bounds and a step other than 0");
+  check_error([] { tensor<float>({1, 2, 3}, Shape{2}); }, "from_values: 3 values for shape (2)");
+  check_error([] { empty({-1}); }, "negative extent");
+}
+
+TEST_CASE("tensor: copying aliases, clone copies") {
+  const Tensor a = zeros({3}), alias = a, copy = a.clone();
+  a.fill_(1);
+  CHECK(alias.at({0}) == 1);
+  CHECK(copy.at({0}) == 0);
+}
+
+TEST_CASE("tensor: what it knows about itself") {
+  const Tensor t = zeros({2, 3, 4}, DType::float64);
+  CHECK(t.rank() == 3);
+  CHECK(t.size() == 24);
+  CHECK(t.size(-1) == 4);
+  CHECK(t.bytes() == 192);
+  CHECK(t.is_contiguous());
+  CHECK_FALSE(t.transpose().is_contiguous());
+  CHECK(t.device() == Device::cpu());
+  CHECK(t.select(0, 1).offset() == 12);
+  CHECK(t.spec().shape == Shape{2, 3, 4});
+  check_error([&] { t.size(3); }, "size: axis 3 is outside [-3, 3)");
+}
+
+TEST_CASE("tensor: reading elements") {
+  const Tensor t = tensor<int32_t>({1, 2, 3, 4, 5, 6}, Shape{2, 3});
+  CHECK(t.at({1, -1}) == 6);
+  CHECK(t.transpose().at({2, 0}) == 3);
+  CHECK(t.select(0, 1).select(0, 0).item<int>() == 4);
+  CHECK(t[1][2].item() == 6);
+  CHECK(full({1, 1}, 1.5, DType::bfloat16).item() == 1.5);
+  check_error([&] { t.item(); }, "item: needs exactly one element, got shape (2, 3)");
+  check_error([&] { t.at({0}); }, "at: 1 indices for shape (2, 3)");
+  check_error([&] { t.at({0, 3}); }, "at: index 3 is outside axis 1 of shape (2, 3)");
+  check_error([&] { t.data<float>(); },
+              "data: the tensor is int32, not float32; convert with to(DType::float32)");
+  check_error([&] { t.transpose().data<int32_t>(); }, "is a strided view; call contiguous() first");
+}
+
+TEST_CASE("tensor: writing through data() counts only when told") {
+  const Tensor t = zeros({2});
+  const uint64_t version = t.version();
+  t.data<float>()[0] = 1;
+  CHECK(t.version() == version);
+  t.mark_changed();
+  CHECK(t.version() > version);
+  CHECK(t.slice(0, {.start = 1}).version() == t.version());
+}
+
+TEST_CASE("tensor: memory of the host") {
+  auto owner = std::make_shared<std::vector<float>>(std::vector<float>{1, 2, 3, 4});
+  const std::weak_ptr<std::vector<float>> alive = owner;
+  {
+    const auto storage = std::make_shared<Storage>(owner->data(), 16, Device::cpu(), owner);
+    const Tensor t(storage, DType::float32, {2, 2}, {2, 1});
+    owner.reset();
+    CHECK_FALSE(alive.expired());
+    CHECK(t.at({1, 0}) == 3);
+  }
+  CHECK(alive.expired());
+}
+
+TEST_CASE("tensor: storage is aligned for vectors and refuses the impossible") {
+  for (int64_t n : {1, 3, 100}) CHECK(reinterpret_cast<uintptr_t>(empty({n}).view().data) % 64 == 0);
+  check_error(
+      ErrorKind::device, [] { empty({int64_t(1) << 58}, DType::uint8); }, "288230376151711744");
+}
+
+TEST_CASE("tensor: other devices") {
+  CHECK(zeros({2}).to(Device::cpu()).defined());
+  CHECK_THROWS_AS(zeros({2}).to(Device::cuda()), Error);
+}

@@ -1,0 +1,106 @@
+// A whole training step, recorded once and replayed, against the same step run eagerly: the same bits.
+#include "support/check_op.h"
+#include "uncial/nn/nn.h"
+#include "uncial/ops/ops.h"
+#include "uncial/optim/optimizer.h"
+#include "uncial/program/compile.h"
+
+using namespace uncial;
+
+namespace {
+
+constexpr int kSteps = 20;
+constexpr int64_t kBatch = 6;
+
+/// A net with everything that has state: batch statistics, dropout keys, averages, optimiser.
+struct Training {
+  explicit Training(const optim::Recipe& recipe)
+      : net(nn::Conv2d(1, 4, {.kernel = 3, .bias = false}), nn::BatchNorm2d(4), nn::ReLU(), nn::MaxPool2d(2),
+            nn::Dropout(0.3), nn::Flatten(), nn::Dense(4 * 3 * 3, 5)),
+        context(nn::Mode::train),
+        optimizer(recipe.bind(net.parameters())),
+        average(net.parameters(), 0.9) {
+    context.set_seed(3);
+  }
+
+  Tensors step(const Tensors& in) {
+    optimizer->zero_grad();
+    context.set_samples(in[2]);
+    const Tensor loss = cross_entropy(net.forward(in[0], context), in[1], {.label_smoothing = 0.1});
+    context.apply_updates();
+    loss.backward();
+    const Tensor norm = optim::clip_grad_norm(net.parameters(), 0.5);
+    optimizer->step();
+    average.update();
+    optimizer->zero_grad();
+    return {loss, norm};
+  }
+
+  nn::Sequential net;
+  nn::Context context;
+  std::shared_ptr<optim::Optimizer> optimizer;
+  optim::AveragedWeights average;
+};
+
+Tensors batch(int t) {
+  Tensor labels = empty({kBatch}, DType::int64), samples = empty({kBatch}, DType::int64);
+  for (int64_t i = 0; i < kBatch; ++i) {
+    labels.data<int64_t>()[i] = (i * 3 + t) % 5;
+    samples.data<int64_t>()[i] = (i * 11 + t * 7) % 100;
+  }
+  return {randn({kBatch, 1, 8, 8}, uint64_t(t)), labels, samples};
+}
+
+void check_same(const nn::NamedTensors& a, const nn::NamedTensors& b) {
+  REQUIRE(a.size() == b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    INFO(a[i].first);
+    CHECK(test::same_bits(a[i].second.detach(), b[i].second.detach()));
+  }
+}
+
+void check_trajectory(const optim::Recipe& recipe) {
+  INFO(recipe.describe());
+  Training eager(recipe), recorded(recipe);
+  Compiled step = compile([&](const Tensors& in) { return recorded.step(in); });
+  const Tensor start = eager.net.parameters()[0].detach().clone();
+  for (int t = 0; t < kSteps; ++t) {
+    for (Training* training : {&eager, &recorded}) {
+      training->optimizer->set_lr(0.01 / (1 + t));
+      training->context.set_epoch(t / 5);
+    }
+    const Tensors in = batch(t), expected = eager.step(in), actual = step(in);
+    INFO("step " << t);
+    REQUIRE(step.reason().empty());
+    CHECK(test::same_bits(actual[0], expected[0].detach()));
+    CHECK(test::same_bits(actual[1], expected[1].detach()));
+    check_same(recorded.net.state_dict(), eager.net.state_dict());
+  }
+  check_same(recorded.optimizer->state(), eager.optimizer->state());
+  check_same(recorded.average.state(), eager.average.state());
+  CHECK(recorded.optimizer->steps() == kSteps);
+  CHECK_FALSE(test::same_bits(start, eager.net.parameters()[0].detach()));
+}
+
+}  // namespace
+
+TEST_CASE("recorded step: the same bits as the eager one, for every optimiser") {
+  check_trajectory(optim::SGD({.momentum = 0.9, .nesterov = true, .weight_decay = 1e-3}));
+  check_trajectory(optim::RMSprop({.momentum = 0.5}));
+  check_trajectory(optim::Adam());
+  check_trajectory(optim::AdamW());
+}
+
+TEST_CASE("recorded step: gradients need no memory after the step") {
+  Training training{optim::Adam()};
+  Compiled step = compile([&](const Tensors& in) { return training.step(in); });
+  step(batch(0));
+  REQUIRE(step.program());
+  for (const Tensor& p : training.net.parameters()) CHECK_FALSE(p.grad().defined());
+  const uint64_t before = allocation_count();
+  const Tensors in = batch(1);
+  const uint64_t made = allocation_count();
+  step(in);
+  CHECK(allocation_count() == made);
+  CHECK(made > before);
+}
