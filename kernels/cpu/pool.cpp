@@ -24,9 +24,14 @@ Window window(const PoolExtents& e, int64_t p, int64_t q) {
 template <class T>
 int64_t winner(const T* x, int64_t W, const Window& at) {
   int64_t best = at.h_begin * W + at.w_begin;
+  T most = x[best];
   for (int64_t h = at.h_begin; h < at.h_end; ++h)
-    for (int64_t i = h * W + at.w_begin; i < h * W + at.w_end; ++i)
-      if (!(x[i] <= x[best]) && x[best] == x[best]) best = i;
+    for (int64_t i = h * W + at.w_begin; i < h * W + at.w_end; ++i) {
+      const bool better =
+          bool(int(x[i] > most) | (int(x[i] != x[i]) & int(most == most)));  // no branch to mispredict
+      most = better ? x[i] : most;
+      best = better ? i : best;
+    }
   return best;
 }
 

@@ -74,7 +74,7 @@ TEST_CASE("context: backward refuses a mask whose epoch changed in between") {
 }
 
 TEST_CASE("context: the observer hears every module with its path") {
-  const nn::Sequential net(nn::Flatten(), nn::Residual(nn::Sequential(nn::ReLU())));
+  const auto net = nn::Sequential(nn::Flatten(), nn::Residual(nn::Sequential(nn::ReLU())));
   nn::Context context;
   std::vector<std::string> heard;
   context.set_observer(

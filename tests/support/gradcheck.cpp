@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/ops/elementwise.h"
 
 namespace uncial::test {
 namespace {
@@ -61,7 +62,8 @@ double second_gradient_gap(const Function& f, const Tensors& x, GapOptions o) {
     const auto first_gradient = [&](const Tensors& at) {
       Tensors inputs = at;
       if (!inputs[i].requires_grad()) inputs[i] = parameter(inputs[i]);
-      const Tensor y = f(inputs);
+      const Tensor fx = f(inputs);
+      const Tensor y = fx * fx + fx;  // so that dy depends on x as well: gradient rules are functions of both
       return gradients(y, {inputs[i]}, randn(y.shape(), o.seed + 100, DType::float64),
                        {.create_graph = true})[0];
     };

@@ -49,7 +49,8 @@ struct GapOptions {
 /// A missing gradient counts as 0, so `f` must not depend on that input then. Stay off kinks by a few h.
 double gradient_gap(const Function& f, const Tensors& x, GapOptions options = {});
 
-/// The same for the gradient of `f` with respect to each float64 input, that is for second derivatives.
+/// The same for the gradient of f^2 + f with respect to each float64 input, that is for second derivatives:
+/// of f, and of its gradient rule with respect to dy.
 double second_gradient_gap(const Function& f, const Tensors& x, GapOptions options = {});
 
 }  // namespace uncial::test

@@ -31,7 +31,7 @@ TEST_CASE("Checkpoint writes the best and the final net", "[train]") {
   options.epochs = 6;
   options.optimizer = optim::SGD({.lr = 0.05});
   options.schedule = optim::step_decay({0.5}, 100);
-  const train::History history = fit(net, blobs(96, 1), options);
+  const train::History history = train::fit(net, blobs(96, 1), options);
   REQUIRE(history.best_epoch < 6);
 
   const train::LoadedModel best = train::load_model(folder / "sub/net_best.safetensors");
@@ -56,10 +56,10 @@ TEST_CASE("The final file has the last weights, also when EarlyStopping puts the
   options.optimizer = optim::SGD({.lr = 0.05});
   options.schedule = optim::step_decay({0.4}, 100);
   options.callbacks = {};
-  fit(without, blobs(96, 1), options);
+  train::fit(without, blobs(96, 1), options);
   options.callbacks = {train::Checkpoint(folder / "net"), train::EarlyStopping({.patience = 50})};
   if (!checkpoint_first) std::swap(options.callbacks[0], options.callbacks[1]);
-  fit(with, blobs(96, 1), options);
+  train::fit(with, blobs(96, 1), options);
   CHECK(bytes_of(*train::load_model(folder / "net_final.safetensors").net) == bytes_of(without));
   CHECK(bytes_of(*train::load_model(folder / "net_best.safetensors").net) == bytes_of(with));
   CHECK(bytes_of(with) != bytes_of(without));
@@ -70,7 +70,7 @@ TEST_CASE("Checkpoint writes only what was asked for", "[train]") {
   const auto files = [&](const train::CheckpointOptions& options) {
     for (const std::string& name : folder.names()) std::filesystem::remove(folder / name);
     nn::Sequential net = small_net();
-    fit(net, blobs(48, 1), options_with(train::Checkpoint(folder / "n", options)));
+    train::fit(net, blobs(48, 1), options_with(train::Checkpoint(folder / "n", options)));
     return folder.names();
   };
   using Names = std::vector<std::string>;
@@ -85,7 +85,7 @@ TEST_CASE("Checkpoint writes only what was asked for", "[train]") {
 TEST_CASE("Checkpoint without validation has no best file", "[train]") {
   const TempFolder folder;
   nn::Sequential net = small_net();
-  fit(net, blobs(48, 1), {.epochs = 1, .batch = 16, .callbacks = {train::Checkpoint(folder / "n")}});
+  train::fit(net, blobs(48, 1), {.epochs = 1, .batch = 16, .callbacks = {train::Checkpoint(folder / "n")}});
   CHECK_FALSE(std::filesystem::exists(folder / "n_best.safetensors"));
   CHECK(std::filesystem::exists(folder / "n_final.safetensors"));
 }
@@ -98,7 +98,7 @@ TEST_CASE("Checkpoint finds out before training that it cannot write", "[train]"
     train::FitOptions options = options_with(train::Checkpoint(prefix));
     options.progress = [&](const train::Progress&) { ++steps; };
     check_error(
-        ErrorKind::io, [&] { fit(net, blobs(48, 1), options); }, parts...);
+        ErrorKind::io, [&] { train::fit(net, blobs(48, 1), options); }, parts...);
     CHECK(steps == 0);
   };
   write_bytes(folder / "file", "x");
@@ -123,7 +123,7 @@ TEST_CASE("Checkpoint finds out before training that it cannot write", "[train]"
 TEST_CASE("A checkpoint is a safetensors file that says what it is of", "[train]") {
   const TempFolder folder;
   nn::Sequential net = small_net();
-  fit(net, blobs(48, 1), options_with(train::Checkpoint(folder / "n")));
+  train::fit(net, blobs(48, 1), options_with(train::Checkpoint(folder / "n")));
   const io::TensorFile file = io::load_safetensors(folder / "n_checkpoint.safetensors");
   CHECK(file.metadata.at("format") == "uncial-checkpoint");
   CHECK(file.metadata.at("option.seed") == "0");

@@ -4,7 +4,7 @@
 #include "support/errors.h"
 #include "support/temp_folder.h"
 #include "train/small_runs.h"
-#include "uncial/autograd/op.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/ops/ops.h"
 
 using namespace uncial;
@@ -47,8 +47,8 @@ TEST_CASE("A rate that is far too high is reported as divergence", "[train]") {
   check_error(
       ErrorKind::diverged,
       [&] {
-        fit(net, blobs(320, 1),
-            {.epochs = 20, .batch = 16, .optimizer = optim::SGD({.lr = 1e20}), .record = record});
+        train::fit(net, blobs(320, 1),
+                   {.epochs = 20, .batch = 16, .optimizer = optim::SGD({.lr = 1e20}), .record = record});
       },
       "(epoch 1)", "first bad tensor: ", "in step", "learning rate 1e+20", "Lower the learning rate");
   CHECK(finite(net));
@@ -57,7 +57,7 @@ TEST_CASE("A rate that is far too high is reported as divergence", "[train]") {
 TEST_CASE("The first bad tensor is named: a gradient", "[train]") {
   nn::Sequential net(nn::Flatten(), nn::Dense(64, 4), BadGradient());
   check_error(
-      ErrorKind::diverged, [&] { fit(net, blobs(64, 1), {.epochs = 1, .batch = 16}); }, "at step 2",
+      ErrorKind::diverged, [&] { train::fit(net, blobs(64, 1), {.epochs = 1, .batch = 16}); }, "at step 2",
       "first bad tensor: gradient of 2.weight (1) in step 1");
   CHECK(finite(net));
 }
@@ -65,7 +65,7 @@ TEST_CASE("The first bad tensor is named: a gradient", "[train]") {
 TEST_CASE("The first bad tensor is named: the last step's gradient", "[train]") {
   nn::Sequential net(nn::Flatten(), nn::Dense(64, 4), BadGradient());
   check_error(
-      ErrorKind::diverged, [&] { fit(net, blobs(16, 1), {.epochs = 1, .batch = 16}); },
+      ErrorKind::diverged, [&] { train::fit(net, blobs(16, 1), {.epochs = 1, .batch = 16}); },
       "2.weight stopped being finite at step 1", "gradient of 2.weight");
 }
 
@@ -73,14 +73,16 @@ TEST_CASE("The first bad tensor is named: images, activations", "[train]") {
   nn::Sequential net = small_net();
   check_error(
       ErrorKind::diverged,
-      [&] { fit(net, blobs(64, 1), {.epochs = 3, .batch = 16, .augment = std::make_shared<Poison>()}); },
+      [&] {
+        train::fit(net, blobs(64, 1), {.epochs = 3, .batch = 16, .augment = std::make_shared<Poison>()});
+      },
       "loss became NaN at step 5 (epoch 2)", "first bad tensor: images of the batch");
   CHECK(finite(net));
 
   nn::Sequential huge(nn::Flatten(), nn::Dense(64, 8), nn::Dense(8, 4));
   for (const auto& [path, tensor] : huge.named_parameters()) tensor.detach().fill_(1e30);
   check_error(
-      ErrorKind::diverged, [&] { fit(huge, blobs(64, 1), {.epochs = 1, .batch = 16}); },
+      ErrorKind::diverged, [&] { train::fit(huge, blobs(64, 1), {.epochs = 1, .batch = 16}); },
       "at step 1 (epoch 1): first bad tensor: activation of 2 (dense) (16, 4) in step 1");
 }
 
@@ -88,7 +90,7 @@ TEST_CASE("Weights that are bad at the start are a mistake of the caller", "[tra
   nn::Sequential net(nn::Flatten(), nn::Dense(64, 4));
   net.named_parameters()[0].second.detach().fill_(std::numeric_limits<double>::infinity());
   check_error(
-      ErrorKind::usage, [&] { fit(net, blobs(64, 1), {.epochs = 1, .batch = 16}); },
+      ErrorKind::usage, [&] { train::fit(net, blobs(64, 1), {.epochs = 1, .batch = 16}); },
       "1.weight (4, 64) is not finite before the first step");
 }
 
@@ -104,11 +106,11 @@ TEST_CASE("A divergence leaves the last good checkpoint and the best weights", "
   };
   auto first = options({});
   first.epochs = 1;
-  fit(one_epoch, blobs(64, 1), first);
+  train::fit(one_epoch, blobs(64, 1), first);
   check_error(
       ErrorKind::diverged,
       [&] {
-        fit(net, blobs(64, 1), options({train::EarlyStopping(), train::Checkpoint(folder / "run")}));
+        train::fit(net, blobs(64, 1), options({train::EarlyStopping(), train::Checkpoint(folder / "run")}));
       },
       "loss became NaN");
   CHECK(bytes_of(net) == bytes_of(one_epoch));
@@ -119,6 +121,6 @@ TEST_CASE("A divergence leaves the last good checkpoint and the best weights", "
   again.resume = true;
   nn::Sequential other = small_net(5);
   check_error(
-      ErrorKind::diverged, [&] { fit(other, blobs(64, 1), again); }, "at step 5 (epoch 2)");
+      ErrorKind::diverged, [&] { train::fit(other, blobs(64, 1), again); }, "at step 5 (epoch 2)");
   CHECK(bytes_of(other) == bytes_of(one_epoch));
 }

@@ -9,13 +9,13 @@ using namespace uncial::test;
 namespace {
 
 /// Keeps a copy of the weights of every epoch.
-class Recorder final : public train::Callback {
+class WeightDiary final : public train::Callback {
  public:
   std::string on_epoch(const train::EpochView& view) override {
     weights.push_back(bytes_of(view.weights));
-    return weights.size() == stop_after ? "recorder has enough" : "";
+    return weights.size() == stop_after ? "the diary is full" : "";
   }
-  std::string name() const override { return "recorder"; }
+  std::string name() const override { return "diary"; }
   std::vector<std::string> weights;
   size_t stop_after = 0;
 };
@@ -95,25 +95,25 @@ TEST_CASE("EarlyStopping: restore_best can be left out", "[train]") {
 }
 
 TEST_CASE("EarlyStopping ends a run that gets worse, with its best weights", "[train]") {
-  const auto recorder = std::make_shared<Recorder>();
+  const auto diary = std::make_shared<WeightDiary>();
   nn::Sequential net = small_net();
-  const train::FitOptions options = worsening({train::EarlyStopping({.patience = 2}), recorder});
-  const train::History history = fit(net, blobs(96, 1), options);
+  const train::FitOptions options = worsening({train::EarlyStopping({.patience = 2}), diary});
+  const train::History history = train::fit(net, blobs(96, 1), options);
   CHECK(history.stop_reason.starts_with("early stopping:"));
   CHECK(history.epochs.size() < 10);
   CHECK(int64_t(history.epochs.size()) == history.best_epoch + 2);
-  CHECK(bytes_of(net) == recorder->weights.at(size_t(history.best_epoch - 1)));
-  CHECK(bytes_of(net) != recorder->weights.back());
+  CHECK(bytes_of(net) == diary->weights.at(size_t(history.best_epoch - 1)));
+  CHECK(bytes_of(net) != diary->weights.back());
   CHECK(train::evaluate(net, *options.validation).loss ==
         history.epochs[size_t(history.best_epoch - 1)].validation_loss);
 }
 
 TEST_CASE("EarlyStopping restores the best weights whatever ended the run", "[train]") {
-  const auto recorder = std::make_shared<Recorder>();
-  train::FitOptions options = worsening({recorder, train::EarlyStopping({.patience = 100})});
+  const auto diary = std::make_shared<WeightDiary>();
+  train::FitOptions options = worsening({diary, train::EarlyStopping({.patience = 100})});
   nn::Sequential net = small_net();
   SECTION("all epochs done") { options.epochs = 5; }
-  SECTION("another callback") { recorder->stop_after = 5; }
+  SECTION("another callback") { diary->stop_after = 5; }
   std::stop_source stop;
   SECTION("a stop by request") {
     options.stop = stop.get_token();
@@ -121,8 +121,8 @@ TEST_CASE("EarlyStopping restores the best weights whatever ended the run", "[tr
       if (p.epoch == 5 && p.batch == 2) stop.request_stop();
     };
   }
-  const train::History history = fit(net, blobs(96, 1), options);
-  CHECK(bytes_of(net) == recorder->weights.at(size_t(history.best_epoch - 1)));
+  const train::History history = train::fit(net, blobs(96, 1), options);
+  CHECK(bytes_of(net) == diary->weights.at(size_t(history.best_epoch - 1)));
   CHECK(history.best_epoch < int64_t(history.epochs.size()));
 }
 

@@ -35,7 +35,7 @@ struct Outcome {
 
 Outcome outcome_of(const train::FitOptions& options, const data::Dataset& data) {
   nn::Sequential net = small_net();
-  const train::History history = fit(net, data, options);
+  const train::History history = train::fit(net, data, options);
   return {bytes_of(net), figures_of(history)};
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("fit teaches a net with each optimiser", "[train]") {
   for (const optim::Recipe& recipe : recipes) {
     nn::Sequential net = small_net();
     CHECK(train::accuracy(net, fresh) < 0.6);
-    const train::History history = fit(net, data, {.epochs = 6, .batch = 16, .optimizer = recipe});
+    const train::History history = train::fit(net, data, {.epochs = 6, .batch = 16, .optimizer = recipe});
     INFO(recipe.describe());
     CHECK(train::accuracy(net, fresh) > 0.93);
     CHECK(history.epochs.back().loss < history.epochs.front().loss / 2);
@@ -62,7 +62,7 @@ TEST_CASE("fit learns handwritten digits", "[train]") {
   nn::Sequential net(nn::Conv2d(1, 8, {.kernel = 5, .stride = 2}), nn::ReLU(), nn::MaxPool2d(2),
                      nn::Flatten(), nn::Dense(288, 10));
   net.initialize({.seed = 1});
-  fit(net, mnist.train.take(4000), {.epochs = 3, .batch = 50, .optimizer = optim::Adam({.lr = 5e-3})});
+  train::fit(net, mnist.train.take(4000), {.epochs = 3, .batch = 50, .optimizer = optim::Adam({.lr = 5e-3})});
   CHECK(train::accuracy(net, mnist.test.take(1000)) > 0.90);
 }
 
@@ -71,18 +71,18 @@ TEST_CASE("fit: history, progress and rates", "[train]") {
   nn::Sequential net = small_net();
   std::vector<train::Progress> seen;
   std::vector<train::EpochRecord> finished;
-  const train::History history = fit(net, data,
-                                     {.validation = blobs(20, 2),
-                                      .epochs = 2,
-                                      .batch = 16,
-                                      .optimizer = optim::SGD({.lr = 0.5}),
-                                      .schedule = optim::cosine(),
-                                      .progress =
-                                          [&](const train::Progress& p) {
-                                            seen.push_back(p);
-                                            if (p.finished) finished.push_back(*p.finished);
-                                          },
-                                      .drop_last = false});
+  const train::History history = train::fit(net, data,
+                                            {.validation = blobs(20, 2),
+                                             .epochs = 2,
+                                             .batch = 16,
+                                             .optimizer = optim::SGD({.lr = 0.5}),
+                                             .schedule = optim::cosine(),
+                                             .progress =
+                                                 [&](const train::Progress& p) {
+                                                   seen.push_back(p);
+                                                   if (p.finished) finished.push_back(*p.finished);
+                                                 },
+                                             .drop_last = false});
   REQUIRE(seen.size() == 2 * (5 + 1));  // 70 samples are 4 batches of 16 and one of 6
   CHECK(seen[0].epoch == 1);
   CHECK(seen[0].batch == 1);
@@ -110,7 +110,7 @@ TEST_CASE("fit: history, progress and rates", "[train]") {
 
 TEST_CASE("fit: figures without validation are NaN, and no epoch is best", "[train]") {
   nn::Sequential net = small_net();
-  const train::History history = fit(net, blobs(32, 1), {.epochs = 1, .batch = 16});
+  const train::History history = train::fit(net, blobs(32, 1), {.epochs = 1, .batch = 16});
   CHECK(std::isnan(history.epochs[0].validation_loss));
   CHECK(std::isnan(history.epochs[0].validation_accuracy));
   CHECK(history.best_epoch == 0);
@@ -120,8 +120,8 @@ TEST_CASE("fit: the loss of the history is the mean over the samples", "[train]"
   // A rate of 0 leaves the net alone, so that the epoch's loss can be computed afterwards.
   nn::Sequential net(nn::Flatten(), nn::Dense(64, 4));
   const data::Dataset data = blobs(22, 1);
-  const train::History history =
-      fit(net, data, {.epochs = 1, .batch = 16, .optimizer = optim::SGD({.lr = 0}), .drop_last = false});
+  const train::History history = train::fit(
+      net, data, {.epochs = 1, .batch = 16, .optimizer = optim::SGD({.lr = 0}), .drop_last = false});
   const train::Report report = train::evaluate(net, data);
   CHECK(history.epochs[0].loss == Approx(report.loss).epsilon(1e-6));
   CHECK(history.epochs[0].accuracy == report.accuracy);
@@ -185,26 +185,67 @@ TEST_CASE("fit: every option has an effect", "[train]") {
 TEST_CASE("fit: averaged weights are validated and kept", "[train]") {
   train::FitOptions options = rich_options();
   nn::Sequential net = small_net();
-  const train::History history = fit(net, blobs(96, 1), options);
+  const train::History history = train::fit(net, blobs(96, 1), options);
   CHECK(train::evaluate(net, *options.validation).loss == history.epochs.back().validation_loss);
   // With a decay near 1 and few steps, averages stay near the start while the weights run away.
   options.average = 0.5;
   nn::Sequential other = small_net();
-  fit(other, blobs(96, 1), options);
+  train::fit(other, blobs(96, 1), options);
   CHECK(bytes_of(other) != bytes_of(net));
 }
 
+TEST_CASE("fit: dropout and augmentation are keyed by epoch and sample, not by batch", "[train]") {
+  // A rate of 0: the loss of an epoch is then a mean over samples, each with its own mask and noise.
+  const auto losses = [](const nn::Sequential& net, const vision::Augment& augment, int64_t batch) {
+    nn::Sequential copy = net;
+    std::vector<double> all;
+    const train::FitOptions options{.epochs = 2,
+                                    .batch = batch,
+                                    .augment = augment,
+                                    .optimizer = optim::SGD({.lr = 0}),
+                                    .drop_last = false};
+    for (const train::EpochRecord& e : train::fit(copy, blobs(60, 1), options).epochs) all.push_back(e.loss);
+    return all;
+  };
+  const auto check = [](const std::vector<double>& a, const std::vector<double>& b) {
+    CHECK(a[0] == Approx(b[0]).epsilon(1e-5));
+    CHECK(a[1] == Approx(b[1]).epsilon(1e-5));
+    CHECK(std::abs(a[0] - a[1]) > 1e-3 * a[0]);
+  };
+  const nn::Sequential plain(nn::Flatten(), nn::Dense(64, 4)),
+      dropping(nn::Flatten(), nn::Dropout(0.5), nn::Dense(64, 4));
+  const vision::Augment noise = vision::RandomNoise(0.5);
+  check(losses(dropping, nullptr, 60), losses(dropping, nullptr, 7));
+  check(losses(plain, noise, 60), losses(plain, noise, 7));
+}
+
+TEST_CASE("fit: running statistics are those of the data", "[train]") {
+  // Rate 0 and momentum 1: after the run they are the last batch's, here the whole data set's.
+  nn::Sequential net(nn::BatchNorm2d(1, {.momentum = 1}), nn::Flatten(), nn::Dense(64, 4));
+  const data::Dataset data = blobs(40, 1);
+  train::fit(net, data, {.epochs = 1, .batch = 40, .optimizer = optim::SGD({.lr = 0})});
+  double sum = 0, squares = 0;
+  const auto images = data.range(0, 40).first;
+  for (const float v : images.span<float>()) {
+    sum += v;
+    squares += double(v) * v;
+  }
+  const double n = double(images.size()), mean = sum / n;
+  const nn::NamedTensors buffers = net.named_buffers();
+  REQUIRE(buffers.size() == 2);
+  CHECK(buffers[0].second.item() == Approx(mean).epsilon(1e-5));
+  CHECK(buffers[1].second.item() == Approx((squares - n * mean * mean) / (n - 1)).epsilon(1e-4));
+}
+
 TEST_CASE("fit: plateau schedules hear of validation", "[train]") {
-  // With rate 0 nothing ever improves: after `patience` epochs beyond the first, the rate falls.
-  nn::Sequential net = small_net();
-  train::FitOptions options{.epochs = 4,
-                            .batch = 16,
-                            .optimizer = optim::SGD({.lr = 1e-30}),
-                            .schedule = optim::reduce_on_plateau(2, 0.5)};
-  options.validation = blobs(20, 2);
-  net.eval();
+  // With such a rate nothing ever improves: after `patience` epochs beyond the first, the rate falls.
   nn::Sequential plain(nn::Flatten(), nn::Dense(64, 4));
-  const train::History history = fit(plain, blobs(32, 1), options);
+  const train::History history = train::fit(plain, blobs(32, 1),
+                                            {.validation = blobs(20, 2),
+                                             .epochs = 4,
+                                             .batch = 16,
+                                             .optimizer = optim::SGD({.lr = 1e-30}),
+                                             .schedule = optim::reduce_on_plateau(2, 0.5)});
   CHECK(history.epochs[0].lr == 1e-30);
   CHECK(history.epochs[2].lr == 1e-30);
   CHECK(history.epochs[3].lr == 5e-31);
@@ -216,7 +257,7 @@ TEST_CASE("fit: what cannot work is said before the first step", "[train]") {
   const auto refuses = [&](const train::FitOptions& options, const auto&... parts) {
     const std::string before = bytes_of(net);
     check_error(
-        ErrorKind::usage, [&] { fit(net, data, options); }, parts...);
+        ErrorKind::usage, [&] { train::fit(net, data, options); }, parts...);
     CHECK(bytes_of(net) == before);
   };
   refuses({.epochs = 0}, "fit: epochs must be >= 1, got 0");
@@ -231,13 +272,13 @@ TEST_CASE("fit: what cannot work is said before the first step", "[train]") {
 
   nn::Sequential three_classes(nn::Flatten(), nn::Dense(64, 3));
   check_error(
-      ErrorKind::usage, [&] { fit(three_classes, data, {.batch = 16}); }, "the net gives (1, 3) for 1 image",
-      "expected (1, 4)");
+      ErrorKind::usage, [&] { train::fit(three_classes, data, {.batch = 16}); },
+      "the net gives (1, 3) for 1 image", "expected (1, 4)");
   nn::Sequential wrong_size(nn::Flatten(), nn::Dense(784, 4));
   check_error(
-      ErrorKind::usage, [&] { fit(wrong_size, data, {.batch = 16}); },
+      ErrorKind::usage, [&] { train::fit(wrong_size, data, {.batch = 16}); },
       "cannot take the images (1, 8, 8) of 'blobs'");
-  nn::Sequential nothing_to_learn(nn::Flatten());
+  nn::Sequential nothing_to_learn{nn::Flatten()};
   check_error(
-      ErrorKind::usage, [&] { fit(nothing_to_learn, data, {.batch = 16}); }, "nothing to learn");
+      ErrorKind::usage, [&] { train::fit(nothing_to_learn, data, {.batch = 16}); }, "nothing to learn");
 }

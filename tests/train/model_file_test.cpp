@@ -26,7 +26,7 @@ class Custom final : public nn::Module {
 TEST_CASE("A model file rebuilds the net from nothing else", "[train]") {
   const TempFolder folder;
   nn::Sequential net = small_net(3);
-  fit(net, blobs(64, 1), {.epochs = 1, .batch = 16});
+  train::fit(net, blobs(64, 1), {.epochs = 1, .batch = 16});
   train::save_model(folder / "net.safetensors", net, net.state_dict(), {{"note", "grüße"}});
   const train::LoadedModel loaded = train::load_model(folder / "net.safetensors");
   CHECK(bytes_of(*loaded.net) == bytes_of(net));

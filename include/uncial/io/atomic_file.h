@@ -9,8 +9,8 @@
 
 namespace uncial::io {
 
-/// Replaces `path` by `bytes`: temporary file beside it (O_EXCL, O_NOFOLLOW), write, fsync, rename, fsync of the
-/// folder. Refuses a directory or anything but a regular file in the way. Throws Error(io).
+/// Replaces `path` by `bytes`: temporary file beside it (O_EXCL, O_NOFOLLOW), write, fsync, rename, fsync of
+/// the folder. Refuses a directory or anything but a regular file in the way. Throws Error(io).
 void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 

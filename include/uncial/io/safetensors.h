@@ -22,13 +22,13 @@ struct TensorFile {
   bool contains(const std::string& name) const;
 };
 
-/// Writes atomically: temporary file in the same folder, fsync, rename, fsync of the folder. An earlier file stays
-/// whole whatever happens. Throws Error(io) naming the path and the cause.
+/// Writes atomically: temporary file in the same folder, fsync, rename, fsync of the folder. An earlier file
+/// stays whole whatever happens. Throws Error(io) naming the path and the cause.
 void save_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
-/// Reads and checks a file that may be hostile: nothing is allocated before the header proves consistent with the
-/// file's length; duplicates, holes, overlaps and trailing bytes are refused. Throws Error(io) when it cannot be
-/// read and Error(data) naming path, place, what came and what was expected.
+/// Reads and checks a file that may be hostile: nothing is allocated before the header proves consistent with
+/// the file's length; duplicates, holes, overlaps and trailing bytes are refused. Throws Error(io) when it
+/// cannot be read and Error(data) naming path, place, what came and what was expected.
 TensorFile load_safetensors(const std::filesystem::path& path);
 
 }  // namespace uncial::io

@@ -1,12 +1,14 @@
 // Philox4x32-10 (core/random.h) with one counter in each 64-bit lane: the upper halves stay zero, so that one
-// 32 x 32 -> 64 bit multiplication a lane gives both halves of a product. Several vectors are under way at once,
-// because each round waits for the one before.
+// 32 x 32 -> 64 bit multiplication a lane gives both halves of a product. Several vectors are under way at
+// once, because each round waits for the one before.
 
 #include "dropout_row.h"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
+
+#include <type_traits>
 
 #include "lanes.h"
 
@@ -21,7 +23,7 @@ constexpr int kWords = 4 * kLanes * kVectors;
 /// The product of the lower halves of each lane.
 [[gnu::always_inline]] inline V multiply(V a, V b) {
 #if defined(UNCIAL_SIMD_avx512)
-  return V(_mm512_mul_epu32(__m512i(a), __m512i(b)));
+  return V(_mm512_maskz_mul_epu32(0xff, __m512i(a), __m512i(b)));  // g++ 12 warns about the unmasked one
 #elif defined(UNCIAL_SIMD_avx2)
   return V(_mm256_mul_epu32(__m256i(a), __m256i(b)));
 #elif defined(__SSE2__)
@@ -31,25 +33,18 @@ constexpr int kWords = 4 * kLanes * kVectors;
 #endif
 }
 
-/// Word pairs (0, 1) and (2, 3) of each lane's block, stored block after block.
-[[gnu::always_inline]] inline void store_blocks(uint32_t* words, V first, V second) {
-  for (int l = 0; l < kLanes; ++l) {
-    reinterpret_cast<uint64_t*>(words)[2 * l] = first[l];
-    reinterpret_cast<uint64_t*>(words)[2 * l + 1] = second[l];
-  }
-}
-
 /// Words 4 * block ... 4 * block + kWords - 1 of the stream.
-inline void philox_words(uint64_t block, uint32_t key0, uint32_t key1, uint32_t a, uint32_t b, uint32_t* words) {
-  V c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
-  for (int v = 0; v < kVectors; ++v)
-    for (int l = 0; l < kLanes; ++l) {
-      const uint64_t counter = block + uint64_t(v * kLanes + l);
-      c0[v][l] = uint32_t(counter);
-      c1[v][l] = counter >> 32;
-      c2[v][l] = a;
-      c3[v][l] = b;
-    }
+inline void philox_words(uint64_t block, uint32_t key0, uint32_t key1, uint32_t a, uint32_t b,
+                         uint32_t* words) {
+  V c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors], counter = {};
+  for (int l = 0; l < kLanes; ++l) counter[l] = block + uint64_t(l);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v, counter += uint64_t(kLanes)) {
+    c0[v] = counter & 0xFFFFFFFFu;
+    c1[v] = counter >> 32;
+    c2[v] = V{} + a;
+    c3[v] = V{} + b;
+  }
   for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
@@ -60,22 +55,32 @@ inline void philox_words(uint64_t block, uint32_t key0, uint32_t key1, uint32_t 
       c3[v] = p0 & 0xFFFFFFFFu;
     }
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v)
-    store_blocks(words + 4 * v * kLanes, c0[v] | c1[v] << 32, c2[v] | c3[v] << 32);
+  for (int v = 0; v < kVectors; ++v)  // pairs of words make one lane; then block after block
+    Pairs<uint64_t>{c0[v] | c1[v] << 32, c2[v] | c3[v] << 32}.to(
+        reinterpret_cast<uint64_t*>(words + 4 * v * kLanes));
+}
+
+/// x * scale, or 0 for a word below the threshold. A mask instead of a choice: half of all branches would be
+/// mispredicted where the compiler finds no vector code.
+template <class T>
+[[gnu::always_inline]] inline T kept(T x, T scale, uint32_t word, uint32_t threshold) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const Bits mask = Bits(0) - Bits(word >= threshold);
+  return __builtin_bit_cast(T, __builtin_bit_cast(Bits, x * scale) & mask);
 }
 
 template <class T>
 void row(const T* x, T* y, int64_t n, T scale, uint32_t threshold, uint32_t key0, uint32_t key1, uint32_t a,
          uint32_t b) {
-  alignas(64) uint32_t words[kWords];
+  alignas(64) uint32_t words[kWords] = {};
   int64_t j = 0;
   for (; j + kWords <= n; j += kWords) {
     philox_words(uint64_t(j) / 4, key0, key1, a, b, words);
-    for (int i = 0; i < kWords; ++i) y[j + i] = words[i] < threshold ? T(0) : x[j + i] * scale;
+    for (int i = 0; i < kWords; ++i) y[j + i] = kept(x[j + i], scale, words[i], threshold);
   }
   if (j == n) return;
   philox_words(uint64_t(j) / 4, key0, key1, a, b, words);
-  for (int i = 0; j < n; ++i, ++j) y[j] = words[i] < threshold ? T(0) : x[j] * scale;
+  for (int i = 0; j < n; ++i, ++j) y[j] = kept(x[j], scale, words[i], threshold);
 }
 
 }  // namespace

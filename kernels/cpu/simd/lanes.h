@@ -5,6 +5,7 @@
 /// depends on the set.
 
 #include <cstdint>
+#include <utility>
 
 namespace UNCIAL_SIMD {
 namespace {
@@ -17,22 +18,43 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-/// V: a vector of T that may lie at any address.
-template <class T>
+/// V: a vector of T that may lie at any address and alias anything.
+template <class T, int kBytes = kVectorBytes>
 struct Lanes {
-  typedef T V __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias));
-  static constexpr int count = kVectorBytes / int(sizeof(T));
+  typedef T V __attribute__((vector_size(kBytes), aligned(sizeof(T)), may_alias));
+  static constexpr int count = kBytes / int(sizeof(T));
 };
 
-template <class T>
-[[gnu::always_inline]] inline typename Lanes<T>::V load(const T* p) {
-  return *reinterpret_cast<const typename Lanes<T>::V*>(p);
+template <class T, int kBytes = kVectorBytes>
+[[gnu::always_inline]] inline typename Lanes<T, kBytes>::V load(const T* p) {
+  return *reinterpret_cast<const typename Lanes<T, kBytes>::V*>(p);
 }
 
-template <class T, class V>
-[[gnu::always_inline]] inline void store(T* p, V v) {
-  *reinterpret_cast<typename Lanes<T>::V*>(p) = v;
+/// The vector type is spelt out, never deduced: a template parameter would lose its attributes.
+template <class T, int kBytes = kVectorBytes>
+[[gnu::always_inline]] inline void store(T* p, typename Lanes<T, kBytes>::V v) {
+  *reinterpret_cast<typename Lanes<T, kBytes>::V*>(p) = v;
 }
+
+/// 2 * count neighbours, split into those at even and at odd places.
+template <class T, int kBytes = kVectorBytes,
+          class = std::make_integer_sequence<int, Lanes<T, kBytes>::count>>
+struct Pairs;
+template <class T, int kBytes, int... I>
+struct Pairs<T, kBytes, std::integer_sequence<int, I...>> {
+  using V = typename Lanes<T, kBytes>::V;
+  static constexpr int n = Lanes<T, kBytes>::count;
+  V even, odd;
+
+  [[gnu::always_inline]] static Pairs from(const T* p) {
+    const V low = load<T, kBytes>(p), high = load<T, kBytes>(p + n);
+    return {__builtin_shufflevector(low, high, 2 * I...), __builtin_shufflevector(low, high, 2 * I + 1 ...)};
+  }
+  [[gnu::always_inline]] void to(T* p) const {
+    store<T, kBytes>(p, __builtin_shufflevector(even, odd, (I / 2 + I % 2 * n)...));
+    store<T, kBytes>(p + n, __builtin_shufflevector(even, odd, (n / 2 + I / 2 + I % 2 * n)...));
+  }
+};
 
 /// Sum of the lanes, always by the same tree of pairs.
 template <class T, class V>

@@ -1,10 +1,7 @@
 // 2 x 2 max pooling. A vector of neighbours is split into its even and odd places, so that each lane holds
-// one window; conditions are lane masks, never branches. The same formulas serve vectors and the tail's
-// scalars.
+// one window; conditions are lane masks, never branches.
 
 #include "pool_2x2.h"
-
-#include <utility>
 
 #include "lanes.h"
 
@@ -22,32 +19,9 @@ template <class V>
   return beats(second, first) ? second : first;
 }
 
-/// Splits 2 * count neighbours into even and odd places, and puts them together again.
-template <class T, class = std::make_integer_sequence<int, Lanes<T>::count>>
-struct Pairs;
-template <class T, int... I>
-struct Pairs<T, std::integer_sequence<int, I...>> {
-  using V = typename Lanes<T>::V;
-  static constexpr int n = Lanes<T>::count;
-  V even, odd;
-
-  [[gnu::always_inline]] static Pairs from(const T* p) {
-    const V low = load(p), high = load(p + n);
-    return {__builtin_shufflevector(low, high, 2 * I...), __builtin_shufflevector(low, high, 2 * I + 1 ...)};
-  }
-  [[gnu::always_inline]] void to(T* p) const {
-    store(p, __builtin_shufflevector(even, odd, (I / 2 + I % 2 * n)...));
-    store(p + n, __builtin_shufflevector(even, odd, (n / 2 + I / 2 + I % 2 * n)...));
-  }
-};
-template <class T>
-struct Pair {
-  T even, odd;
-};
-
 /// Where the winners of windows with the places above.even, above.odd, below.even, below.odd get their dy.
 template <class V, class P>
-[[gnu::always_inline]] inline void scatter(V dy, P above, P below, P& dabove, P& dbelow) {
+[[gnu::always_inline]] inline void scatter(V dy, const P& above, const P& below, P& dabove, P& dbelow) {
   const V zero{};
   const auto lower = beats(winner(below.even, below.odd), winner(above.even, above.odd));
   const V up = lower ? zero : dy, down = lower ? dy : zero;
@@ -56,35 +30,63 @@ template <class V, class P>
   dbelow = {down_right ? zero : down, down_right ? down : zero};
 }
 
+/// Windows [q, ...) of a row in whole vectors of kBytes; returns how far it came.
+template <int kBytes, class T>
+[[gnu::always_inline]] inline int64_t max_vectors(const T* top, const T* bottom, T* y, int64_t q, int64_t Q) {
+  using P = Pairs<T, kBytes>;
+  for (; q + P::n <= Q; q += P::n) {
+    const P above = P::from(top + 2 * q), below = P::from(bottom + 2 * q);
+    store<T, kBytes>(y + q, winner(winner(above.even, above.odd), winner(below.even, below.odd)));
+  }
+  return q;
+}
+template <int kBytes, class T>
+[[gnu::always_inline]] inline int64_t scatter_vectors(const T* dy, const T* top, const T* bottom, T* dtop,
+                                                      T* dbottom, int64_t q, int64_t Q) {
+  using P = Pairs<T, kBytes>;
+  for (; q + P::n <= Q; q += P::n) {
+    P dabove, dbelow;
+    scatter(load<T, kBytes>(dy + q), P::from(top + 2 * q), P::from(bottom + 2 * q), dabove, dbelow);
+    dabove.to(dtop + 2 * q);
+    dbelow.to(dbottom + 2 * q);
+  }
+  return q;
+}
+
+/// The smallest vectors: also the padded home of what is left of a row.
+constexpr int kSmallest = 16;
+template <class T>
+constexpr int kTail = Lanes<T, kSmallest>::count;
+
+// Rows of small images are shorter than the widest vector (12 windows after the first convolution of the
+// usual network), and scalar code would mispredict half of its branches: so halves, quarters, and a padded
+// rest.
 template <class T>
 void max_row(const T* top, const T* bottom, T* y, int64_t Q) {
-  constexpr int n = Lanes<T>::count;
   int64_t q = 0;
-  for (; q + n <= Q; q += n) {
-    const auto above = Pairs<T>::from(top + 2 * q), below = Pairs<T>::from(bottom + 2 * q);
-    store(y + q, winner(winner(above.even, above.odd), winner(below.even, below.odd)));
-  }
-  for (; q < Q; ++q)
-    y[q] = winner(winner(top[2 * q], top[2 * q + 1]), winner(bottom[2 * q], bottom[2 * q + 1]));
+  if constexpr (kVectorBytes >= 64) q = max_vectors<64>(top, bottom, y, q, Q);
+  if constexpr (kVectorBytes >= 32) q = max_vectors<32>(top, bottom, y, q, Q);
+  q = max_vectors<kSmallest>(top, bottom, y, q, Q);
+  if (q == Q) return;
+  T pixels[2][2 * kTail<T>] = {}, rest[kTail<T>];
+  for (int64_t i = 0; i < 2 * (Q - q); ++i) pixels[0][i] = top[2 * q + i], pixels[1][i] = bottom[2 * q + i];
+  max_vectors<kSmallest>(pixels[0], pixels[1], rest, 0, kTail<T>);
+  for (int64_t i = 0; q < Q; ++i, ++q) y[q] = rest[i];
 }
 
 template <class T>
 void max_scatter_row(const T* dy, const T* top, const T* bottom, T* dtop, T* dbottom, int64_t Q) {
-  constexpr int n = Lanes<T>::count;
   int64_t q = 0;
-  for (; q + n <= Q; q += n) {
-    Pairs<T> dabove, dbelow;
-    scatter(load(dy + q), Pairs<T>::from(top + 2 * q), Pairs<T>::from(bottom + 2 * q), dabove, dbelow);
-    dabove.to(dtop + 2 * q);
-    dbelow.to(dbottom + 2 * q);
-  }
-  for (; q < Q; ++q) {
-    Pair<T> dabove, dbelow;
-    scatter(dy[q], Pair<T>{top[2 * q], top[2 * q + 1]}, Pair<T>{bottom[2 * q], bottom[2 * q + 1]}, dabove,
-            dbelow);
-    dtop[2 * q] = dabove.even, dtop[2 * q + 1] = dabove.odd;
-    dbottom[2 * q] = dbelow.even, dbottom[2 * q + 1] = dbelow.odd;
-  }
+  if constexpr (kVectorBytes >= 64) q = scatter_vectors<64>(dy, top, bottom, dtop, dbottom, q, Q);
+  if constexpr (kVectorBytes >= 32) q = scatter_vectors<32>(dy, top, bottom, dtop, dbottom, q, Q);
+  q = scatter_vectors<kSmallest>(dy, top, bottom, dtop, dbottom, q, Q);
+  if (q == Q) return;
+  T pixels[2][2 * kTail<T>] = {}, gradients[2][2 * kTail<T>], rest[kTail<T>] = {};
+  for (int64_t i = 0; i < Q - q; ++i) rest[i] = dy[q + i];
+  for (int64_t i = 0; i < 2 * (Q - q); ++i) pixels[0][i] = top[2 * q + i], pixels[1][i] = bottom[2 * q + i];
+  scatter_vectors<kSmallest>(rest, pixels[0], pixels[1], gradients[0], gradients[1], 0, kTail<T>);
+  for (int64_t i = 0; i < 2 * (Q - q); ++i)
+    dtop[2 * q + i] = gradients[0][i], dbottom[2 * q + i] = gradients[1][i];
 }
 
 template <class T>
