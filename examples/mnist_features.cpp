@@ -45,16 +45,23 @@ std::string names_of(const std::vector<Maps>& layers) {
   return text;
 }
 
-/// The weights of the first convolution among the chosen layers, or of the first of all.
-Tensor filters_of(const nn::Module& net, const std::vector<std::string>& chosen) {
-  Tensor first;
+/// The convolution whose filters are shown: the first among the chosen layers, or of all; "" when there is
+/// none.
+std::string filter_layer(const nn::Module& net, const std::vector<std::string>& chosen) {
+  std::string first;
   for (const auto& [name, tensor] : net.named_parameters()) {
-    if (tensor.rank() != 4) continue;
-    if (!first.defined()) first = tensor;
-    for (const std::string& path : chosen)
-      if (name == path + ".weight") return tensor.detach();
+    if (tensor.rank() != 4 || !name.ends_with(".weight")) continue;
+    const std::string path = name.substr(0, name.size() - 7);
+    if (std::find(chosen.begin(), chosen.end(), path) != chosen.end()) return path;
+    if (first.empty()) first = path;
   }
-  return first.defined() ? first.detach() : first;
+  return first;
+}
+
+Tensor weight_of(const nn::Module& net, const std::string& path) {
+  for (const auto& [name, tensor] : net.named_parameters())
+    if (name == path + ".weight") return tensor.detach();
+  return {};
 }
 
 void run(cli::Program& program) {
@@ -91,8 +98,9 @@ void run(cli::Program& program) {
   const std::string title = fmt::format("Feature maps of test image {}, a {}", index, test.label(index));
   output.save("figures/feature_maps.png",
               vision::feature_figure(cli::image_of(test, index), shown, title, int(channels)));
-  if (const Tensor filters = filters_of(*net, chosen); filters.defined())
-    output.save("figures/filters.png", vision::filter_figure(filters, "Filters of a convolution"));
+  if (const std::string path = filter_layer(*net, chosen); !path.empty())
+    output.save("figures/filters.png",
+                vision::filter_figure(weight_of(*net, path), "Filters of layer " + path));
   program.print("figures/feature_maps.png and figures/filters.png: {} layers for test image {}, a {}\n",
                 shown.size(), index, test.label(index));
   program.save_results(

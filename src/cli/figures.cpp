@@ -145,7 +145,7 @@ vision::Canvas augmentation_figure(const data::Dataset& data, const vision::Augm
   originals.resize(std::min(originals.size(), size_t(rows)));
   std::vector<GridCell> cells;
   for (const int64_t i : originals) {
-    cells.push_back({.image = image_of(data, i), .caption = "original"});
+    cells.push_back({.image = image_of(data, i)});
     for (int draw = 1; draw < columns; ++draw) {
       const auto [image, label] = data.range(i, 1);
       if (augment) augment->apply(image, {data.source_index(i)}, {.seed = seed, .epoch = draw});
@@ -153,7 +153,8 @@ vision::Canvas augmentation_figure(const data::Dataset& data, const vision::Augm
     }
   }
   return vision::image_grid(
-      cells, {.title = "Augmented training images: " + description, .columns = columns, .cell = 60});
+      cells,
+      {.title = "Training images (left) and augmented: " + description, .columns = columns, .cell = 60});
 }
 
 }  // namespace uncial::cli

@@ -141,7 +141,7 @@ void Program::list(const std::string& name, std::vector<std::string>& values, co
                    const std::string& placeholder) {
   CLI::Option* option = state_->add(name, help, placeholder, "", {});
   const bool positional = !name.starts_with("-");
-  if (positional) option->expected(0, CLI::detail::expected_max_vector_size);
+  if (positional) option->expected(0, CLI::detail::expected_max_vector_size)->allow_extra_args();
   state_->flags.back().repeatable = true;
   state_->flags.back().apply = [&values](const std::vector<std::string>& words) { values = words; };
 }

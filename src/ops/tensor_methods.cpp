@@ -64,8 +64,9 @@ Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 Tensor Tensor::to(DType wanted) const { return wanted == dtype() ? *this : op<CopyOp>({*this}, wanted); }
 
 Tensor Tensor::to(Device wanted) const {
-  require(wanted == device(), "to: this build cannot move a tensor from ", device(), " to ", wanted, ".");
-  return *this;
+  if (wanted == device()) return *this;
+  fail(ErrorKind::device, "to: cannot move a tensor from ", device(), " to ", wanted,
+       ": this build is CPU-only; keep the tensor on ", device(), ".");
 }
 
 void Tensor::copy_(const Tensor& source) const {
