@@ -68,10 +68,11 @@ void run(cli::Program& program) {
           "mnist_predict: got no picture, expected PNG files or --index N.");
   program.prepare_json();
 
+  const std::vector<Question> asked = questions(files, indices, options);
   const auto net = cli::load_trained(program.root(), model);
   require_finite(*net, model);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  for (const Question& question : questions(files, indices, options)) {
+  for (const Question& question : asked) {
     const Tensor p = train::predict(*net, question.image);
     const std::vector<float> probabilities(p.data<float>(), p.data<float>() + p.size());
     const auto best = std::max_element(probabilities.begin(), probabilities.end());

@@ -11,6 +11,7 @@
 #include "uncial/io/atomic_file.h"
 #include "uncial/io/png.h"
 #include "uncial/ops/loss.h"
+#include "uncial/ops/reduce.h"
 #include "uncial/optim/optimizer.h"
 #include "uncial/train/model_file.h"
 #include "uncial/vision/canvas.h"

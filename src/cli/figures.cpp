@@ -81,7 +81,7 @@ vision::Canvas history_figure(const train::History& history, const std::string& 
       .title = network + ": loss",
       .x_label = "epoch",
       .y_label = "cross-entropy",
-      .series = {curve(history, "training", &Record::loss, palette::blue),
+      .series = {curve(history, "training (smoothed labels)", &Record::loss, palette::blue),
                  curve(history, "validation", &Record::validation_loss, palette::orange)},
       .marked_x = best,
       .mark_label = mark};

@@ -144,7 +144,8 @@ TEST_CASE("layers: normalisations check their shapes and learn scale and shift")
 TEST_CASE("layers: residual adds the shortcut or its projection") {
   const nn::Dense body(4, 4), to3(4, 3), shortcut(4, 3, {.bias = false});
   const Tensor x = randn({2, 4}, 6);
-  check_close(run(nn::Residual(body), x), linear(x, body.weight, body.bias) + x, 0);
+  const nn::Residual residual(body);  // first: it gives the shared parameters start values of their new path
+  check_close(run(residual, x), linear(x, body.weight, body.bias) + x, 0);
   const nn::Residual projected(to3, shortcut);
   check_close(run(projected, x), linear(x, to3.weight, to3.bias) + linear(x, shortcut.weight), 0);
   CHECK(projected.named_parameters().back().first == "projection.weight");

@@ -12,7 +12,7 @@ namespace {
 class WeightDiary final : public train::Callback {
  public:
   std::string on_epoch(const train::EpochView& view) override {
-    weights.push_back(bytes_of(view.weights));
+    weights.push_back(digest_of(view.weights));
     return weights.size() == stop_after ? "the diary is full" : "";
   }
   std::string name() const override { return "diary"; }
@@ -102,8 +102,8 @@ TEST_CASE("EarlyStopping ends a run that gets worse, with its best weights", "[t
   CHECK(history.stop_reason.starts_with("early stopping:"));
   CHECK(history.epochs.size() < 10);
   CHECK(int64_t(history.epochs.size()) == history.best_epoch + 2);
-  CHECK(bytes_of(net) == diary->weights.at(size_t(history.best_epoch - 1)));
-  CHECK(bytes_of(net) != diary->weights.back());
+  CHECK(digest_of(net) == diary->weights.at(size_t(history.best_epoch - 1)));
+  CHECK(digest_of(net) != diary->weights.back());
   CHECK(train::evaluate(net, *options.validation).loss ==
         history.epochs[size_t(history.best_epoch - 1)].validation_loss);
 }
@@ -122,7 +122,7 @@ TEST_CASE("EarlyStopping restores the best weights whatever ended the run", "[tr
     };
   }
   const train::History history = train::fit(net, blobs(96, 1), options);
-  CHECK(bytes_of(net) == diary->weights.at(size_t(history.best_epoch - 1)));
+  CHECK(digest_of(net) == diary->weights.at(size_t(history.best_epoch - 1)));
   CHECK(history.best_epoch < int64_t(history.epochs.size()));
 }
 

@@ -36,7 +36,7 @@ struct Outcome {
 Outcome outcome_of(const train::FitOptions& options, const data::Dataset& data) {
   nn::Sequential net = small_net();
   const train::History history = train::fit(net, data, options);
-  return {bytes_of(net), figures_of(history)};
+  return {digest_of(net), figures_of(history)};
 }
 
 }  // namespace
@@ -191,7 +191,7 @@ TEST_CASE("fit: averaged weights are validated and kept", "[train]") {
   options.average = 0.5;
   nn::Sequential other = small_net();
   train::fit(other, blobs(96, 1), options);
-  CHECK(bytes_of(other) != bytes_of(net));
+  CHECK(digest_of(other) != digest_of(net));
 }
 
 TEST_CASE("fit: dropout and augmentation are keyed by epoch and sample, not by batch", "[train]") {
@@ -255,10 +255,10 @@ TEST_CASE("fit: what cannot work is said before the first step", "[train]") {
   const data::Dataset data = blobs(64, 1);
   nn::Sequential net = small_net();
   const auto refuses = [&](const train::FitOptions& options, const auto&... parts) {
-    const std::string before = bytes_of(net);
+    const std::string before = digest_of(net);
     check_error(
         ErrorKind::usage, [&] { train::fit(net, data, options); }, parts...);
-    CHECK(bytes_of(net) == before);
+    CHECK(digest_of(net) == before);
   };
   refuses({.epochs = 0}, "fit: epochs must be >= 1, got 0");
   refuses({.batch = 0}, "batch must be >= 1");

@@ -74,11 +74,11 @@ TEST_CASE("A resumed run gives the bits of the uninterrupted one", "[train]") {
   CHECK_FALSE(std::filesystem::exists(folder / "run_final.safetensors"));
 
   const train::History rest = part.run(true);
-  CHECK(bytes_of(part.net) == bytes_of(whole.net));
+  CHECK(digest_of(part.net) == digest_of(whole.net));
   CHECK(figures_of(rest) == figures_of(expected));
   CHECK(rest.stop_reason == expected.stop_reason);
   for (const char* file : {"run_best.safetensors", "run_final.safetensors"})
-    CHECK(read_bytes(folder / file) == read_bytes(whole_folder / file));
+    CHECK(digest_of(folder / file) == digest_of(whole_folder / file));
 }
 
 TEST_CASE("A run may be interrupted again and again, eager or recorded, with other threads", "[train]") {
@@ -96,7 +96,7 @@ TEST_CASE("A run may be interrupted again and again, eager or recorded, with oth
   } while (history.stop_reason == "stopped by request");
   set_thread_pool(nullptr);
   CHECK(parts >= 5);
-  CHECK(bytes_of(part.net) == bytes_of(whole.net));
+  CHECK(digest_of(part.net) == digest_of(whole.net));
   CHECK(figures_of(history) == figures_of(expected));
 }
 
@@ -110,9 +110,9 @@ TEST_CASE("A stop that was asked for before the run saves the start", "[train]")
   o.stop = stop.get_token();
   nn::Sequential net = small_net();
   CHECK(train::fit(net, part.data, o).stop_reason == "stopped by request");
-  CHECK(bytes_of(net) == bytes_of(small_net()));
+  CHECK(digest_of(net) == digest_of(small_net()));
   part.run(true);
-  CHECK(bytes_of(part.net) == bytes_of(whole.net));
+  CHECK(digest_of(part.net) == digest_of(whole.net));
 }
 
 TEST_CASE("A stop during the very last step has nothing left to stop", "[train]") {
@@ -142,13 +142,13 @@ TEST_CASE("Resuming a complete run returns it as it was", "[train]") {
   const TempFolder folder;
   Experiment e(folder / "run");
   const train::History before = e.run(false);
-  const std::string weights = bytes_of(e.net), final = read_bytes(folder / "run_final.safetensors");
+  const std::string weights = digest_of(e.net), final = digest_of(folder / "run_final.safetensors");
   const train::History again = e.run(true);
-  CHECK(bytes_of(e.net) == weights);
+  CHECK(digest_of(e.net) == weights);
   CHECK(figures_of(again) == figures_of(before));
   CHECK(again.epochs.back().seconds == before.epochs.back().seconds);
   CHECK(again.stop_reason == before.stop_reason);
-  CHECK(read_bytes(folder / "run_final.safetensors") == final);
+  CHECK(digest_of(folder / "run_final.safetensors") == final);
 }
 
 TEST_CASE("Resuming a run that ended early does not train on", "[train]") {
@@ -169,7 +169,7 @@ TEST_CASE("Resuming a run that ended early does not train on", "[train]") {
   const train::History again = train::fit(other, e.data, options(true));
   CHECK(again.stop_reason == history.stop_reason);
   CHECK(again.epochs.size() == history.epochs.size());
-  CHECK(bytes_of(other) == bytes_of(net));
+  CHECK(digest_of(other) == digest_of(net));
 }
 
 TEST_CASE("With a constant rate a resumed run may be made longer", "[train]") {
@@ -183,7 +183,7 @@ TEST_CASE("With a constant rate a resumed run may be made longer", "[train]") {
     o.resume = resume;
     nn::Sequential net = small_net();
     train::fit(net, e.data, o);
-    return bytes_of(net);
+    return digest_of(net);
   };
   const std::string expected = train_for(whole_folder / "run", 4, false);
   train_for(folder / "run", 2, false);
@@ -198,26 +198,26 @@ TEST_CASE("resume without a checkpoint starts anew", "[train]") {
   train::FitOptions o = b.options();
   o.resume = true;
   train::fit(b.net, b.data, o);
-  CHECK(bytes_of(a.net) == bytes_of(b.net));
+  CHECK(digest_of(a.net) == digest_of(b.net));
 }
 
 TEST_CASE("A checkpoint of another run is refused, with all differences", "[train]") {
   const TempFolder folder;
   Experiment e(folder / "run");
   e.run(false, 3);
-  const std::string before = newest(folder);
+  const std::string before = digest_of(folder / "run_checkpoint.safetensors");
   const auto refuses = [&](const auto& change, const auto&... parts) {
     train::FitOptions o = e.options();
     o.resume = true;
     nn::Sequential net = small_net();
     data::Dataset data = e.data;
     change(o, net, data);
-    const std::string start = bytes_of(net);
+    const std::string start = digest_of(net);
     check_error(
         ErrorKind::data, [&] { train::fit(net, data, o); }, "cannot resume, the checkpoint is of another run",
         parts...);
-    CHECK(bytes_of(net) == start);
-    CHECK(newest(folder) == before);
+    CHECK(digest_of(net) == start);
+    CHECK(digest_of(folder / "run_checkpoint.safetensors") == before);
   };
   refuses([](auto& o, auto&, auto&) { o.seed = 6; }, "seed: the checkpoint has 5, this run 6");
   refuses([](auto& o, auto&, auto&) { o.batch = 8; }, "batch: the checkpoint has 16, this run 8");
@@ -291,7 +291,7 @@ TEST_CASE("A damaged checkpoint: the previous one is used, with a warning", "[tr
   CHECK(warnings[0].find("run_checkpoint.prev.safetensors") != std::string::npos);
   CHECK(warnings[0].find(expected_reason) != std::string::npos);
   part.run(true);
-  CHECK(bytes_of(part.net) == bytes_of(whole.net));
+  CHECK(digest_of(part.net) == digest_of(whole.net));
 }
 
 TEST_CASE("Both checkpoints damaged: the run is refused and nothing is overwritten", "[train]") {

@@ -1,12 +1,14 @@
 #pragma once
 /// Data and nets small enough to be trained in a fraction of a second.
 
-#include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "support/temp_folder.h"
 #include "uncial/core/random.h"
+#include "uncial/core/sha256.h"
 #include "uncial/nn/nn.h"
 #include "uncial/train/fit.h"
 
@@ -40,16 +42,22 @@ inline nn::Sequential small_net(uint64_t seed = 1) {
   return net;
 }
 
-/// The bytes of all tensors, one after the other.
-inline std::string bytes_of(const nn::NamedTensors& tensors) {
-  std::string all;
+/// SHA-256 of the bytes of all tensors: what equality to the bit is checked by, in a form that can be
+/// printed.
+inline std::string digest_of(const nn::NamedTensors& tensors) {
+  Sha256 hash;
   for (const auto& [name, tensor] : tensors) {
     const Tensor flat = tensor.detach().contiguous();
-    all.append(static_cast<const char*>(flat.view().data), size_t(flat.bytes()));
+    hash.update(flat.view().data, size_t(flat.bytes()));
   }
-  return all;
+  return hash.hex();
 }
-inline std::string bytes_of(const nn::Module& net) { return bytes_of(net.state_dict()); }
+inline std::string digest_of(const Tensor& tensor) { return digest_of(nn::NamedTensors{{"", tensor}}); }
+inline std::string digest_of(const nn::Module& net) { return digest_of(net.state_dict()); }
+inline std::string digest_of(const std::filesystem::path& file) {
+  const std::string bytes = read_bytes(file);
+  return sha256_hex(bytes.data(), bytes.size());
+}
 
 /// Every figure of a history but the times, exactly.
 inline std::vector<double> figures_of(const train::History& history) {
