@@ -102,7 +102,7 @@ count_tests() {
     }
     /^Test Passed\./ { ok = 1 }
     /^Test Pass Reason:/ { ok = 1 }
-    /^SKIPPED/ { skipped = 1; print "SKIPPED " name ": " $0 > "/dev/stderr" }
+    /^SKIPPED: / { skipped = 1; print name ": " $0 > "/dev/stderr" }
     END { finish(); print good + 0, bad + 0 }' "$1")
   passed=$((passed + ${counts% *}))
   failed=$((failed + ${counts#* }))

@@ -23,7 +23,7 @@ int64_t channels(Description& d, const char* key) { return d.integer(key, 1, kMa
 int64_t window(Description& d, const char* key, int64_t low, int64_t fallback) {
   return d.integer(key, low, kMaxWindow, fallback);
 }
-/// `value`, or an Error that says what is possible; for values that others bound.
+/// A number that divides both `in` and `out`.
 int64_t divisor(Description& d, const char* key, int64_t fallback, int64_t in, int64_t out) {
   const int64_t value = d.integer(key, 1, kMaxChannels, fallback);
   if (in % value != 0 || out % value != 0) d.wrong(key, "a divisor of in = ", in, " and out = ", out);

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <thread>
 
 #include "support/catch.h"
@@ -14,6 +15,19 @@ namespace {
 
 constexpr int64_t kBatches = 6;
 
+/// Halves the rate after each epoch: its state decides every later step.
+class Halving final : public optim::Schedule {
+ public:
+  double rate(double lr, int64_t, int64_t) const override { return std::ldexp(lr, -epochs_); }
+  void on_validation(double) override { ++epochs_; }
+  std::string describe() const override { return "halving"; }
+  std::vector<double> state() const override { return {double(epochs_)}; }
+  void load_state(const std::vector<double>& state) override { epochs_ = int(state.at(0)); }
+
+ private:
+  int epochs_ = 0;
+};
+
 /// A run with everything that has state: dropout, batch norm, augmentation, averaged weights, a schedule that
 /// learns, early stopping, clipping, and a last batch that is smaller.
 struct Experiment {
@@ -25,7 +39,7 @@ struct Experiment {
             .batch = 16,
             .augment = vision::RandomAffine({.degrees = 8, .shift = 0.05}),
             .optimizer = optim::Adam({.lr = 0.02}),
-            .schedule = optim::warm_up(8, optim::reduce_on_plateau(1, 0.5)),
+            .schedule = optim::warm_up(8, std::make_shared<Halving>()),
             .label_smoothing = 0.1,
             .average = 0.8,
             .clip_norm = 2,
@@ -120,6 +134,25 @@ TEST_CASE("A stop during the very last step has nothing left to stop", "[train]"
   Experiment e(folder / "run");
   CHECK(e.run(false, 4 * kBatches).stop_reason == "all epochs done");
   CHECK(std::filesystem::exists(folder / "run_final.safetensors"));
+}
+
+TEST_CASE("The seconds of an interrupted epoch are those of all its parts", "[train]") {
+  const TempFolder folder;
+  const Experiment e(folder / "run");
+  std::stop_source stop;
+  train::FitOptions o = e.options();
+  o.epochs = 1;
+  o.stop = stop.get_token();
+  o.progress = [&](const train::Progress&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request_stop();
+  };
+  nn::Sequential net = small_net();
+  train::fit(net, e.data, o);
+  o.stop = {};
+  o.progress = {};
+  o.resume = true;
+  CHECK(train::fit(net, e.data, o).epochs.at(0).seconds >= 0.02);
 }
 
 TEST_CASE("A stop can come from another thread", "[train]") {

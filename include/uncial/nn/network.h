@@ -28,8 +28,8 @@ struct BuildOptions {
 };
 
 /// The module that `json` describes, with start values of seed 0. Text of at most 1 MiB, modules nested at
-/// most 64 deep. Throws Error(data) naming the place ("layers[2].kernel") and what was expected there;
-/// nothing large is allocated before everything was checked.
+/// most 64 deep. Throws Error(data) naming the place ("layers[2].kernel") and what was expected there; a
+/// layer that would exceed max_parameters is refused before its memory is allocated.
 std::shared_ptr<Module> build(std::string_view json, const BuildOptions& options = {});
 
 }  // namespace uncial::nn
