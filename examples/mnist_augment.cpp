@@ -26,7 +26,7 @@ struct Kind {
 namespace palette = vision::palette;
 constexpr std::array kKinds{Kind{"rotation", &cli::AugmentStrengths::degrees, 40, " deg", palette::blue},
                             Kind{"zoom", &cli::AugmentStrengths::zoom, 0.4, "", palette::orange},
-                            Kind{"shift", &cli::AugmentStrengths::shift, 0.2, " of side", palette::green},
+                            Kind{"shift", &cli::AugmentStrengths::shift, 0.12, " of side", palette::green},
                             Kind{"shear", &cli::AugmentStrengths::shear, 40, " deg", palette::red},
                             Kind{"elastic", &cli::AugmentStrengths::elastic, 4, " px", palette::purple},
                             Kind{"noise", &cli::AugmentStrengths::noise, 0.4, " of ink", palette::sky},

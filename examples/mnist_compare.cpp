@@ -108,8 +108,8 @@ vision::BarChart bars(const Contestant& a, const Contestant& b, const std::strin
 
 vision::Canvas comparison_figure(const Contestant& a, const Contestant& b, int64_t seeds) {
   const cli::Spread sa = cli::spread(a.accuracies), sb = cli::spread(b.accuracies);
-  auto accuracy = bars(a, b, fmt::format("Test error, mean of {} seeds", seeds), "%", 100 * (1 - sa.mean),
-                       100 * (1 - sb.mean), "{:.2f}");
+  auto accuracy = bars(a, b, fmt::format("Test error ({} seed{})", seeds, seeds == 1 ? "" : "s"), "%",
+                       100 * (1 - sa.mean), 100 * (1 - sb.mean), "{:.2f}");
   if (seeds > 1) accuracy.errors = {100 * sa.deviation, 100 * sb.deviation};
   const std::vector<vision::BarChart> charts{
       accuracy,

@@ -47,8 +47,7 @@ optim::SchedulePtr make_schedule(const std::string& name) {
 
 }  // namespace
 
-// ---- The presets: the numbers to tune
-// -----------------------------------------------------------------------
+// The presets: the numbers to tune.
 
 Recipe find_recipe(const std::string& name, const std::string& model) {
   const bool fast = name == "fast";
@@ -70,8 +69,6 @@ Recipe find_recipe(const std::string& name, const std::string& model) {
           .patience = 8,
           .augment = {.degrees = 10, .zoom = 0.1, .shift = 2.0 / 28}};
 }
-
-// -------------------------------------------------------------------------------------------------------------
 
 std::string AugmentStrengths::text() const {
   std::string text;

@@ -4,30 +4,23 @@
 
 #include "gemm_tile.h"
 
+#include "lanes.h"
+
 namespace UNCIAL_SIMD {
 namespace {
 
 using uncial::cpu::GemmTile;
 
 #if defined(UNCIAL_SIMD_avx512)
-constexpr int kVectorBytes = 64;
 constexpr int kRows = 8, kVectors = 2;  // 16 accumulators, 10 loads for 16 multiply-adds
 constexpr int kDotRows = 4, kDotCols = 6;
 #elif defined(UNCIAL_SIMD_avx2)
-constexpr int kVectorBytes = 32;
 constexpr int kRows = 4, kVectors = 3;  // 12 accumulators of 16 registers
 constexpr int kDotRows = 3, kDotCols = 4;
 #else
-constexpr int kVectorBytes = 16;
 constexpr int kRows = 4, kVectors = 2;
 constexpr int kDotRows = 2, kDotCols = 4;
 #endif
-
-template <class T>
-struct Lanes {
-  typedef T V __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias));
-  static constexpr int count = kVectorBytes / int(sizeof(T));
-};
 
 template <class T>
 void packed(int64_t k, const T* a, const T* b, T* c) {
@@ -51,18 +44,6 @@ void packed(int64_t k, const T* a, const T* b, T* c) {
     for (int j = 0; j < kVectors; ++j) *reinterpret_cast<V*>(c + (i * kVectors + j) * lanes) = sum[i][j];
 }
 
-/// Sum over the lanes by halving: the fixed tree of every reduction here.
-template <class T, int count>
-T lane_sum(const T* lanes) {
-  if constexpr (count == 1) {
-    return lanes[0];
-  } else {
-    typedef T Half __attribute__((vector_size(count / 2 * sizeof(T)), aligned(sizeof(T)), may_alias));
-    const Half sum = reinterpret_cast<const Half*>(lanes)[0] + reinterpret_cast<const Half*>(lanes)[1];
-    return lane_sum<T, count / 2>(reinterpret_cast<const T*>(&sum));
-  }
-}
-
 template <class T>
 void dot(int64_t k, const T* const* a, const T* const* b, T* c) {
   using V = typename Lanes<T>::V;
@@ -83,7 +64,7 @@ void dot(int64_t k, const T* const* a, const T* const* b, T* c) {
   for (int i = 0; i < kDotRows; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < kDotCols; ++j)
-      c[i * kDotCols + j] += lane_sum<T, lanes>(reinterpret_cast<const T*>(&sum[i][j]));
+      c[i * kDotCols + j] += lane_sum<T>(sum[i][j]);
 }
 
 template <class T>

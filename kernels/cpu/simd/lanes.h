@@ -56,18 +56,20 @@ struct Pairs<T, kBytes, std::integer_sequence<int, I...>> {
   }
 };
 
-/// Sum of the lanes, always by the same tree of pairs.
+/// Sum of the lanes, always by the same tree: the upper half is added to the lower one until one lane is left.
+template <class T, int count>
+[[gnu::always_inline]] inline T lane_sum_at(const T* lanes) {
+  if constexpr (count == 1) {
+    return lanes[0];
+  } else {
+    typedef T Half __attribute__((vector_size(count / 2 * sizeof(T)), aligned(sizeof(T)), may_alias));
+    const Half sum = reinterpret_cast<const Half*>(lanes)[0] + reinterpret_cast<const Half*>(lanes)[1];
+    return lane_sum_at<T, count / 2>(reinterpret_cast<const T*>(&sum));
+  }
+}
 template <class T, class V>
-[[gnu::always_inline]] inline T lane_sum(V v) {
-  constexpr int lanes = int(sizeof(V) / sizeof(T));
-  T lane[lanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i) lane[i] = v[i];
-#pragma GCC unroll 5
-  for (int width = lanes / 2; width > 0; width /= 2)
-#pragma GCC unroll 16
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  return lane[0];
+[[gnu::always_inline]] inline T lane_sum(const V& v) {
+  return lane_sum_at<T, int(sizeof(V) / sizeof(T))>(reinterpret_cast<const T*>(&v));
 }
 
 }  // namespace
