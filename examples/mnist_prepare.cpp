@@ -19,10 +19,10 @@ data::Splits find_or_download(const cli::Program& program, const std::string& na
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::data) throw;
     program.note(std::string(error.what()) + "\ndownloading it");
   }
-  const auto folder =
-      data::download(name, {.progress = [&](std::string_view file, int64_t done, int64_t total) {
-                       if (done == total) program.note(fmt::format("{}: {} bytes", file, total));
-                     }});
+  const auto progress = [&](std::string_view file, int64_t done, int64_t total) {
+    if (done == total) program.note(fmt::format("{}: {} bytes", file, total));
+  };
+  const auto folder = data::download(name, {.directory = program.root() / "data", .progress = progress});
   return data::load(name, {.directory = folder});
 }
 

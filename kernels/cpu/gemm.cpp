@@ -70,6 +70,50 @@ void multiply_one(const Gemm<T>& g, const T* a, const T* b, T* c) {
   });
 }
 
+/// Rows [0, rows) of a strided matrix, each without gaps: itself when it is so already, else a copy in
+/// `slot`.
+template <class T>
+const T* dense_rows(const T* x, int64_t rows, int64_t K, int64_t& row, int64_t col, ScratchSlot slot) {
+  if (col == 1) return x;
+  T* copy = scratch<T>(slot, rows * K);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t k = 0; k < K; ++k) copy[i * K + k] = x[i * row + k * col];
+  row = K;
+  return copy;
+}
+
+/// Up to so many rows, as in a dense layer that sees one image, packing the weights would cost more than
+/// multiplying by them: rows meet columns where they lie. Chosen by shape alone, so that strides never change
+/// a result's bits.
+constexpr int64_t kFewRows = 8;
+
+template <class T>
+void multiply_narrow(const Gemm<T>& g, const T* a, const T* b, T* c) {
+  const GemmTile<T>& tile = gemm_tile<T>();
+  constexpr int64_t kColumns = 48;  // columns of one task
+  const int64_t whole = g.K / tile.lanes * tile.lanes;
+  int64_t a_row = g.a_row, b_col = g.b_col;
+  a = dense_rows(a, g.M, g.K, a_row, g.a_col, ScratchSlot::left);
+  b = dense_rows(b, g.N, g.K, b_col, g.b_row, ScratchSlot::right);
+  parallel_blocks(g.N, kColumns, [&](int64_t begin, int64_t end) {
+    const T *rows[16], *cols[16];  // beyond the edge the last one is repeated; its sums are dropped
+    T sums[16 * 16];
+    for (int64_t n0 = begin; n0 < end; n0 += tile.dot_cols)
+      for (int64_t m0 = 0; m0 < g.M; m0 += tile.dot_rows) {
+        for (int i = 0; i < tile.dot_rows; ++i) rows[i] = a + std::min(m0 + i, g.M - 1) * a_row;
+        for (int j = 0; j < tile.dot_cols; ++j) cols[j] = b + std::min(n0 + j, end - 1) * b_col;
+        std::fill(sums, sums + tile.dot_rows * tile.dot_cols, T(0));
+        tile.dot(whole, rows, cols, sums);
+        for (int64_t m = m0; m < std::min(m0 + tile.dot_rows, g.M); ++m)
+          for (int64_t n = n0; n < std::min(n0 + tile.dot_cols, end); ++n) {
+            T sum = sums[(m - m0) * tile.dot_cols + n - n0];
+            for (int64_t k = whole; k < g.K; ++k) sum += a[m * a_row + k] * b[n * b_col + k];
+            c[m * g.N + n] = g.bias ? sum + g.bias[n] : sum;
+          }
+      }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -80,6 +124,8 @@ void gemm(const Gemm<T>& call) {
     parallel_for(call.batch, [&](int64_t i) {
       multiply_one(call, call.a + i * call.a_batch, call.b + i * call.b_batch, call.c + i * call.M * call.N);
     });
+  else if (call.batch == 1 && call.M <= kFewRows)
+    multiply_narrow(call, call.a, call.b, call.c);
   else if (call.batch == 1)
     multiply_one(call, call.a, call.b, call.c);
 }

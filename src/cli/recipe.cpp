@@ -47,8 +47,7 @@ optim::SchedulePtr make_schedule(const std::string& name) {
 
 }  // namespace
 
-// The presets: the numbers to tune.
-
+/// The presets: the numbers to tune.
 Recipe find_recipe(const std::string& name, const std::string& model) {
   const bool fast = name == "fast";
   if (model == "mlp")
@@ -95,7 +94,7 @@ void AugmentStrengths::set(const std::string& assignment) {
   for (const StrengthField& field : kStrengths)
     if (equals != std::string::npos && key == field.key) {
       this->*field.member =
-          parse_number("--augment " + key, assignment.substr(equals + 1), Range{0.0, field.high});
+          parse_number("--augment " + key, assignment.substr(equals + 1), Range<double>{0.0, field.high});
       return;
     }
   fail(ErrorKind::usage, "--augment: got ", io::printable(assignment),
@@ -131,14 +130,16 @@ RecipeFlags::RecipeFlags(Program& program, std::string preset) : preset_(std::mo
   program.choice("--recipe", preset_, {"default", "fast"}, "Preset that the flags below change");
   program.number("--epochs", epochs_, {0, 100'000}, "Passes over the training images; 0 only evaluates");
   program.number("--batch", batch_, {1, 65'536}, "Images a step");
-  program.number("--lr", lr_, Range{0.0, 1000.0, true}, "Learning rate, the highest of the schedule");
+  program.number("--lr", lr_, Range<double>{0.0, 1000.0, true}, "Learning rate, the highest of the schedule");
   program.choice("--optimizer", optimizer_, {"adam", "adamw", "sgd", "rmsprop"}, "Optimiser");
   program.choice("--schedule", schedule_,
                  {"constant", "step", "exponential", "cosine", "one_cycle", "plateau"},
                  "Learning rate over the run");
-  program.number("--label-smoothing", label_smoothing_, Range{0.0, 0.9}, "Share of the target spread evenly");
-  program.number("--weight-decay", weight_decay_, Range{0.0, 10.0}, "Pull of the weights towards 0");
-  program.number("--average", average_, Range{0.0, 0.999999}, "Decay of averaged weights a step; 0 is off");
+  program.number("--label-smoothing", label_smoothing_, Range<double>{0.0, 0.9},
+                 "Share of the target spread evenly");
+  program.number("--weight-decay", weight_decay_, Range<double>{0.0, 10.0}, "Pull of the weights towards 0");
+  program.number("--average", average_, Range<double>{0.0, 0.999999},
+                 "Decay of averaged weights a step; 0 is off");
   program.number("--patience", patience_, {1, 100'000}, "Epochs without a gain that end the run");
   program.number("--validation", validation_, {10, 59'000}, "Training images set aside for validation");
   program.list("--augment", augment_,
