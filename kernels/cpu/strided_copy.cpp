@@ -3,34 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "strided_loop.h"
+#include "uncial/core/convert.h"
 
 namespace uncial::cpu {
 namespace {
-
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) {
-    return value;
-  } else if constexpr (std::is_same_v<From, bfloat16>) {
-    return convert<To>(float(value));
-  } else if constexpr (std::is_same_v<To, bfloat16>) {
-    return bfloat16(float(value));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return value != From(0);
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // Outside the range the C++ conversion is undefined. 2^63 is the first double above int64's range.
-    const double v = double(value), end = std::ldexp(1.0, std::numeric_limits<To>::digits);
-    if (!(v == v)) return 0;
-    if (v >= end) return std::numeric_limits<To>::max();
-    if (v < double(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
-    return To(v);
-  } else {
-    return To(value);
-  }
-}
 
 /// The side of a square that a transposing copy moves at a time: 32 rows of 64-byte lines stay in L1.
 constexpr int64_t kTile = 32;

@@ -114,7 +114,16 @@ class Walk {
       for (size_t slot : found->second)
         answers_[slot] = answers_[slot].defined() ? accumulate(answers_[slot], gradient) : gradient;
     if (only_captured_) return;
-    leaf.grad = leaf.grad.defined() ? accumulate(leaf.grad, gradient) : gradient.detach();
+    Recorder* recorder = current_recorder();
+    if (recorder)
+      recorder->on_grad(
+          &leaf, leaf.grad.defined() ? Recorder::GradEvent::added : Recorder::GradEvent::arrived, leaf.grad);
+    if (leaf.grad.defined())
+      leaf.grad = accumulate(leaf.grad, gradient);
+    else if (gradient.is_contiguous() && gradient.owns_memory_alone(recorder ? recorder->holds(gradient) : 0))
+      leaf.grad = gradient.detach();
+    else  // memory that somebody else sees too: dy of an addition, an expanded sum, the caller's own gradient
+      leaf.grad = gradient.clone();
   }
 
   GradientOptions options_;

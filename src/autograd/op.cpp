@@ -23,8 +23,7 @@ void check_inputs(const Op& op, const Tensors& inputs) {
     require(inputs[i].defined(), op.name(), ": input ", i, " is an undefined tensor.");
     require(inputs[i].device() == inputs[0].device(), op.name(), ": input 0 is on ", inputs[0].device(),
             " and input ", i, " on ", inputs[i].device(), "; move one of them with to(device).");
-    require(!(op.writes_inputs() >> i & 1) || !grad_enabled() || !inputs[i].requires_grad(), op.name(),
-            ": input ", i,
+    require(!op.writes(i) || !grad_enabled() || !inputs[i].requires_grad(), op.name(), ": input ", i,
             " wants a gradient and would be changed in place; do it under NoGrad, or on detach().");
   }
 }
@@ -54,7 +53,7 @@ Tensors run_op(const Op& op, const Tensors& inputs) {
     op.run({in, out, workspace ? workspace->data() : nullptr});
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (op.writes_inputs() >> i & 1) inputs[i].mark_changed();
+    if (op.writes(i)) inputs[i].mark_changed();
   return outputs;
 }
 

@@ -1,6 +1,7 @@
 // The members of Tensor that speak to the tape.
 #include "node.h"
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/autograd/op.h"
 
 namespace uncial {
 
@@ -34,6 +35,8 @@ void Tensor::set_grad(Tensor gradient) const {
           gradient.defined() ? gradient.shape() : Shape(), ", the tensor ", shape(), ".");
   auto& state = tape_state();
   if (!state) state = std::make_shared<TapeState>();
+  if (Recorder* recorder = current_recorder())
+    recorder->on_grad(state.get(), Recorder::GradEvent::reset, state->grad);
   state->grad = std::move(gradient);
 }
 

@@ -15,10 +15,7 @@ Tensor generate(const Shape& shape, DType dtype, std::string_view what, F value_
     T* out = t.data<T>();
     const int64_t n = t.size();
     for (int64_t i = 0; i < n; ++i) {
-      if constexpr (std::is_same_v<T, bfloat16>)
-        out[i] = bfloat16(float(value_at(i)));
-      else
-        out[i] = static_cast<T>(value_at(i));
+      out[i] = convert<T>(value_at(i));
     }
   });
   return t;
@@ -47,7 +44,10 @@ Tensor full(const Shape& shape, double value, DType dtype, Device device) {
 Tensor arange(double start, double stop, double step, DType dtype) {
   require(step != 0 && std::isfinite(start) && std::isfinite(stop) && std::isfinite(step),
           "arange: needs finite bounds and a step other than 0, got ", start, ", ", stop, ", ", step, ".");
-  const int64_t n = std::max<int64_t>(0, int64_t(std::ceil((stop - start) / step)));
+  const double length = std::max(0.0, std::ceil((stop - start) / step));
+  require(length <= 0x1p53, "arange: ", start, " to ", stop, " by ", step,
+          " has more elements than memory can hold.");
+  const auto n = int64_t(length);
   return generate({n}, dtype, "arange", [=](int64_t i) { return start + step * double(i); });
 }
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -46,17 +47,16 @@ struct Job {
 class BuiltinPool final : public ThreadPool {
  public:
   explicit BuiltinPool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {
+      close();
+      fail(ErrorKind::device, "cannot start thread ", workers_.size() + 1, " of ", threads, ": ",
+           error.what(), "; use fewer threads.");
+    }
   }
 
-  ~BuiltinPool() override {
-    {
-      const std::lock_guard lock(mutex_);
-      closing_ = true;
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~BuiltinPool() override { close(); }
 
   int size() const override { return int(workers_.size()) + 1; }
 
@@ -84,6 +84,15 @@ class BuiltinPool final : public ThreadPool {
   }
 
  private:
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
   void work() {
     uint64_t seen = 0;
     std::unique_lock lock(mutex_);

@@ -12,13 +12,16 @@ constexpr int64_t kEdge = 3;  // elements shown at each end of a long axis
 constexpr int64_t kLongAxis = 2 * kEdge + 2;
 
 void print_element(std::ostream& out, const Tensor& x, int64_t offset) {
-  const double value = at_offset(x, offset);
-  if (x.dtype() == DType::boolean)
-    out << (value != 0 ? "true" : "false");
-  else if (is_floating(x.dtype()))
-    out << std::setprecision(5) << value;
-  else
-    out << int64_t(value);
+  const void* element = host_element(x, offset);
+  dispatch(storage_types, x.dtype(), "print", [&]<class T>() {
+    const T value = *static_cast<const T*>(element);
+    if constexpr (std::is_same_v<T, bool>)
+      out << (value ? "true" : "false");
+    else if constexpr (std::is_integral_v<T>)
+      out << int64_t(value);
+    else
+      out << std::setprecision(5) << convert<double>(value);
+  });
 }
 
 void print_axis(std::ostream& out, const Tensor& x, int axis, int64_t offset) {

@@ -49,9 +49,13 @@ void* Tensor::checked_data(DType wanted) const {
   return view().data;
 }
 
-double Tensor::scalar_value() const {
+const void* Tensor::only_element() const {
   require(size() == 1, "item: needs exactly one element, got shape ", shape(), ".");
-  return at_offset(*this, 0);
+  return host_element(*this, 0);
+}
+
+bool Tensor::owns_memory_alone(long others) const {
+  return impl_.use_count() == 1 && storage().use_count() == 1 + others;
 }
 
 double Tensor::at(std::initializer_list<int64_t> index) const {
@@ -67,17 +71,17 @@ double Tensor::at(std::initializer_list<int64_t> index) const {
   return at_offset(*this, offset);
 }
 
-double at_offset(const Tensor& x, int64_t offset) {
+const void* host_element(const Tensor& x, int64_t offset) {
   require(x.device().is_cpu(), "reading an element: the tensor is on ", x.device(),
           "; move it with to(Device::cpu()).");
   if (host_access_hook) host_access_hook(x, "item()");
-  const View v = x.view();
-  return dispatch(storage_types, v.dtype, "item", [&]<class T>() -> double {
-    if constexpr (std::is_same_v<T, bfloat16>)
-      return float(v.as<T>()[offset]);
-    else
-      return double(v.as<T>()[offset]);
-  });
+  return static_cast<const std::byte*>(x.view().data) + offset * size_of(x.dtype());
+}
+
+double at_offset(const Tensor& x, int64_t offset) {
+  const void* element = host_element(x, offset);
+  return dispatch(storage_types, x.dtype(), "at",
+                  [=]<class T>() { return convert<double>(*static_cast<const T*>(element)); });
 }
 
 }  // namespace uncial

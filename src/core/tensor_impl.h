@@ -17,7 +17,9 @@ struct Tensor::Impl {
   std::shared_ptr<TapeState> tape;
 };
 
-/// Element `offset` (in elements from the view's first) as double.
+/// Where element `offset` (in elements from the view's first) of a CPU tensor lies, for the host to read.
+const void* host_element(const Tensor& x, int64_t offset);
+/// That element as double.
 double at_offset(const Tensor& x, int64_t offset);
 
 /// Told when this thread's host code reads or writes elements of a tensor outside any operator.

@@ -1,7 +1,9 @@
 #include "uncial/nn/context.h"
 
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/core/random.h"
 #include "uncial/nn/module.h"
+#include "uncial/ops/elementwise.h"
 
 namespace uncial::nn {
 namespace {
@@ -57,7 +59,9 @@ Tensor Context::dropout(const Tensor& x, double p) {
 }
 
 void Context::apply_updates() {
-  for (const auto& [buffer, value] : updates_) buffer.copy_(value);
+  const NoGrad no_grad;
+  for (const auto& [buffer, value, momentum] : updates_)
+    buffer.copy_(buffer * (1 - momentum) + value * momentum);
   updates_.clear();
 }
 

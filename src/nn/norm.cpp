@@ -35,8 +35,8 @@ Tensor BatchNorm::forward(const Tensor& x, Context& context) const {
   const NoGrad no_grad;
   const double n = double(x.size() / features_), m = options_.momentum;
   const double unbias = n > 1 ? n / (n - 1) : 1;  // batch_norm() divides by n
-  context.update(running_mean, running_mean * (1 - m) + r.mean * m);
-  context.update(running_var, running_var * (1 - m) + r.variance * (m * unbias));
+  context.update(running_mean, r.mean, m);
+  context.update(running_var, r.variance * unbias, m);
   return r.y;
 }
 

@@ -9,6 +9,10 @@ namespace uncial {
 namespace {
 
 void check_options(const char* what, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
+  constexpr int64_t kLargest = int64_t(1) << 31;  // keeps the shape rules far from overflow
+  require(stride <= kLargest && padding <= kLargest && dilation <= kLargest, what,
+          ": stride, padding and dilation must be at most ", kLargest, ", got ", stride, ", ", padding,
+          " and ", dilation, ".");
   require(stride >= 1 && padding >= 0 && dilation >= 1 && groups >= 1, what,
           ": needs stride, dilation and groups >= 1 and padding >= 0, got ", stride, ", ", dilation, ", ",
           groups, " and ", padding, ".");
@@ -183,8 +187,9 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, Co
           "; convert one with to().");
   require(w.shape()[0] % o.groups == 0, "conv_transpose2d: ", w.shape()[0], " channels do not divide into ",
           o.groups, " groups.");
-  require(o.output_padding >= 0 && o.output_padding < o.stride, "conv_transpose2d: output_padding must be in [0, stride ",
-          o.stride, "), got ", o.output_padding, ".");
+  require(o.output_padding >= 0 && o.output_padding < o.stride,
+          "conv_transpose2d: output_padding must be in [0, stride ", o.stride, "), got ", o.output_padding,
+          ".");
   const auto side = [&](int64_t in, int64_t taps) {
     return (in - 1) * o.stride - 2 * o.padding + o.dilation * (taps - 1) + o.output_padding + 1;
   };

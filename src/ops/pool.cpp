@@ -14,6 +14,9 @@ namespace {
 Shape pool_shape(std::string_view what, const Shape& x, const PoolOptions& o) {
   require(x.rank() == 4, what, ": x must be (N, C, H, W), got ", x,
           x.rank() == 3 ? "; for a single image pass x.unsqueeze(0)." : ".");
+  constexpr int64_t kLargest = int64_t(1) << 31;  // keeps the arithmetic below far from overflow
+  require(o.kernel <= kLargest && o.stride <= kLargest, what, ": kernel and stride must be at most ",
+          kLargest, ", got ", o.kernel, " and ", o.stride, ".");
   require(o.kernel >= 1 && o.stride >= 1, what,
           ": needs kernel >= 1 and stride >= 1 (or 0: as kernel), got kernel ", o.kernel, " and stride ",
           o.stride, ".");

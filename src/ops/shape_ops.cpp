@@ -62,7 +62,13 @@ struct PadOp : Op {
   Saves saves() const override { return {.inputs = 0}; }
   Specs infer(std::span<const Spec> in) const override {
     Spec out = in[0];
-    for (int axis = 0; axis < before.rank(); ++axis) out.shape[axis] += before[axis] + after[axis];
+    for (int axis = 0; axis < before.rank(); ++axis) {
+      int64_t& extent = out.shape[axis];
+      require(!__builtin_add_overflow(extent, before[axis], &extent) &&
+                  !__builtin_add_overflow(extent, after[axis], &extent),
+              "pad: axis ", axis, " of ", in[0].shape, " with ", before[axis], " before and ", after[axis],
+              " after is longer than an index can count.");
+    }
     return {out};
   }
   void run(const Call& c) const override {

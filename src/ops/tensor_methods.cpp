@@ -69,7 +69,19 @@ Tensor Tensor::to(Device wanted) const {
        ": this build is CPU-only; keep the tensor on ", device(), ".");
 }
 
+namespace {
+/// In-place changes leave no trace on the tape: overwriting a result of an operator would give wrong
+/// gradients. (A leaf may be overwritten: graphs that saved it notice by its version.)
+void require_off_the_tape(const Tensor& x, const char* what) {
+  require(!grad_enabled() || x.is_leaf(), what,
+          ": the tensor is the result of an operator that wants a gradient, which an in-place change would "
+          "falsify; "
+          "change a detach() or clone() of it, or work under NoGrad.");
+}
+}  // namespace
+
 void Tensor::copy_(const Tensor& source) const {
+  require_off_the_tape(*this, "copy_");
   const NoGrad no_grad;
   // Windows of one memory may overlap; the copy must read all before it writes.
   const bool shared = source.defined() && source.storage() == storage();
@@ -77,6 +89,7 @@ void Tensor::copy_(const Tensor& source) const {
 }
 
 void Tensor::fill_(double value) const {
+  require_off_the_tape(*this, "fill_");
   const NoGrad no_grad;
   apply(std::make_shared<const FillOp>(value), {*this});
 }

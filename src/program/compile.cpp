@@ -74,6 +74,9 @@ struct Compiled::State {
       const HookScope hook;
       const RecorderScope scope(&recorder);
       recording->outputs = run_eagerly(placeholders);
+      for (Tensor& y :
+           recording->outputs)  // a result needs memory of its own: inputs differ from call to call
+        if (recorder.is_input(y)) y = y.clone();
     }
     recording->reason = recorder.refusal();
     if (recording->reason.empty()) {
@@ -104,6 +107,8 @@ Tensors Compiled::operator()(const Tensors& inputs) {
     require(!x.requires_grad(), "compile: an input wants a gradient; let the step capture it instead.");
     contiguous.push_back(x.contiguous());
   }
+  // Inside another recording the operators belong to that one.
+  if (current_recorder()) return state_->run_eagerly(contiguous);
   const std::lock_guard lock(state_->mutex);
   Recording* recording = state_->find(contiguous);
   if (!recording) return state_->record(contiguous);

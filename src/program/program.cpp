@@ -78,7 +78,7 @@ void Program::bind() {
   arena_ = std::make_shared<Storage>(arena_bytes_ + workspace_bytes_, Device::cpu());
   for (const Step& s : steps_) {
     if (s.is_view) continue;
-    BoundStep bound{s.op.get(), {}, {}, 0};
+    BoundStep bound{s.op.get(), {}, {}};
     const auto add = [&](int v, std::vector<View>& views, bool output) {
       const Value& value = values_[size_t(v)];
       const Buffer& b = buffers_[size_t(value.buffer)];
@@ -93,9 +93,8 @@ void Program::bind() {
       views.push_back(view_of(value, base));
       return b.role == Role::input ? nullptr : b.storage.get();
     };
-    const uint32_t writes = s.op->writes_inputs();
     for (size_t i = 0; i < s.inputs.size(); ++i)
-      if (Storage* storage = add(s.inputs[i], bound.in, false); storage && (writes >> i & 1))
+      if (Storage* storage = add(s.inputs[i], bound.in, false); storage && s.op->writes(i))
         written_.push_back(storage);
     for (int v : s.outputs)
       if (Storage* storage = add(v, bound.out, true)) written_.push_back(storage);
@@ -114,8 +113,9 @@ void Program::replay(std::span<const Tensor> inputs) {
   }
   const FlushDenormals flush;
   void* workspace = static_cast<std::byte*>(arena_->data()) + arena_bytes_;
+  for (Storage* storage : written_)
+    storage->bump_version();  // first: a step that throws has written something
   for (const BoundStep& s : bound_) s.op->run({s.in, s.out, workspace});
-  for (Storage* storage : written_) storage->bump_version();
 }
 
 Cost Program::cost() const {

@@ -35,18 +35,54 @@ void ProgramRecorder::on_op(const std::shared_ptr<const Op>& op, const Tensors& 
                             const Tensors& outputs) {
   Step step{
       .op = op, .inputs = {}, .outputs = {}, .is_view = dynamic_cast<const ViewOp*>(op.get()) != nullptr};
-  for (const Tensor& x : inputs) step.inputs.push_back(value_of(x, Role::external));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    step.inputs.push_back(value_of(inputs[i], Role::external));
+    if (!op->writes(i)) continue;
+    written_.insert(values_[size_t(step.inputs.back())].buffer);
+    if (is_input(inputs[i])) refuse(join(op->name(), " changes an input of the step in place"));
+  }
   for (const Tensor& y : outputs) step.outputs.push_back(value_of(y, Role::temporary));
   steps_.push_back(std::move(step));
 }
 
 void ProgramRecorder::on_host_access(const Tensor& x, std::string_view how) {
   const auto found = known_.find(x.storage().get());
-  // A tensor that no recorded operator made is a constant or state of the host: reading it is not our
-  // business.
-  if (found == known_.end() || buffers_[size_t(found->second)].role == Role::external) return;
-  if (refusal_.empty())
-    refusal_ = join("the host used ", how, " on a tensor ", x.shape(), " inside the recorded step");
+  // A tensor that no recorded operator made or changed is a constant or state of the host: not our business.
+  if (found == known_.end()) return;
+  if (buffers_[size_t(found->second)].role == Role::external && !written_.count(found->second)) return;
+  refuse(join("the host used ", how, " on a tensor ", x.shape(), " inside the recorded step"));
+}
+
+void ProgramRecorder::on_grad(const void* leaf, GradEvent event, const Tensor& previous) {
+  switch (event) {
+    case GradEvent::reset:
+      reset_.insert(leaf);
+      arrived_.erase(leaf);
+      break;
+    case GradEvent::arrived:
+      if (!reset_.count(leaf)) arrived_.insert(leaf);
+      break;
+    case GradEvent::added:
+      // A sum with a gradient of an earlier step: the host exchanges the tensor behind grad(), which no
+      // replay does.
+      if (!known_.count(previous.storage().get()))
+        refuse("a gradient is added to one from before the step; call zero_grad() in the step");
+      break;
+  }
+}
+
+void ProgramRecorder::refuse(const std::string& reason) {
+  if (refusal_.empty()) refusal_ = reason;
+}
+
+bool ProgramRecorder::is_input(const Tensor& x) const {
+  const auto found = known_.find(x.storage().get());
+  return found != known_.end() && buffers_[size_t(found->second)].role == Role::input;
+}
+
+std::string ProgramRecorder::refusal() const {
+  if (!refusal_.empty() || arrived_.empty()) return refusal_;
+  return "the step leaves gradients behind that the next one would add to; call zero_grad() in the step";
 }
 
 std::unique_ptr<Program> ProgramRecorder::finish(const Tensors& outputs) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "uncial/program/program.h"
 
@@ -16,9 +17,14 @@ class ProgramRecorder final : public Recorder {
 
   void on_op(const std::shared_ptr<const Op>& op, const Tensors& inputs, const Tensors& outputs) override;
   void on_host_access(const Tensor& x, std::string_view how) override;
+  void on_grad(const void* leaf, GradEvent event, const Tensor& previous) override;
+  void refuse(const std::string& reason) override;
+  long holds(const Tensor& x) const override { return known_.count(x.storage().get()) ? 1 : 0; }
 
-  /// Why the computation cannot be replayed; empty when it can.
-  const std::string& refusal() const { return refusal_; }
+  /// True when x lies in memory of an input.
+  bool is_input(const Tensor& x) const;
+  /// Why the computation cannot be replayed; empty when it can. Ask when the recorded function is done.
+  std::string refusal() const;
   /// The program; call once, when everything that the recorded function held is gone except `outputs`.
   std::unique_ptr<Program> finish(const Tensors& outputs);
 
@@ -31,6 +37,9 @@ class ProgramRecorder final : public Recorder {
   std::vector<Step> steps_;
   std::vector<int> inputs_;
   std::unordered_map<const Storage*, int> known_;
+  std::unordered_set<int> written_;          // buffers that an operator changed in place
+  std::unordered_set<const void*> reset_;    // leaves whose grad() the step itself has reset
+  std::unordered_set<const void*> arrived_;  // leaves that hold a gradient which a replay would not add to
   std::string refusal_;
 };
 

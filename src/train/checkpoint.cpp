@@ -116,13 +116,14 @@ class CheckpointWriter final : public Callback {
 
   /// The newest becomes the previous one, unless it is not known to be whole: a damaged file must not replace
   /// a good one.
-  void keep_previous() const {
+  void keep_previous() {
     if (!newest_is_whole_) return;
     std::error_code error;
     std::filesystem::rename(newest_, previous_, error);
     if (error)
       fail(ErrorKind::io, "Checkpoint: cannot rename ", io::printable(newest_.native()), " to ",
            io::printable(previous_.native()), ": ", error.message(), ".");
+    newest_is_whole_ = false;  // until the save that follows succeeds, there is no newest one
   }
 
   std::optional<RunState> fall_back(const std::string& why) const {

@@ -3,6 +3,7 @@
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/autograd/op.h"
 #include "uncial/ops/elementwise.h"
+#include "uncial/ops/reduce.h"
 #include "uncial/ops/shape_ops.h"
 
 using namespace uncial;
@@ -192,4 +193,28 @@ TEST_CASE(
   const Tensor y = square(x).sum();
   x.copy_(zeros({2}));
   check_error([&] { y.backward(); }, "input 0 of square was changed in place");
+}
+
+TEST_CASE("in-place changes of results on the tape are refused, of leaves noticed") {
+  const Tensor w = parameter(ones({2}));
+  const Tensor y = w * 2;
+  CHECK_THROWS_AS(y.fill_(0), Error);
+  CHECK_THROWS_AS(y.copy_(ones({2})), Error);
+  y.detach().fill_(5);  // the same memory, off the tape: multiplication did not save its result
+  const Tensor z = w * w;
+  w.fill_(3);
+  CHECK_THROWS_AS(sum(z).backward(), Error);
+}
+
+TEST_CASE("gradients of leaves are dense and share no memory") {
+  const Tensor a = parameter(ones({3})), b = parameter(ones({3}));
+  sum(a + b).backward();
+  CHECK(a.grad().is_contiguous());
+  a.grad().fill_(7);
+  CHECK(b.grad().at({0}) == 1);
+  const Tensor g = full({3}, 2);
+  a.zero_grad();
+  a.backward(g);
+  g.fill_(9);
+  CHECK(a.grad().at({0}) == 2);
 }

@@ -101,3 +101,12 @@ TEST_CASE("tensor: other devices") {
       ErrorKind::device, [] { zeros({2}).to(Device::cuda()); }, "to: cannot move a tensor from cpu",
       "CPU-only");
 }
+
+TEST_CASE("integers are read and printed exactly") {
+  const Tensor big = tensor<int64_t>({9007199254740993});
+  CHECK(big.item<int64_t>() == 9007199254740993);
+  CHECK(to_string(big).find("9007199254740993") != std::string::npos);
+  CHECK(full({1}, -1, DType::uint8).item<int>() == 0);
+  CHECK(full({1}, 300, DType::uint8).item<int>() == 255);
+  CHECK_THROWS_AS(arange(0, 1e30), Error);
+}

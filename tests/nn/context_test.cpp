@@ -96,8 +96,8 @@ TEST_CASE("context: the observer hears every module with its path") {
 TEST_CASE("context: updates are made once, when asked for, in order") {
   nn::Context context(nn::Mode::train);
   const Tensor buffer = zeros({2});
-  context.update(buffer, ones({2}));
-  context.update(buffer, full({2}, 2));
+  context.update(buffer, ones({2}), 1);
+  context.update(buffer, full({2}, 2), 1);
   test::check_close(buffer, zeros({2}), 0);
   context.apply_updates();
   test::check_close(buffer, full({2}, 2), 0);

@@ -126,7 +126,7 @@ TEST_CASE("dropout: a dropped NaN or infinity becomes 0") {
 TEST_CASE("dropout without a key: a new mask at each call, and recordings are told") {
   struct Listener : Recorder {
     void on_op(const std::shared_ptr<const Op>&, const Tensors&, const Tensors&) override {}
-    void on_host_access(const Tensor&, std::string_view how) override { heard = how; }
+    void refuse(const std::string& reason) override { heard = reason; }
     std::string heard;
   };
   const Tensor x = parameter(ones({4, 64}));
@@ -142,7 +142,7 @@ TEST_CASE("dropout without a key: a new mask at each call, and recordings are to
     CHECK(listener.heard.empty());
     dropout(x, 0.5);
   }
-  CHECK(listener.heard == "dropout without a key");
+  CHECK(listener.heard.find("dropout without a key") != std::string::npos);
 }
 
 TEST_CASE("dropout: errors name the call and the way out") {

@@ -100,3 +100,15 @@ TEST_CASE("pad: every side of every rank") {
   check_error([] { pad(zeros({2, 3}), {{1, 1}}); }, "pad: 1 pairs for shape (2, 3)");
   check_error([] { pad(zeros({2}), {{-1, 0}}); }, "pad: pads must be >= 0");
 }
+
+TEST_CASE("pads whose sum no index can count are refused") {
+  CHECK_THROWS_AS(pad(ones({2}), {{INT64_MAX, INT64_MAX}}), Error);
+  CHECK_THROWS_AS(pad(ones({2}), {{0, INT64_MAX - 1}}), Error);
+}
+
+TEST_CASE("many parts are joined") {
+  Tensors parts;
+  for (int i = 0; i < 40; ++i) parts.push_back(full({1}, i));
+  const Tensor all = concat(parts);
+  CHECK(all.at({39}) == 39);
+}

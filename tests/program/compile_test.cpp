@@ -36,7 +36,9 @@ struct TinyNet {
 };
 
 Tensor images(uint64_t seed, int64_t n = 6) { return randn({n, 1, 8, 8}, seed); }
-Tensor labels(int64_t n = 6) { return arange(0, double(n)) - arange(0, double(n)) / full({n}, 3, DType::int64) * 3; }
+Tensor labels(int64_t n = 6) {
+  return arange(0, double(n)) - arange(0, double(n)) / full({n}, 3, DType::int64) * 3;
+}
 
 }  // namespace
 
@@ -81,7 +83,8 @@ TEST_CASE("replaying allocates no tensor memory") {
   CHECK(allocation_count() == before);
 }
 
-TEST_CASE("buffers that are alive at the same time never share memory, and the arena is smaller than their sum") {
+TEST_CASE(
+    "buffers that are alive at the same time never share memory, and the arena is smaller than their sum") {
   TinyNet net;
   Compiled step = compile([&](const Tensors& in) { return net.step(in); });
   step({images(1), labels()});
@@ -148,9 +151,8 @@ TEST_CASE("dropout without a key is not frozen by recording") {
 
 TEST_CASE("a replayed step sees host changes of tensors that it captured") {
   const Tensor state = tensor<int64_t>({7, 1, 0}), samples = arange(0, 4);
-  Compiled step = compile([&](const Tensors& in) {
-    return Tensors{dropout(in[0], 0.5, {.state = state, .samples = samples})};
-  });
+  Compiled step = compile(
+      [&](const Tensors& in) { return Tensors{dropout(in[0], 0.5, {.state = state, .samples = samples})}; });
   const Tensor x = ones({4, 64});
   const Tensor first = step({x})[0].clone();
   CHECK(same_bits(step({x})[0], first));
@@ -189,4 +191,53 @@ TEST_CASE("a replay that changes a parameter is noticed by an older eager graph"
 TEST_CASE("an input that wants a gradient is refused") {
   Compiled step = compile([&](const Tensors& in) { return in; });
   CHECK_THROWS_AS(step({parameter(ones({2}))}), Error);
+}
+
+TEST_CASE("a returned input is a result like any other") {
+  Compiled step = compile([&](const Tensors& in) { return Tensors{in[0], in[0].slice(0, {.start = 1})}; });
+  step({tensor<float>({1, 2})});
+  const Tensors again = step({tensor<float>({5, 6})});
+  CHECK(step.program() != nullptr);
+  CHECK(again[0].at({0}) == 5);
+  CHECK(again[1].at({0}) == 6);
+}
+
+TEST_CASE("a compiled step inside another one is recorded with it") {
+  Compiled inner = compile([](const Tensors& in) { return Tensors{in[0] * 2}; });
+  Compiled outer = compile([&](const Tensors& in) { return Tensors{inner({in[0] + 1})[0] + 10}; });
+  CHECK(outer({full({1}, 1)})[0].item() == 14);
+  CHECK(outer({full({1}, 100)})[0].item() == 212);
+  CHECK(outer.program() != nullptr);
+}
+
+TEST_CASE("host reads of captured tensors are refused only after the step changed them") {
+  const Tensor w = full({1}, 1);
+  Compiled reads = compile([&](const Tensors& in) { return Tensors{in[0] * w.item()}; });
+  reads({full({1}, 3)});
+  CHECK(reads.program() != nullptr);  // w is a constant of this step
+  Compiled changes = compile([&](const Tensors& in) {
+    w.copy_(w + in[0]);
+    return Tensors{in[0] * w.item()};
+  });
+  CHECK(changes({full({1}, 1)})[0].item() == 2);
+  CHECK(changes({full({1}, 1)})[0].item() == 3);
+  CHECK(changes.program() == nullptr);
+}
+
+TEST_CASE("steps that change an input or accumulate gradients run eagerly and right") {
+  Compiled in_place = compile([](const Tensors& in) {
+    in[0].fill_(7);
+    return Tensors{};
+  });
+  in_place({ones({2})});
+  CHECK(in_place.reason().find("in place") != std::string::npos);
+
+  const Tensor w = parameter(ones({2}));
+  Compiled accumulates = compile([&](const Tensors& in) {
+    sum(w * in[0]).backward();
+    return Tensors{};
+  });
+  for (int i = 0; i < 3; ++i) accumulates({ones({2})});
+  CHECK(w.grad().at({0}) == 3);
+  CHECK(accumulates.reason().find("zero_grad") != std::string::npos);
 }

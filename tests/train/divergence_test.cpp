@@ -69,6 +69,20 @@ TEST_CASE("The first bad tensor is named: the last step's gradient", "[train]") 
       "2.weight stopped being finite at step 1", "gradient of 2.weight");
 }
 
+TEST_CASE("A stop does not save weights that are not finite", "[train]") {
+  const TempFolder folder;
+  nn::Sequential net(nn::Flatten(), nn::Dense(64, 4), BadGradient());
+  std::stop_source stop;
+  const train::FitOptions options{.epochs = 1,
+                                  .batch = 16,
+                                  .callbacks = {train::Checkpoint(folder / "run")},
+                                  .progress = [&](const train::Progress&) { stop.request_stop(); },
+                                  .stop = stop.get_token()};
+  check_error(
+      ErrorKind::diverged, [&] { train::fit(net, blobs(64, 1), options); }, "stopped being finite at step 1");
+  CHECK(folder.names().empty());
+}
+
 TEST_CASE("The first bad tensor is named: images, activations", "[train]") {
   nn::Sequential net = small_net();
   check_error(

@@ -121,10 +121,26 @@ TEST_CASE("fit: the loss of the history is the mean over the samples", "[train]"
   nn::Sequential net(nn::Flatten(), nn::Dense(64, 4));
   const data::Dataset data = blobs(22, 1);
   const train::History history = train::fit(
-      net, data, {.epochs = 1, .batch = 16, .optimizer = optim::SGD({.lr = 0}), .drop_last = false});
+      net, data, {.epochs = 2, .batch = 16, .optimizer = optim::SGD({.lr = 0}), .drop_last = false});
   const train::Report report = train::evaluate(net, data);
-  CHECK(history.epochs[0].loss == Approx(report.loss).epsilon(1e-6));
-  CHECK(history.epochs[0].accuracy == report.accuracy);
+  for (const train::EpochRecord& e : history.epochs) {
+    CHECK(e.loss == Approx(report.loss).epsilon(1e-6));
+    CHECK(e.accuracy == report.accuracy);
+  }
+}
+
+TEST_CASE("fit: each epoch's loss is its own", "[train]") {
+  // One batch an epoch: the loss of the second is that of the net after the first.
+  const data::Dataset data = blobs(32, 1);
+  const auto run = [&](int64_t epochs) {
+    nn::Sequential net(nn::Flatten(), nn::Dense(64, 4));
+    const train::History history =
+        train::fit(net, data, {.epochs = epochs, .batch = 32, .optimizer = optim::SGD({.lr = 0.2})});
+    return std::pair(history.epochs.back().loss, train::evaluate(net, data).loss);
+  };
+  const auto [first, after_first] = run(1);
+  CHECK(after_first < 0.99 * first);
+  CHECK(run(2).first == Approx(after_first).epsilon(1e-5));
 }
 
 TEST_CASE("fit: the seed decides, nothing else", "[train]") {

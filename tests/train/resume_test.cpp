@@ -1,76 +1,12 @@
-#include <cmath>
 #include <thread>
 
 #include "support/catch.h"
-#include "support/errors.h"
 #include "support/temp_folder.h"
-#include "train/small_runs.h"
-#include "uncial/core/log.h"
+#include "train/experiment.h"
 #include "uncial/core/parallel.h"
 
 using namespace uncial;
 using namespace uncial::test;
-
-namespace {
-
-constexpr int64_t kBatches = 6;
-
-/// Halves the rate after each epoch: its state decides every later step.
-class Halving final : public optim::Schedule {
- public:
-  double rate(double lr, int64_t, int64_t) const override { return std::ldexp(lr, -epochs_); }
-  void on_validation(double) override { ++epochs_; }
-  std::string describe() const override { return "halving"; }
-  std::vector<double> state() const override { return {double(epochs_)}; }
-  void load_state(const std::vector<double>& state) override { epochs_ = int(state.at(0)); }
-
- private:
-  int epochs_ = 0;
-};
-
-/// A run with everything that has state: dropout, batch norm, augmentation, averaged weights, a schedule that
-/// learns, early stopping, clipping, and a last batch that is smaller.
-struct Experiment {
-  explicit Experiment(std::filesystem::path where) : prefix(std::move(where)) {}
-
-  train::FitOptions options() const {
-    return {.validation = blobs(48, 2),
-            .epochs = 4,
-            .batch = 16,
-            .augment = vision::RandomAffine({.degrees = 8, .shift = 0.05}),
-            .optimizer = optim::Adam({.lr = 0.02}),
-            .schedule = optim::warm_up(8, std::make_shared<Halving>()),
-            .label_smoothing = 0.1,
-            .average = 0.8,
-            .clip_norm = 2,
-            .seed = 5,
-            .callbacks = {train::EarlyStopping({.patience = 3}), train::Checkpoint(prefix)},
-            .drop_last = false};
-  }
-
-  /// Trains until `steps` steps are done (0: to the end), from a net with other start values for each call.
-  train::History run(bool resume, int64_t steps = 0) {
-    net = small_net(resume ? 99 : 1);
-    std::stop_source stop;
-    train::FitOptions o = options();
-    o.resume = resume;
-    o.record = record;
-    o.stop = stop.get_token();
-    o.progress = [&](const train::Progress& p) {
-      if (!p.finished && steps > 0 && --steps == 0) stop.request_stop();
-    };
-    return train::fit(net, data, o);
-  }
-
-  std::filesystem::path prefix;
-  data::Dataset data = blobs(90, 1);
-  nn::Sequential net;
-  bool record = true;
-};
-
-std::string newest(const TempFolder& folder) { return read_bytes(folder / "run_checkpoint.safetensors"); }
-
-}  // namespace
 
 TEST_CASE("A resumed run gives the bits of the uninterrupted one", "[train]") {
   const TempFolder whole_folder, folder;
@@ -144,7 +80,7 @@ TEST_CASE("The seconds of an interrupted epoch are those of all its parts", "[tr
   o.epochs = 1;
   o.stop = stop.get_token();
   o.progress = [&](const train::Progress&) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
     stop.request_stop();
   };
   nn::Sequential net = small_net();
@@ -152,7 +88,7 @@ TEST_CASE("The seconds of an interrupted epoch are those of all its parts", "[tr
   o.stop = {};
   o.progress = {};
   o.resume = true;
-  CHECK(train::fit(net, e.data, o).epochs.at(0).seconds >= 0.02);
+  CHECK(train::fit(net, e.data, o).epochs.at(0).seconds >= 0.25);
 }
 
 TEST_CASE("A stop can come from another thread", "[train]") {
@@ -232,108 +168,4 @@ TEST_CASE("resume without a checkpoint starts anew", "[train]") {
   o.resume = true;
   train::fit(b.net, b.data, o);
   CHECK(digest_of(a.net) == digest_of(b.net));
-}
-
-TEST_CASE("A checkpoint of another run is refused, with all differences", "[train]") {
-  const TempFolder folder;
-  Experiment e(folder / "run");
-  e.run(false, 3);
-  const std::string before = digest_of(folder / "run_checkpoint.safetensors");
-  const auto refuses = [&](const auto& change, const auto&... parts) {
-    train::FitOptions o = e.options();
-    o.resume = true;
-    nn::Sequential net = small_net();
-    data::Dataset data = e.data;
-    change(o, net, data);
-    const std::string start = digest_of(net);
-    check_error(
-        ErrorKind::data, [&] { train::fit(net, data, o); }, "cannot resume, the checkpoint is of another run",
-        parts...);
-    CHECK(digest_of(net) == start);
-    CHECK(digest_of(folder / "run_checkpoint.safetensors") == before);
-  };
-  refuses([](auto& o, auto&, auto&) { o.seed = 6; }, "seed: the checkpoint has 5, this run 6");
-  refuses([](auto& o, auto&, auto&) { o.batch = 8; }, "batch: the checkpoint has 16, this run 8");
-  refuses([](auto& o, auto&, auto&) { o.optimizer = optim::SGD({.lr = 0.02}); }, "optimizer: ", "adam",
-          "sgd");
-  refuses([](auto& o, auto&, auto&) { o.optimizer = optim::Adam({.lr = 0.03}); }, "optimizer: ", "0.03");
-  refuses([](auto& o, auto&, auto&) { o.schedule = nullptr; }, "schedule: ", "this run constant");
-  refuses([](auto& o, auto&, auto&) { o.epochs = 9; }, "epochs: the checkpoint has 4, this run 9");
-  refuses([](auto& o, auto&, auto&) { o.augment = nullptr; }, "augment: ", "this run none");
-  refuses([](auto& o, auto&, auto&) { o.average = 0; }, "average: ");
-  refuses([](auto& o, auto&, auto&) { o.clip_norm = 0; }, "clip_norm: ");
-  refuses([](auto& o, auto&, auto&) { o.label_smoothing = 0; }, "label_smoothing: ");
-  refuses([](auto& o, auto&, auto&) { o.drop_last = true; }, "drop_last: ");
-  refuses([](auto& o, auto&, auto&) { o.validation = blobs(48, 3); }, "validation data: ");
-  refuses([](auto&, auto&, auto& data) { data = blobs(90, 4); }, "data: the checkpoint has ");
-  refuses([](auto& o, auto&, auto&) { o.callbacks = {o.callbacks[1]}; },
-          "callbacks: ", "this run checkpoint");
-  refuses([](auto&, auto& net, auto&) { net = nn::Sequential(nn::Flatten(), nn::Dense(64, 4)); },
-          "architecture: ", "tensors: ");
-  refuses(
-      [](auto& o, auto& net, auto& data) {
-        net = nn::Sequential(nn::Flatten(), nn::Dense(64, 4));
-        data = blobs(88, 4);
-        o.seed = 6;
-      },
-      "architecture: ", "data: ", "seed: ");
-}
-
-TEST_CASE("A damaged checkpoint: the previous one is used, with a warning", "[train]") {
-  const TempFolder whole_folder, folder;
-  Experiment whole(whole_folder / "run"), part(folder / "run");
-  whole.run(false);
-  part.run(false, 2 * kBatches + 2);
-  const auto path = folder / "run_checkpoint.safetensors";
-  const std::string good = newest(folder);
-  std::string expected_reason;
-  SECTION("a bit of a weight is flipped") {
-    std::string bad = good;
-    bad[bad.size() - 100] = char(bad[bad.size() - 100] ^ 1);
-    write_bytes(path, bad);
-    expected_reason = "sha256";
-  }
-  SECTION("a text is changed") {
-    std::string bad = good;
-    const size_t place = bad.find("\"option.seed\":\"5\"");
-    REQUIRE(place != std::string::npos);
-    bad[place + 15] = '6';
-    write_bytes(path, bad);
-    expected_reason = "sha256";
-  }
-  SECTION("cut off") {
-    write_bytes(path, good.substr(0, good.size() / 2));
-    expected_reason = "run_checkpoint.safetensors";
-  }
-  SECTION("empty") {
-    write_bytes(path, "");
-    expected_reason = "run_checkpoint.safetensors";
-  }
-  SECTION("gone") {
-    std::filesystem::remove(path);
-    expected_reason = "it is missing";
-  }
-  std::vector<std::string> warnings;
-  set_log_sink([&](LogLevel level, std::string_view text) {
-    if (level == LogLevel::warning) warnings.emplace_back(text);
-  });
-  part.run(true,
-           1);  // a new checkpoint now stands where the damaged one was; the good previous one is still there
-  set_log_sink({});
-  REQUIRE(warnings.size() == 1);
-  CHECK(warnings[0].find("run_checkpoint.prev.safetensors") != std::string::npos);
-  CHECK(warnings[0].find(expected_reason) != std::string::npos);
-  part.run(true);
-  CHECK(digest_of(part.net) == digest_of(whole.net));
-}
-
-TEST_CASE("Both checkpoints damaged: the run is refused and nothing is overwritten", "[train]") {
-  const TempFolder folder;
-  Experiment e(folder / "run");
-  e.run(false, kBatches + 2);
-  write_bytes(folder / "run_checkpoint.safetensors", "nonsense");
-  write_bytes(folder / "run_checkpoint.prev.safetensors", "nonsense");
-  check_error(
-      ErrorKind::data, [&] { e.run(true); }, "run_checkpoint");
-  CHECK(newest(folder) == "nonsense");
 }

@@ -80,8 +80,8 @@ class Op {
 
   /// Shape rule: the specs of the outputs. Pure; throws a usage Error that names the operator.
   virtual Specs infer(std::span<const Spec> in) const = 0;
-  /// Computes the outputs into memory that is already right. Throws nothing but InternalError or device
-  /// trouble.
+  /// Computes the outputs into memory that is already right. Beside InternalError and device trouble it may
+  /// throw a usage Error for what only the data can tell: an index or label out of range.
   virtual void run(const Call& call) const = 0;
   /// Gradients of the inputs (undefined ones carry none), written with differentiable operators.
   /// The default throws a usage Error: "not differentiable".
@@ -93,6 +93,7 @@ class Op {
   virtual bool takes_strides() const { return false; }
   /// Bit i: run() overwrites input i in place (optimisers, running statistics).
   virtual uint32_t writes_inputs() const { return 0; }
+  bool writes(size_t input) const { return input < 32 && (writes_inputs() >> input & 1); }
   virtual int64_t workspace_bytes(std::span<const Spec> /*in*/) const { return 0; }
   /// The default counts bytes only.
   virtual Cost cost(std::span<const Spec> in, std::span<const Spec> out) const;
@@ -135,7 +136,18 @@ class Recorder {
   virtual ~Recorder() = default;
   virtual void on_op(const std::shared_ptr<const Op>& op, const Tensors& inputs, const Tensors& outputs) = 0;
   /// The host read or wrote elements of `x` outside any operator: a recording cannot replay that.
-  virtual void on_host_access(const Tensor& x, std::string_view how) = 0;
+  virtual void on_host_access(const Tensor& /*x*/, std::string_view /*how*/) {}
+  /// What happens to a leaf's grad() outside of operators.
+  enum class GradEvent {
+    reset,    ///< set to something, or forgotten
+    arrived,  ///< a gradient came into an empty grad()
+    added,    ///< a gradient was added to `previous`
+  };
+  virtual void on_grad(const void* /*leaf*/, GradEvent /*event*/, const Tensor& /*previous*/) {}
+  /// The computation must not be replayed.
+  virtual void refuse(const std::string& /*reason*/) {}
+  /// Holders of x's memory that recording adds.
+  virtual long holds(const Tensor& /*x*/) const { return 0; }
 };
 Recorder* current_recorder();
 /// Installs a recorder on this thread for the lifetime of the guard.

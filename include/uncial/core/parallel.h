@@ -16,7 +16,8 @@ class ThreadPool {
   /// Threads that may work at once, the caller included.
   virtual int size() const = 0;
   /// Calls task(i) once for each i in [0, tasks), in any order, possibly at the same time; returns when all
-  /// are done. Rethrows the first exception. A call from inside a task runs inline.
+  /// are done. Rethrows the first exception. A call from inside a task runs inline. While it waits, the
+  /// calling thread must run nothing but these tasks: kernels keep packed operands in memory of that thread.
   virtual void run(int64_t tasks, const std::function<void(int64_t)>& task) = 0;
 };
 

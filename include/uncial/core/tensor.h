@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "uncial/core/convert.h"
 #include "uncial/core/dtype.h"
 #include "uncial/core/shape.h"
 #include "uncial/core/storage.h"
@@ -75,12 +76,16 @@ class Tensor {
   int64_t offset() const;
   /// Counts an in-place change, so that backward() can refuse stale values.
   void mark_changed() const { storage()->bump_version(); }
+  /// True when neither another Tensor nor anybody else but `others` holders shares this memory.
+  bool owns_memory_alone(long others = 0) const;
   uint64_t version() const { return storage()->version(); }
 
   /// The only element, converted to T. Throws a usage Error unless size() == 1.
   template <class T = double>
   T item() const {
-    return static_cast<T>(scalar_value());
+    const void* element = only_element();
+    return dispatch(storage_types, dtype(), "item",
+                    [=]<class S>() -> T { return convert<T>(*static_cast<const S*>(element)); });
   }
   /// One element, by an index for each axis (negative ones count from the end), as double.
   double at(std::initializer_list<int64_t> index) const;
@@ -139,7 +144,7 @@ class Tensor {
  private:
   const Impl& impl() const;
   void* checked_data(DType wanted) const;
-  double scalar_value() const;
+  const void* only_element() const;
   std::shared_ptr<Impl> impl_;
 };
 

@@ -43,8 +43,12 @@ class Context {
   /// dropout() of `x` for the module at the current path; `x` itself in evaluation.
   Tensor dropout(const Tensor& x, double p);
 
-  /// Asks for `buffer` to be overwritten with `value` once the pass is over (running statistics).
-  void update(const Tensor& buffer, const Tensor& value) { updates_.emplace_back(buffer, value); }
+  /// Asks for a running statistic to move towards `value` once the pass is over:
+  /// buffer = (1 - momentum) * buffer + momentum * value. Several requests for one buffer take effect one
+  /// after the other.
+  void update(const Tensor& buffer, const Tensor& value, double momentum) {
+    updates_.push_back({buffer, value, momentum});
+  }
   /// Does what update() asked for, in order, and forgets it.
   void apply_updates();
 
@@ -65,7 +69,11 @@ class Context {
   Tensor samples_;
   std::string path_;
   std::unordered_map<std::string, Tensor> keys_;  // by path: {seed, hash of the path, epoch}
-  std::vector<std::pair<Tensor, Tensor>> updates_;
+  struct Update {
+    Tensor buffer, value;
+    double momentum;
+  };
+  std::vector<Update> updates_;
   Observer observer_;
 };
 

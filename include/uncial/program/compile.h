@@ -17,8 +17,9 @@ using StepFunction = std::function<Tensors(const Tensors& inputs)>;
 ///
 /// Numbers that change from step to step must come in as inputs or live in tensors that the host overwrites
 /// (learning rate, epoch): everything else the function reads is frozen at recording. A function that looks
-/// at values on the host (item(), data()) cannot be replayed; it then runs eagerly each time, and the log
-/// says why.
+/// at values on the host (item(), data()), changes an input in place, or leaves gradients for the next step
+/// to add to cannot be replayed; it then runs eagerly each time, and the log says why. Inside another
+/// recording a Compiled runs its function, whose operators become part of that recording.
 class Compiled {
  public:
   explicit Compiled(StepFunction function);

@@ -64,7 +64,7 @@ class Program {
   /// What they would take without sharing memory.
   int64_t unplanned_bytes() const;
   Cost cost() const;
-  /// A table of the steps: operator, shapes, FLOPs, bytes.
+  /// A table of the steps (operator and shapes) and the size of the arena.
   std::string describe() const;
 
   /// Runs every step. `inputs` are row-major tensors whose specs equal the recorded ones. Not to be called
@@ -79,7 +79,6 @@ class Program {
   struct BoundStep {
     const Op* op;
     std::vector<View> in, out;
-    int64_t workspace_bytes;
   };
   struct InputSlot {  ///< a window that must be pointed at the caller's memory before each replay
     int input;

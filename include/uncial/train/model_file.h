@@ -11,7 +11,9 @@
 
 namespace uncial::train {
 
-/// Writes the net's state with its description (nn/network.h) and `extra` texts as metadata; atomic.
+/// Writes `weights` (as of state_dict()) with the net's description (nn/network.h) and `extra` texts as
+/// metadata; atomic. A net with modules of the user's own has no description: its file serves
+/// load_state_dict() only. Throws Error(io).
 void save_model(const std::filesystem::path& path, const nn::Module& net, const nn::NamedTensors& weights,
                 const std::map<std::string, std::string>& extra = {});
 
@@ -19,7 +21,8 @@ struct LoadedModel {
   std::shared_ptr<nn::Module> net;
   std::map<std::string, std::string> metadata;
 };
-/// Rebuilds a net from such a file. Throws Error(io) or Error(data).
+/// Rebuilds a net from such a file, in the float type of its tensors. Throws Error(io) when the file cannot
+/// be read, and Error(data) naming it when its content is wrong or it has no description.
 LoadedModel load_model(const std::filesystem::path& path);
 
 }  // namespace uncial::train
