@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "support/catch.h"
+#include "support/check_op.h"
 #include "support/errors.h"
 #include "train/small_runs.h"
 #include "uncial/autograd/grad_mode.h"
@@ -27,6 +28,12 @@ Tensor logits_for(const std::vector<std::vector<double>>& probabilities) {
   for (const auto& row : probabilities)
     for (const double p : row) *out++ = float(std::log(p) + 3);  // softmax does not see the 3
   return logits;
+}
+
+/// Equal but for rounding: kernels may sum in another order for another number of rows.
+void check_close(const Tensor& a, const Tensor& b) {
+  REQUIRE(a.shape() == b.shape());
+  CHECK(max(abs(a - b)).item() < 1e-6);
 }
 
 }  // namespace
@@ -146,9 +153,11 @@ TEST_CASE("evaluate, predict and accuracy agree, whatever the batch size", "[tra
   for (const int64_t batch : {1, 10, 36, 37, 1000}) {
     INFO("batch " << batch);
     const train::Report parts = train::evaluate(net, data, {.batch = batch});
-    CHECK(parts.loss == whole.loss);
-    CHECK(digest_of(parts.probabilities) == digest_of(whole.probabilities));
-    CHECK(digest_of(train::predict(net, images, {.batch = batch})) == digest_of(whole.probabilities));
+    // Another batch size may choose another kernel, whose sums run in another order: equal up to rounding.
+    CHECK(parts.loss == Approx(whole.loss).epsilon(1e-6));
+    CHECK(parts.errors == whole.errors);
+    test::check_close(parts.probabilities, whole.probabilities, 1e-6);
+    CHECK(test::same_bits(train::predict(net, images, {.batch = batch}), parts.probabilities));
   }
   CHECK(train::accuracy(net, data) == whole.accuracy);
   CHECK(digest_of(net) == before);  // running statistics too
@@ -158,7 +167,7 @@ TEST_CASE("evaluate, predict and accuracy agree, whatever the batch size", "[tra
   const NoGrad no_grad;
   const Tensor logits = net.forward(images, context);
   CHECK(whole.loss == Approx(cross_entropy(logits, labels).item()).epsilon(1e-5));
-  CHECK(digest_of(softmax(logits)) == digest_of(whole.probabilities));
+  check_close(softmax(logits), whole.probabilities);
 }
 
 TEST_CASE("evaluate and predict refuse what does not fit", "[train]") {

@@ -27,7 +27,7 @@ Tensor parameter(const Tensor& x);
 /// Options of gradients().
 struct GradientOptions {
   bool retain_graph = false;
-  bool create_graph = false;  ///< the result can be differentiated again
+  bool create_graph = false;  ///< the result can be differentiated again (batch_norm() alone refuses)
 };
 
 /// d(sum of `y` weighted by `dy`)/dx for each x, without touching anybody's grad(); undefined where y does
