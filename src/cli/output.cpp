@@ -4,16 +4,17 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "cli/own_file.h"
 #include "uncial/config.h"
 #include "uncial/core/error.h"
 #include "uncial/core/log.h"
 #include "uncial/io/atomic_file.h"
-#include "uncial/train/history.h"
 
 namespace uncial::cli {
 namespace {
@@ -50,35 +51,11 @@ int lock_folder(const fs::path& root) {
   return fd;
 }
 
-/// True for a regular file that carries the mark: "uncial" near its start. PNG files hold it in their first
-/// text chunk, models in their metadata, JSON in "generator", pages in <meta>. A history table has no room
-/// for it and is known by its first line.
-bool is_ours(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return false;
-  std::string head(size_t(1) << 16, '\0');
-  const ssize_t n = ::pread(fd, head.data(), head.size(), 0);
-  ::close(fd);
-  if (n < 0) return false;
-  head.resize(size_t(n));
-  return head.find("uncial") != head.npos || head.starts_with(train::History().csv());
-}
-
 const char* what_is(const struct stat& status) {
   return S_ISREG(status.st_mode)   ? "a file that these programs did not make"
          : S_ISDIR(status.st_mode) ? "a folder"
          : S_ISLNK(status.st_mode) ? "a symbolic link"
                                    : "a device, FIFO or socket";
-}
-
-/// CRC-32 as PNG has it (polynomial 0xEDB88320, ISO 3309), a bit at a time: only short texts come here.
-uint32_t crc32(std::string_view bytes) {
-  uint32_t crc = ~0u;
-  for (const char byte : bytes) {
-    crc ^= uint8_t(byte);
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-  }
-  return ~crc;
 }
 
 std::string big_endian(uint32_t v) { return {char(v >> 24), char(v >> 16), char(v >> 8), char(v)}; }
@@ -120,7 +97,7 @@ void claim_file(const fs::path& path, bool overwrite) {
     fail(ErrorKind::io, "output: ", shown(path), ": ", std::strerror(errno),
          ". Name another place with --out.");
   }
-  if (S_ISREG(status.st_mode) && (overwrite || status.st_size == 0 || is_ours(path))) return;
+  if (S_ISREG(status.st_mode) && (overwrite || is_own_file(path))) return;
   std::error_code error;
   if (overwrite && (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode)) && fs::remove(path, error)) return;
   fail(ErrorKind::io, "output: ", shown(path), ": ", what_is(status),
@@ -143,7 +120,7 @@ std::string stamped_png(const std::string& png) {
   using namespace std::string_literals;
   const std::string body = "tEXtSoftware\0uncial "s + UNCIAL_VERSION;
   return png.substr(0, kAfterHeader) + big_endian(uint32_t(body.size() - 4)) + body +
-         big_endian(crc32(body)) + png.substr(kAfterHeader);
+         big_endian(uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size()))) + png.substr(kAfterHeader);
 }
 
 nlohmann::ordered_json load_json(const fs::path& path) {

@@ -99,9 +99,7 @@ void ReportPage::picture(std::string_view png, std::string_view caption) {
 }
 
 std::string ReportPage::html() const {
-  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<meta name=\"generator\" content=\"uncial " UNCIAL_VERSION "\">\n<title>" +
+  return std::string(kPageStart) + UNCIAL_VERSION "\">\n<title>" +
          escaped(title_) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" +
          escaped(title_) + "</h1>\n" + body_ +
          "<footer>Made by uncial " UNCIAL_VERSION ".</footer>\n</body>\n</html>\n";

@@ -34,7 +34,7 @@ void require_logits(std::string_view what, const Tensor& logits, int64_t n, int6
 Tensor labels_of(const data::Dataset& data);
 
 /// Mean cross-entropy and number of hits (the first largest logit is the label), summed in float64 in the
-/// order of the samples, so that they do not depend on the batch size.
+/// order of the samples, so that only the logits' own rounding can depend on the batch size.
 struct Score {
   double loss = 0;
   int64_t hits = 0;

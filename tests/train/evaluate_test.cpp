@@ -30,12 +30,6 @@ Tensor logits_for(const std::vector<std::vector<double>>& probabilities) {
   return logits;
 }
 
-/// Equal but for rounding: kernels may sum in another order for another number of rows.
-void check_close(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape() == b.shape());
-  CHECK(max(abs(a - b)).item() < 1e-6);
-}
-
 }  // namespace
 
 TEST_CASE("Wilson's interval against published values", "[train]") {
@@ -156,8 +150,8 @@ TEST_CASE("evaluate, predict and accuracy agree, whatever the batch size", "[tra
     // Another batch size may choose another kernel, whose sums run in another order: equal up to rounding.
     CHECK(parts.loss == Approx(whole.loss).epsilon(1e-6));
     CHECK(parts.errors == whole.errors);
-    test::check_close(parts.probabilities, whole.probabilities, 1e-6);
-    CHECK(test::same_bits(train::predict(net, images, {.batch = batch}), parts.probabilities));
+    check_close(parts.probabilities, whole.probabilities, 1e-6);
+    CHECK(same_bits(train::predict(net, images, {.batch = batch}), parts.probabilities));
   }
   CHECK(train::accuracy(net, data) == whole.accuracy);
   CHECK(digest_of(net) == before);  // running statistics too
@@ -167,7 +161,7 @@ TEST_CASE("evaluate, predict and accuracy agree, whatever the batch size", "[tra
   const NoGrad no_grad;
   const Tensor logits = net.forward(images, context);
   CHECK(whole.loss == Approx(cross_entropy(logits, labels).item()).epsilon(1e-5));
-  check_close(softmax(logits), whole.probabilities);
+  check_close(softmax(logits), whole.probabilities, 1e-6);
 }
 
 TEST_CASE("evaluate and predict refuse what does not fit", "[train]") {
