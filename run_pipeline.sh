@@ -61,12 +61,14 @@ run() {  # command...: runs it to its end; unless it ends well, ends this script
 
 step_number=0
 
-step() {  # title command...
-  local title=$1 minutes=$((SECONDS / 60)) seconds=$((SECONDS % 60))
-  shift
+heading() {  # title
   step_number=$((step_number + 1))
-  printf '\n== %d/%d %s (%d:%02d)\n' "$step_number" "$step_count" "$title" "$minutes" "$seconds"
-  run "$@"
+  printf '\n== %d/%d %s (%d:%02d)\n' "$step_number" "$step_count" "$1" $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+step() {  # title command...
+  heading "$1"
+  run "${@:2}"
 }
 
 # ---- Options ----------------------------------------------------------------------------------------------
@@ -115,10 +117,15 @@ step_count=5
 if $compare; then step_count=6; fi
 step 'prepare the data' "$bin/mnist_prepare" "${common[@]}"
 step 'picture samples' "$bin/mnist_samples" "${common[@]}"
-step 'train the CNN' "$bin/mnist_train" --model cnn "${train[@]}" "${common[@]}"
+heading 'train the CNN'
+result=$(mktemp)
+trap 'rm -f "$result"' EXIT
+run "$bin/mnist_train" --model cnn "${train[@]}" "${common[@]}" >"$result"  # progress is on standard error
+cat "$result"
 step 'picture feature maps' "$bin/mnist_features" "${common[@]}"
 if $compare; then
   step 'compare CNN and MLP' "$bin/mnist_compare" "${train[@]}" "${common[@]}"
 fi
 step 'write the report' "$bin/mnist_report" "${common[@]}"
 printf '\ndone in %d:%02d\n' $((SECONDS / 60)) $((SECONDS % 60))
+tail -n 1 "$result"

@@ -22,6 +22,7 @@ struct Contestant {
   cli::Recipe recipe;
   nn::Summary cost;                         // of one image
   std::vector<double> accuracies, seconds;  // one a seed
+  train::Report report;                     // of the first seed
   std::vector<bool> wrong;                  // by test image, for the first seed
   double latency_ms = 0;                    // of a single image
 };
@@ -64,6 +65,7 @@ void train_contestant(cli::Program& program, const cli::MnistData& data, Contest
     contestant.accuracies.push_back(trained.report.accuracy);
     contestant.seconds.push_back(trained.seconds);
     if (i > 0) continue;
+    contestant.report = trained.report;
     contestant.wrong = wrong_answers(trained.report, data.test);
     contestant.latency_ms = latency_ms(*trained.net, data.test);
   }
@@ -151,13 +153,13 @@ void run(cli::Program& program) {
   for (size_t i = 0; i < 2; ++i) {
     both[i].network = cli::find_network(i == 0 ? first : second);
     both[i].recipe = flags.resolve(both[i].network.name);
-    both[i].recipe.epochs = std::max<int64_t>(1, both[0].recipe.epochs);  // one budget for both
+    both[i].recipe.epochs = both[0].recipe.epochs;  // one budget for both
     both[i].cost = nn::summary(*cli::build_network(both[i].network, 0), {1, 1, 28, 28});
   }
   const cli::Output& output = program.open_output({"figures"});
   for (const char* file : {kFigure, kNumbers}) output.claim(file);
 
-  const cli::MnistData data = cli::load_mnist(both[0].recipe.validation, train_samples);
+  const cli::MnistData data = cli::load_mnist(program.root(), both[0].recipe.validation, train_samples);
   for (Contestant& contestant : both) train_contestant(program, data, contestant, seeds);
 
   nlohmann::ordered_json table = nlohmann::ordered_json::array();
@@ -171,6 +173,7 @@ void run(cli::Program& program) {
       {"seeds", seeds}, {"networks", {to_json(both[0]), to_json(both[1])}}, {"table", table}};
   output.save(kNumbers, results);
   program.save_results(results);
+  program.print("{}\n", both[0].report.line());
 }
 
 }  // namespace

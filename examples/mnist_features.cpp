@@ -78,7 +78,7 @@ void run(cli::Program& program) {
   for (const char* file : {"figures/feature_maps.png", "figures/filters.png"}) output.claim(file);
 
   const auto net = cli::load_trained(program.root(), model);
-  const data::Dataset test = cli::load_mnist(5'000).test;
+  const data::Dataset test = cli::load_mnist(program.root(), 5'000).test;
   const Tensor image = test.range(index, 1).first;
   const std::vector<Maps> layers = maps_of(*net, image);
   for (const std::string& path : chosen)

@@ -2,14 +2,12 @@
 //   mnist_predict digit.png --resize
 //   mnist_predict --index 0 --index 17
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/digit_image.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/core/error.h"
-#include "uncial/data/mnist.h"
 #include "uncial/io/atomic_file.h"
 #include "uncial/io/png.h"
 
@@ -23,7 +21,7 @@ struct Question {
   Tensor image;  // (1, 1, 28, 28)
 };
 
-std::vector<Question> questions(const std::vector<std::string>& files,
+std::vector<Question> questions(const cli::Program& program, const std::vector<std::string>& files,
                                 const std::vector<std::string>& indices, const cli::DigitOptions& options) {
   std::vector<Question> all;
   for (const std::string& file : files) {
@@ -32,7 +30,7 @@ std::vector<Question> questions(const std::vector<std::string>& files,
     all.push_back({name, remarks, image});
   }
   if (indices.empty()) return all;
-  const data::Dataset test = data::mnist().test;
+  const data::Dataset test = cli::find_data(program.root()).test;
   for (const std::string& text : indices) {
     const int64_t index = cli::parse_number("--index", text, cli::Range<int64_t>{0, test.size() - 1});
     all.push_back({fmt::format("test image {}", index), fmt::format("truly a {}", test.label(index)),
@@ -43,15 +41,9 @@ std::vector<Question> questions(const std::vector<std::string>& files,
 
 /// Broken weights would answer something all the same.
 void require_finite(const nn::Module& net, const std::string& model) {
-  for (const auto& [name, tensor] : net.state_dict()) {
-    if (tensor.dtype() != DType::float32) continue;
-    const auto values = tensor.span<float>();
-    const auto bad = [](float v) { return !std::isfinite(v); };
-    if (const auto count = std::count_if(values.begin(), values.end(), bad))
-      fail(ErrorKind::data, "model ", io::printable(model), ": ", name, ": got ", count,
-           " values that are NaN or infinite, the first at ",
-           std::find_if(values.begin(), values.end(), bad) - values.begin(), ". Train it again.");
-  }
+  if (const auto bad = cli::find_non_finite(net.state_dict()))
+    fail(ErrorKind::data, "model ", io::printable(model), ": ", bad->tensor, "[", bad->index, "]: got ",
+         bad->value, ", expected finite weights. Train it again.");
 }
 
 void run(cli::Program& program) {
@@ -68,7 +60,7 @@ void run(cli::Program& program) {
           "mnist_predict: got no picture, expected PNG files or --index N.");
   program.prepare_json();
 
-  const std::vector<Question> asked = questions(files, indices, options);
+  const std::vector<Question> asked = questions(program, files, indices, options);
   const auto net = cli::load_trained(program.root(), model);
   require_finite(*net, model);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();

@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/program.h"
+#include "cli/training.h"
 #include "uncial/core/error.h"
 #include "uncial/data/download.h"
 
@@ -14,7 +15,7 @@ using namespace uncial;
 /// What is on disk, or else what a mirror has. Whatever comes was checked against pinned checksums.
 data::Splits find_or_download(const cli::Program& program, const std::string& name) {
   try {
-    return data::load(name);
+    return cli::find_data(program.root(), name);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::data) throw;
     program.note(std::string(error.what()) + "\ndownloading it");

@@ -26,7 +26,7 @@ void run(cli::Program& program) {
   output.claim("figures/mnist_samples.png");
   output.claim("figures/augmentation_samples.png");
 
-  const cli::MnistData data = cli::load_mnist(5'000);
+  const cli::MnistData data = cli::load_mnist(program.root(), 5'000);
   nlohmann::ordered_json files = nlohmann::ordered_json::array();
   for (const int64_t i : cli::first_of_each_class(data.test, int(count))) {
     // White ink on black paper, a pixel a pixel: the bytes of the data set.

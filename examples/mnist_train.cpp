@@ -57,7 +57,7 @@ nlohmann::ordered_json results_of(const std::vector<cli::TrainedNetwork>& runs,
 void run(cli::Program& program) {
   Flags flags;
   program.text("--model", flags.model, "cnn, mlp, lenet5, tiny, or FILE.json with a network", "MODEL");
-  const cli::RecipeFlags recipe_flags(program);
+  const cli::RecipeFlags recipe_flags(program, "default", 0);
   program.number("--seeds", flags.seeds, {1, 1000},
                  "Train so many times, with seeds --seed, --seed + 1, ...");
   program.number("--train-samples", flags.train_samples, {0, 60'000},
@@ -73,7 +73,7 @@ void run(cli::Program& program) {
   std::vector<uint64_t> seeds;
   for (int64_t i = 0; i < flags.seeds; ++i) seeds.push_back(program.common().seed + uint64_t(i));
   claim_results(output, network.name, seeds);
-  const cli::MnistData data = cli::load_mnist(recipe.validation, flags.train_samples);
+  const cli::MnistData data = cli::load_mnist(program.root(), recipe.validation, flags.train_samples);
 
   const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
   program.note(
@@ -116,8 +116,7 @@ void run(cli::Program& program) {
   if (seeds.size() > 1)
     program.print("mean accuracy of {} seeds {:.3f} % +- {:.3f}\n", seeds.size(), 100 * accuracy.mean,
                   100 * accuracy.deviation);
-  else
-    program.print("{}\n", runs[0].report.line());
+  program.print("{}\n", runs[0].report.line());  // of the model that is called _final
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 #include "cli/program.h"
 #include "cli/results.h"
+#include "cli/training.h"
 #include "uncial/core/error.h"
-#include "uncial/data/mnist.h"
 
 namespace {
 
@@ -50,7 +50,7 @@ Json show_files(const cli::Program& program, const std::string& title, const std
 
 Json show_data(const cli::Program& program) {
   try {
-    const data::Splits mnist = data::mnist();
+    const data::Splits mnist = cli::find_data(program.root());
     program.print("data: MNIST, {} training and {} test images\n", mnist.train.size(), mnist.test.size());
     return {{"train", mnist.train.size()}, {"test", mnist.test.size()}};
   } catch (const Error& error) {

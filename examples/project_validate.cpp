@@ -7,7 +7,6 @@
 #include "cli/training.h"
 #include "uncial/core/error.h"
 #include "uncial/core/isa.h"
-#include "uncial/data/mnist.h"
 #include "uncial/io/atomic_file.h"
 #include "uncial/io/png.h"
 #include "uncial/ops/loss.h"
@@ -55,15 +54,15 @@ class Checklist {
   ErrorKind kind_ = ErrorKind::internal;
 };
 
-std::string check_data() {
-  const data::Splits mnist = data::mnist();
+std::string check_data(const fs::path& root) {
+  const data::Splits mnist = cli::find_data(root);
   return fmt::format("{} training and {} test images, checksums right", mnist.train.size(),
                      mnist.test.size());
 }
 
 /// Ten steps on 32 images must lower the loss on them, on every instruction set.
-std::string check_training() {
-  const auto [images, labels] = data::mnist().train.range(0, 32);
+std::string check_training(const fs::path& root) {
+  const auto [images, labels] = cli::find_data(root).train.range(0, 32);
   std::string remark;
   for (const std::string& name : isas()) {
     set_isa(name);
@@ -114,10 +113,10 @@ void run(cli::Program& program) {
   program.parse();
   program.prepare_json();
   Checklist list(program);
-  list.run("data", check_data);
+  list.run("data", [&] { return check_data(program.root()); });
   for (const char* name : {"cnn", "mlp", "lenet5", "tiny"})
     list.run(fmt::format("network {}", name), [&] { return check_network(name); });
-  list.run("training", check_training);
+  list.run("training", [&] { return check_training(program.root()); });
   list.run("pictures", check_pictures);
   for (const char* folder : {"data", "models", "figures"})
     list.run(fmt::format("folder {}", folder), [&] {

@@ -120,7 +120,8 @@ std::string stamped_png(const std::string& png) {
   using namespace std::string_literals;
   const std::string body = "tEXtSoftware\0uncial "s + UNCIAL_VERSION;
   return png.substr(0, kAfterHeader) + big_endian(uint32_t(body.size() - 4)) + body +
-         big_endian(uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size()))) + png.substr(kAfterHeader);
+         big_endian(uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size()))) +
+         png.substr(kAfterHeader);
 }
 
 nlohmann::ordered_json load_json(const fs::path& path) {

@@ -35,8 +35,8 @@ class Output {
 };
 
 /// Throws Error(io) unless nothing is at `path` or a file that these programs made; with `overwrite` removes
-/// what is in the way, but never a folder with something in it. A file is taken for our own by its mark: see is_own_file()
-/// (cli/own_file.h).
+/// what is in the way, but never a folder with something in it. A file is taken for our own by its mark: see
+/// is_own_file() (cli/own_file.h).
 void claim_file(const std::filesystem::path& path, bool overwrite);
 
 /// Saves with the mark and a line feed at the end, atomically.

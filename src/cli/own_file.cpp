@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr size_t kHead = 512;  // all marks but that of safetensors end before
+constexpr size_t kHead = 512;                     // all marks but that of safetensors end before
 constexpr uint64_t kLongestHeader = 100'000'000;  // of safetensors, by its specification
 
 /// A regular file that is no link, open for reading.

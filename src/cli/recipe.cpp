@@ -126,9 +126,11 @@ train::FitOptions Recipe::fit_options(uint64_t seed) const {
           .seed = seed};
 }
 
-RecipeFlags::RecipeFlags(Program& program, std::string preset) : preset_(std::move(preset)) {
+RecipeFlags::RecipeFlags(Program& program, std::string preset, int64_t fewest_epochs)
+    : preset_(std::move(preset)) {
   program.choice("--recipe", preset_, {"default", "fast"}, "Preset that the flags below change");
-  program.number("--epochs", epochs_, {0, 100'000}, "Passes over the training images; 0 only evaluates");
+  program.number("--epochs", epochs_, {fewest_epochs, 100'000},
+                 join("Passes over the training images", fewest_epochs == 0 ? "; 0 only evaluates" : ""));
   program.number("--batch", batch_, {1, 65'536}, "Images a step");
   program.number("--lr", lr_, Range<double>{0.0, 1000.0, true}, "Learning rate, the highest of the schedule");
   program.choice("--optimizer", optimizer_, {"adam", "adamw", "sgd", "rmsprop"}, "Optimiser");

@@ -49,8 +49,9 @@ Recipe find_recipe(const std::string& name, const std::string& model);
 /// The flags that choose and change a recipe.
 class RecipeFlags {
  public:
-  /// Declares --recipe, --epochs, --batch, --lr and the rest; `preset` is what --recipe starts as.
-  explicit RecipeFlags(Program& program, std::string preset = "default");
+  /// Declares --recipe, --epochs, --batch, --lr and the rest; `preset` is what --recipe starts as. With
+  /// `fewest_epochs` 0 a program must know how to evaluate only.
+  explicit RecipeFlags(Program& program, std::string preset = "default", int64_t fewest_epochs = 1);
   Recipe resolve(const std::string& model) const;
 
  private:

@@ -99,9 +99,8 @@ void ReportPage::picture(std::string_view png, std::string_view caption) {
 }
 
 std::string ReportPage::html() const {
-  return std::string(kPageStart) + UNCIAL_VERSION "\">\n<title>" +
-         escaped(title_) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" +
-         escaped(title_) + "</h1>\n" + body_ +
+  return std::string(kPageStart) + UNCIAL_VERSION "\">\n<title>" + escaped(title_) + "</title>\n<style>" +
+         std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" + escaped(title_) + "</h1>\n" + body_ +
          "<footer>Made by uncial " UNCIAL_VERSION ".</footer>\n</body>\n</html>\n";
 }
 

@@ -7,6 +7,12 @@
 
 namespace uncial::cli {
 
+/// What every page starts with; the version follows. It is the mark by which is_own_file() knows a page.
+inline constexpr std::string_view kPageStart =
+    "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<meta name=\"generator\" content=\"uncial ";
+
 class ReportPage {
  public:
   explicit ReportPage(std::string title);

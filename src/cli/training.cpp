@@ -7,7 +7,7 @@
 #include "cli/program.h"
 #include "cli/progress.h"
 #include "uncial/core/error.h"
-#include "uncial/data/mnist.h"
+#include "uncial/data/download.h"
 #include "uncial/io/atomic_file.h"
 #include "uncial/train/callback.h"
 #include "uncial/train/fit.h"
@@ -35,13 +35,9 @@ class FinalWeights : public train::Callback {
 };
 
 void require_finite(const nn::Module& net, const train::Progress& progress) {
-  for (const auto& [name, tensor] : net.named_parameters()) {
-    const auto values = tensor.span<float>();
-    const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-    if (bad != values.end())
-      fail(ErrorKind::diverged, "--check-finite: ", name, "[", bad - values.begin(), "] became ", *bad,
-           " in epoch ", progress.epoch, ", step ", progress.batch, ". Lower --lr.");
-  }
+  if (const auto bad = find_non_finite(net.named_parameters()))
+    fail(ErrorKind::diverged, "--check-finite: ", bad->tensor, "[", bad->index, "] became ", bad->value,
+         " in epoch ", progress.epoch, ", step ", progress.batch, ". Lower --lr.");
 }
 
 /// The final net of an earlier run, for --epochs 0.
@@ -55,8 +51,17 @@ TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
 
 }  // namespace
 
-MnistData load_mnist(int64_t validation, int64_t train_samples) {
-  const data::Splits mnist = data::mnist();
+data::Splits find_data(const fs::path& root, const std::string& name) {
+  try {
+    return data::load(name, {.directory = root / "data"});
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw;  // damaged files are to be mended, not passed over
+  }
+  return data::load(name);
+}
+
+MnistData load_mnist(const fs::path& root, int64_t validation, int64_t train_samples) {
+  const data::Splits mnist = find_data(root);
   auto [train, held_out] = mnist.train.split({.validation = validation, .seed = kSplitSeed});
   require(train_samples <= train.size(), "--train-samples: got ", train_samples, ", expected at most ",
           train.size(), ": the others are for validation.");
@@ -99,6 +104,16 @@ std::vector<fs::path> model_files(const fs::path& prefix) {
 
 fs::path model_prefix(const std::string& network, uint64_t seed, bool first) {
   return "models/mnist_" + network + (first ? "" : "_seed" + std::to_string(seed));
+}
+
+std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    if (tensor.dtype() != DType::float32) continue;
+    const auto values = tensor.span<float>();
+    const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+    if (bad != values.end()) return NonFinite{name, bad - values.begin(), *bad};
+  }
+  return std::nullopt;
 }
 
 nlohmann::ordered_json to_json(const train::Report& report) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,16 @@ Network find_network(const std::string& model);
 /// Builds it with start values from `seed`. Throws Error(data) unless it turns (N, 1, 28, 28) into (N, 10).
 std::shared_ptr<nn::Module> build_network(const Network& network, uint64_t seed);
 
+/// The data set `name` from root/data, where mnist_prepare downloads to, or else from where the library looks
+/// for it. Throws what data::load() throws.
+data::Splits find_data(const std::filesystem::path& root, const std::string& name = "mnist");
+
 /// MNIST, with some of the training images set aside.
 struct MnistData {
   data::Dataset train, validation, test;
 };
-/// The split is the same for every seed. `train_samples` 0 takes all.
-MnistData load_mnist(int64_t validation, int64_t train_samples = 0);
+/// Of find_data(root). The split is the same for every seed. `train_samples` 0 takes all.
+MnistData load_mnist(const std::filesystem::path& root, int64_t validation, int64_t train_samples = 0);
 
 /// What train_network() needs beside the data.
 struct TrainingJob {
@@ -60,6 +65,15 @@ std::filesystem::path model_prefix(const std::string& network, uint64_t seed, bo
 
 /// A trained net from a model file: FILE.safetensors, or the name of a network trained under `root`.
 std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, const std::string& model);
+
+/// A value that is NaN or infinite.
+struct NonFinite {
+  std::string tensor;
+  int64_t index;  ///< in row-major order
+  float value;
+};
+/// The first one among float32 tensors.
+std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors);
 
 nlohmann::ordered_json to_json(const train::Report& report);
 nlohmann::ordered_json to_json(const train::History& history);

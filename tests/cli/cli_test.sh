@@ -36,6 +36,12 @@ refused() {
 }
 has() { [ -s "$1" ] || fail "$1 is missing or empty"; }
 
+# The last line on standard output is a model's on the whole test set.
+ends_with_result() {
+  tail -n 1 out | grep -Eq '^test accuracy [0-9.]+ % \(95 % interval [0-9.]+-[0-9.]+\), loss [0-9.]+, [0-9]+ errors in 10000$' ||
+    fail "$1: the last line is $(tail -n 1 out)"
+}
+
 # The smallest training there is.
 train="mnist_train --model tiny --train-samples 1280 --validation 500 --epochs 3"
 
@@ -43,6 +49,8 @@ test_usage() {
   refused 2 '--lr: got nan' mnist_train --lr nan
   refused 2 'above 0 and up to 1000' mnist_train --lr 1e400
   refused 2 '--epochs: got -1' mnist_train --epochs -1
+  refused 2 '--epochs: got 0, expected a whole number from 1' mnist_compare --epochs 0
+  refused 2 '--epochs: got 0, expected a whole number from 1' mnist_augment --epochs 0
   refused 2 '--batch: got 0' mnist_train --batch 0
   refused 2 '--threads: got two' mnist_train --threads two
   refused 2 '--threads: got -1' mnist_prepare --threads -1
@@ -84,6 +92,13 @@ test_files() {
     echo '<html>gone</html>' >broken/mnist/$part-ubyte.gz
   done
   refused 3 'broken/mnist' env UNCIAL_DATA=broken mnist_samples --out x
+  # Data that mnist_prepare put below --out comes before all other; damaged data there is not passed over.
+  mkdir -p loaded/data
+  cp -r broken/mnist loaded/data
+  for program in mnist_samples 'mnist_predict --index 0' "$train"; do
+    refused 3 'loaded/data/mnist' $program --out loaded
+  done
+  expect 3 'checks failed' project_validate --out loaded
   # An output folder that cannot be made, found before training.
   : >file
   refused 4 'file' $train --out file/below
@@ -107,8 +122,25 @@ test_files() {
   [ -L o/models/mnist_tiny_best.safetensors ] && fail 'the link is still there'
   [ -e elsewhere ] && fail 'the link was followed'
   # --json: same rule.
-  echo '{}' >mine.json
-  refused 4 'mine.json' $train --out o --json mine.json
+  # Only the exact mark at its place makes a file ours: neither the word nor emptiness does.
+  echo 'uncial: "generator": "uncial 1", <meta name="generator" content="uncial 1">' >notes.md
+  echo '{"note": "made with", "generator": "uncial 1"}' >other.json
+  printf '<!doctype html>\n<p>&lt;meta name="generator" content="uncial 1"&gt;' >page.html
+  { head -c 33 o/figures/confusion_matrix.png; printf '\0\0\0\20tEXtComment\0uncial 1'; } >other.png
+  { head -c 8 o/models/mnist_tiny_final.safetensors; printf '{"uncial-model": 1}'; } >other.safetensors
+  echo 'epoch,loss' >other.csv
+  : >empty.json
+  for foreign in notes.md other.json page.html other.png other.safetensors other.csv empty.json; do
+    cp $foreign before
+    refused 4 "$foreign: a file that these programs did not make" project_status --out o --json $foreign
+    cmp -s before $foreign || fail "$foreign was changed"
+  done
+  expect 0 '' mnist_report --out o
+  for own in figures/confusion_matrix.png figures/report.html models/mnist_tiny_{history.csv,results.json} \
+             models/mnist_tiny_{best,final,checkpoint}.safetensors; do
+    cp o/$own own
+    expect 0 '' project_status --out o --json own
+  done
   # Wrong network descriptions and models.
   echo '{"kind": "sequential", "layers": [{"kind": "flatten"}, {"kind": "dense", "in": 784, "out": 7}]}' >seven.json
   refused 3 'expected (1, 10)' mnist_train --model seven.json --out o
@@ -176,8 +208,7 @@ test_terminal() {
   grep -q $'\x1b' out err && fail 'escape bytes in a pipe'
   grep -q $'\r' out err && fail 'carriage returns in a pipe'
   [ "$(grep -c '^epoch' err)" = 3 ] || fail 'not one line an epoch'
-  tail -n 1 out | grep -Eq '^test accuracy [0-9.]+ % \(95 % interval [0-9.]+-[0-9.]+\), loss [0-9.]+, [0-9]+ errors in 10000$' ||
-    fail "the last line is $(tail -n 1 out)"
+  ends_with_result "$train"
   $train --out o --quiet >out 2>err
   [ -s err ] && fail '--quiet: something on standard error'
   # Closed streams, a full disk behind standard output.
@@ -240,12 +271,15 @@ test_pipeline() {
   expect 0 '' mnist_samples --out o
   expect 0 '' mnist_train --model tiny $short --seeds 2 --out o --json train.json
   grep -q '^mean accuracy of 2 seeds' out || fail '--seeds 2: no mean'
+  ends_with_result 'mnist_train --seeds 2'
   has o/models/mnist_tiny_seed2_final.safetensors
   expect 0 '' mnist_train --model tiny --epochs 0 --out o
   grep -q '^test accuracy' out || fail '--epochs 0 did not evaluate'
   expect 0 '' mnist_features --model tiny --out o --index 3
   expect 0 '' mnist_compare --model tiny --against mlp $short --seeds 1 --out o
+  ends_with_result mnist_compare
   expect 0 '' mnist_augment --model tiny --train-samples 512 --validation 500 --epochs 1 --steps 1 --out o
+  ends_with_result mnist_augment
   expect 0 '' mnist_report --out o
   for figure in mnist_samples augmentation_samples training_history confusion_matrix prediction_samples feature_maps \
                 filters model_comparison augmentation_experiment; do
@@ -261,6 +295,18 @@ test_pipeline() {
   grep -q 'tiny ' out || fail 'project_status does not list the network'
   head -c 200 o/models/mnist_tiny_final.safetensors >cut && mv cut o/models/mnist_tiny_final.safetensors
   expect 3 '1 of' project_validate --out o
+}
+
+# reaches LEAST COMMAND...: a training whose accuracy must be at least so many per cent.
+reaches() {
+  expect 0 '' "${@:2}"
+  awk -v least="$1" 'END { exit !($1 == "test" && $3 >= least) }' out || fail "${*:2}: $(tail -n 1 out), expected $1 %"
+}
+
+# Short trainings on a tenth of the images; an untrained network has about 10 %.
+test_accuracy() {
+  reaches 95 mnist_train --model cnn --train-samples 6000 --epochs 2 --validation 500 --out o
+  reaches 88 mnist_train --model mlp --train-samples 6000 --epochs 3 --validation 500 --out o
 }
 
 test_$group
