@@ -122,6 +122,15 @@ std::pair<Dataset, Dataset> Dataset::split(const SplitOptions& options) const {
   return {subset(rest), subset(validation)};
 }
 
+ThreeParts Dataset::split_three(const SplitThreeOptions& options) const {
+  require(options.validation > 0 && options.test > 0 && options.validation < size() - options.test,
+          "split_three: validation ", options.validation, " and test ", options.test,
+          " must be positive and together smaller than the ", size(), " samples of ", name_, ".");
+  const auto [rest, test] = split({.validation = options.test, .seed = options.seed});
+  const auto [train, validation] = rest.split({.validation = options.validation, .seed = options.seed});
+  return {train, validation, test};
+}
+
 std::vector<int64_t> Dataset::class_counts() const {
   std::vector<int64_t> counts(classes_.size(), 0);
   for (int64_t i = 0; i < size(); ++i) ++counts[size_t(label(i))];

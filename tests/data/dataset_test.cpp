@@ -105,6 +105,25 @@ TEST_CASE("every sample of a class is equally likely to be chosen by a split", "
   for (const int h : hits) CHECK(std::abs(h - 500) < 97);
 }
 
+TEST_CASE("three parts cover the set once, each stratified", "[data]") {
+  std::vector<uint8_t> labels;
+  for (int i = 0; i < 120; ++i) labels.push_back(uint8_t(i % 3));
+  const data::Dataset set = numbered(labels);
+  const data::ThreeParts parts = set.split_three({.validation = 30, .test = 15, .seed = 3});
+  CHECK(parts.train.class_counts() == std::vector<int64_t>{25, 25, 25});
+  CHECK(parts.validation.class_counts() == std::vector<int64_t>{10, 10, 10});
+  CHECK(parts.test.class_counts() == std::vector<int64_t>{5, 5, 5});
+  std::vector<int64_t> all;
+  for (const data::Dataset& part : {parts.train, parts.validation, parts.test})
+    for (const int64_t i : sources(part)) all.push_back(i);
+  std::sort(all.begin(), all.end());
+  CHECK(all == sources(set));
+  CHECK(sources(set.split_three({.validation = 30, .test = 15, .seed = 4}).test) != sources(parts.test));
+  CHECK_THROWS_AS(set.split_three({.validation = 60, .test = 60}), Error);
+  CHECK_THROWS_AS(set.split_three({.validation = INT64_MAX, .test = INT64_MAX}), Error);
+  CHECK_THROWS_AS(set.split_three({.validation = 0, .test = 5}), Error);
+}
+
 TEST_CASE("the fingerprint names pixels, labels and choice", "[data]") {
   const data::Dataset set = numbered({0, 1, 2, 1});
   CHECK(set.fingerprint() == numbered({0, 1, 2, 1}).fingerprint());

@@ -19,6 +19,15 @@ struct SplitOptions {
   uint64_t seed = 1;           ///< which ones: a pure function of (seed, labels)
 };
 
+/// Options of Dataset::split_three().
+struct SplitThreeOptions {
+  int64_t validation = 5'000;  ///< samples of the second part
+  int64_t test = 10'000;       ///< samples of the third part
+  uint64_t seed = 1;
+};
+
+struct ThreeParts;
+
 /// N images of one size with a class each. Copies share the pixels; a subset is a list of indices into them.
 class Dataset {
  public:
@@ -44,6 +53,9 @@ class Dataset {
   /// (rest, validation), stratified: each class keeps its share in both parts within one sample.
   /// Both keep their samples in source order. Throws a usage Error unless 0 < validation < size().
   std::pair<Dataset, Dataset> split(const SplitOptions& options = {}) const;
+  /// (train, validation, test), stratified like split(), for data sets that come in one piece.
+  /// Throws a usage Error unless both sizes are positive and together smaller than size().
+  ThreeParts split_three(const SplitThreeOptions& options = {}) const;
   /// Samples of each class.
   std::vector<int64_t> class_counts() const;
   /// Fingerprint (SHA-256 hex) of images, labels and indices: a checkpoint names the data it was made with.
@@ -59,6 +71,11 @@ class Dataset {
   Tensor images_, labels_;
   std::vector<std::string> classes_;
   std::vector<int64_t> indices_;
+};
+
+/// What split_three() returns.
+struct ThreeParts {
+  Dataset train, validation, test;
 };
 
 /// The two parts that image data sets come in.
