@@ -158,6 +158,7 @@ test_files() {
 long='mnist_train --model tiny --train-samples 12800 --epochs 12 --patience 12 --validation 500'
 # Starts a training in the background, and waits until it has taken its first steps.
 start_long_training() {
+  rm -f long.err  # or the wait below may see what an earlier run wrote
   $long "$@" >long.out 2>long.err &
   pid=$!
   for _ in $(seq 600); do

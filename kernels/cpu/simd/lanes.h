@@ -68,7 +68,7 @@ template <class T, int count>
   }
 }
 template <class T, class V>
-[[gnu::always_inline]] inline T lane_sum(const V& v) {
+[[gnu::always_inline]] inline T lane_sum(V v) {
   return lane_sum_at<T, int(sizeof(V) / sizeof(T))>(reinterpret_cast<const T*>(&v));
 }
 
