@@ -33,7 +33,8 @@ Tensor slow_dropout(const Tensor& x, double p, const DropoutKey& k) {
 
 int64_t zeros_in(const Tensor& x) {
   int64_t n = 0;
-  for (float v : x.contiguous().span<float>()) n += v == 0;
+  const Tensor dense = x.contiguous();
+  for (float v : dense.span<float>()) n += v == 0;
   return n;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 bool finite(const nn::Module& net) {
   for (const auto& [path, tensor] : net.state_dict())
-    for (const float value : tensor.detach().span<float>())
+    for (const float value : tensor.span<float>())
       if (!std::isfinite(value)) return false;
   return true;
 }
