@@ -134,12 +134,7 @@ fi
 check 'no warnings from g++' no_warnings "$logs/build.log" || true
 
 part 'tests'
-if [[ $mode == release ]]; then
-  export UNCIAL_FULL_TESTS=1
-  run_ctest build/release
-else
-  run_ctest build/release --label-exclude full
-fi
+run_ctest build/release
 
 if [[ $mode != fast ]]; then
   part 'packaging'
