@@ -38,7 +38,7 @@ struct LaneOpsSimd {
   void (*max_pool)(const LaneImage& x, LanePoolShape s, const LaneImage& y);
   /// dx: dy at the first largest element of each window of x, summed where windows overlap.
   void (*max_pool_gradient)(const LaneImage& dy, const LaneImage& x, LanePoolShape s, const LaneImage& dx);
-  /// Mean over kernel * kernel elements, padding counting as 0: as kernels::avg_pool does it.
+  /// Mean over the places of a window that lie inside the image, as kernels::avg_pool has it.
   void (*average_pool)(const LaneImage& x, LanePoolShape s, const LaneImage& y);
   void (*average_pool_gradient)(const LaneImage& dy, LanePoolShape s, const LaneImage& dx);
 
