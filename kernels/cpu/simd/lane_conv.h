@@ -15,13 +15,11 @@ struct LaneConvSimd {
   int lanes;
   /// epilogue(x * w). x has a zero halo of `padding` on every side.
   void (*forward)(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& epilogue);
-  /// dx (C, H, W), every element written; the halo of dx is not. `workspace`: workspace_floats().
-  void (*input_gradient)(const LaneConvShape& s, const LaneGradient& dy, const float* w, const LaneImage& dx,
-                         float* workspace);
-  /// Adds to sums, which hold weight_sums() floats in a layout of the kernel's own, and to bias_sums
-  /// [K][lanes] unless null. x as in forward().
-  void (*weight_gradient)(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
-                          float* bias_sums, float* workspace);
+  /// Adds the weight gradient to sums, which hold weight_sums() floats in a layout of the kernel's own, unless null,
+  /// and the bias gradient to bias_sums [K][lanes] unless null; writes dx (C, H, W), every element but no halo,
+  /// unless dx.data is null. x as in forward(). `workspace`: workspace_floats().
+  void (*backward)(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneGradient& dy, float* sums,
+                   float* bias_sums, const LaneImage& dx, float* workspace);
   int64_t (*weight_sums)(const LaneConvShape& s, int64_t C, int64_t K);
   /// dw (K, C / groups, R, S) from sums, for filters [k0, k1).
   void (*finish_weights)(const LaneConvShape& s, int64_t C, int64_t K, const float* sums, float* dw, int64_t k0,
