@@ -27,6 +27,12 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/optim_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_simd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_products.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_forward.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_backward.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_channels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_weights.cpp
 )
 
 # One object library an instruction set. The flags stay on it: nothing else is compiled for that set.

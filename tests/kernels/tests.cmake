@@ -1,0 +1,1 @@
+uncial_add_test(test_kernels kernels/winograd_test.cpp)
