@@ -21,6 +21,12 @@ target_sources(uncial PRIVATE
 set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_channels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_gather.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_images.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
