@@ -30,6 +30,12 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dropout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_loss.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_norm.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/optim_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp

@@ -1,7 +1,7 @@
 #pragma once
 /// @file lane_dense.h
-/// Dense layers with the batch in the lanes: x is [groups][D][lanes], y is [groups][K][lanes], the weights are
-/// row-major (K, D) with rows `pitch` apart, as a parameter has them; nothing is packed.
+/// Dense layers with the batch in the lanes: x is [groups][D][lanes], y is [groups][K][lanes], the weights
+/// are row-major (K, D) with rows `pitch` apart, as a parameter has them; nothing is packed.
 
 #include "lane_image.h"
 
@@ -21,10 +21,11 @@ struct LaneDenseSimd {
   /// dx[d] = sum over k < K of w[k][d] dy[k], d in [d0, d1).
   void (*input_gradient)(const LaneMatrix& dy, int64_t groups, const float* w, int64_t pitch, int64_t K,
                          const LaneMatrix& dx, int64_t d0, int64_t d1);
-  /// dw[k][d] (=, or += when `add`) sum over samples of dy[k] x[d], for all k < K and d in [d0, d1); dw has rows
-  /// `pitch` apart. `samples` of the last group count; workspace: groups * lanes * round_up(d1 - d0, 64) floats.
-  void (*weight_gradient)(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, int64_t samples, float* dw,
-                          int64_t pitch, int64_t K, int64_t d0, int64_t d1, bool add, float* workspace);
+  /// dw[k][d] (=, or += when `add`) sum over samples of dy[k] x[d], for all k < K and d in [d0, d1); dw has
+  /// rows `pitch` apart. `samples` of the last group count; workspace: groups * lanes * 64 floats.
+  void (*weight_gradient)(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, int64_t samples,
+                          float* dw, int64_t pitch, int64_t K, int64_t d0, int64_t d1, bool add,
+                          float* workspace);
 };
 
 UNCIAL_SIMD_FAMILY(LaneDenseSimd, lane_dense_simd)

@@ -8,8 +8,8 @@ namespace uncial::cpu {
 
 struct LaneLayoutSimd {
   int lanes;
-  /// Lanes of `samples` (1 to lanes) row-major samples, `distance` floats apart, each C x H x W; the other lanes
-  /// become 0. The halo of y is not touched.
+  /// Lanes of `samples` (1 to lanes) row-major samples, `distance` floats apart, each C x H x W; the other
+  /// lanes become 0. The halo of y is not touched.
   void (*load)(const float* x, int64_t samples, int64_t distance, const LaneImage& y);
   /// The reverse; lanes from `samples` on are not stored.
   void (*store)(const LaneImage& x, float* y, int64_t samples, int64_t distance);

@@ -28,7 +28,7 @@ class DropoutNode final : public Node {
       streams.a[i] = s.a;
       streams.b[i] = s.b;
     }
-    g.table.kernels.ops.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams, mask.threshold,
+    g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams, mask.threshold,
                                 float(1 / (1 - p_)), g.memory(y_), nullptr);
   }
 
@@ -66,7 +66,7 @@ class CrossEntropyNode final : public ReducingNode {
     for (size_t i = 0; i < weights_.size(); ++i) weights_[i] = float(weight(i) / total);
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.ops.cross_entropy(g.memory(o_.logits), classes_, g.operand<const int64_t>(o_.labels) + g.first(),
+    g.table.kernels.loss.cross_entropy(g.memory(o_.logits), classes_, g.operand<const int64_t>(o_.labels) + g.first(),
                                       weights_.data() + g.first(), smoothing_, g.samples,
                                       reinterpret_cast<double*>(slot(g)), g.memory(o_.gradient));
   }

@@ -31,7 +31,7 @@ class MomentsNode final : public ChannelPairsNode {
     rows = {mean, variance};
   }
   std::string name() const override { return "batch_norm statistics"; }
-  void run(const GroupRun& g) const override { g.table.kernels.ops.moments(g.image(x_), g.samples, pairs(g)); }
+  void run(const GroupRun& g) const override { g.table.kernels.norm.moments(g.image(x_), g.samples, pairs(g)); }
   /// Joins the groups' moments in order. Source: Chan, Golub & LeVeque, 1979.
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     const LaneValue& x = t.values[size_t(x_)];
@@ -76,7 +76,7 @@ class NormalizeNode final : public Node {
       factor_[c] = float(double(scale[c]) / std::sqrt(double(variance[c]) + epsilon_));
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.ops.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift), relu_,
+    g.table.kernels.norm.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift), relu_,
                                g.image(y_));
   }
 
@@ -106,7 +106,7 @@ class NormSumsNode final : public ChannelPairsNode {
   }
   std::string name() const override { return "batch_norm gradient sums"; }
   void run(const GroupRun& g) const override {
-    g.table.kernels.ops.norm_sums(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), g.samples, pairs(g));
+    g.table.kernels.norm.norm_sums(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), g.samples, pairs(g));
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     const float* variance = runtime.views[size_t(o_.variance)].as<const float>();
@@ -149,7 +149,7 @@ class NormGradientNode final : public Node {
     }
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.ops.norm_gradient(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), dy_mean_.data(),
+    g.table.kernels.norm.norm_gradient(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), dy_mean_.data(),
                                       slope_.data(), factor_.data(), g.samples, g.image(dx_));
   }
 

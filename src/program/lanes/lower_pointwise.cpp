@@ -50,7 +50,7 @@ class ColumnSumNode final : public ReducingNode {
   void run(const GroupRun& g) const override {
     auto* sums = reinterpret_cast<double*>(slot(g));
     std::fill_n(sums, features_, 0.0);
-    g.table.kernels.ops.channel_sums(g.image(x_, features_, 1, 1), g.samples, sums);
+    g.table.kernels.norm.channel_sums(g.image(x_, features_, 1, 1), g.samples, sums);
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     float* y = runtime.views[size_t(out_)].as<float>();

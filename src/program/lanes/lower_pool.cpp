@@ -18,8 +18,8 @@ class PoolNode final : public Node {
   }
   std::string name() const override { return max_ ? "max_pool2d" : "avg_pool2d"; }
   void run(const GroupRun& g) const override {
-    const auto& ops = g.table.kernels.ops;
-    (max_ ? ops.max_pool : ops.average_pool)(g.image(x_), shape_, g.image(y_));
+    const cpu::LanePoolSimd& pool = g.table.kernels.pool;
+    (max_ ? pool.max_pool : pool.average_pool)(g.image(x_), shape_, g.image(y_));
   }
 
  private:
@@ -39,9 +39,9 @@ class PoolGradientNode final : public Node {
   std::string name() const override { return x_ >= 0 ? "max_pool2d_gradient" : "avg_pool2d_gradient"; }
   void run(const GroupRun& g) const override {
     if (x_ >= 0)
-      g.table.kernels.ops.max_pool_gradient(g.image(dy_), g.image(x_), shape_, g.image(dx_));
+      g.table.kernels.pool.max_pool_gradient(g.image(dy_), g.image(x_), shape_, g.image(dx_));
     else
-      g.table.kernels.ops.average_pool_gradient(g.image(dy_), shape_, g.image(dx_));
+      g.table.kernels.pool.average_pool_gradient(g.image(dy_), shape_, g.image(dx_));
   }
 
  private:

@@ -85,7 +85,15 @@ void Planner::run_as_recorded(int step) {
   delayed_.push_back(std::move(stage));
   for (int v : s.outputs) pending_rows_.insert(graph_.value(v).buffer);
   for (size_t i = 0; i < s.inputs.size(); ++i)
-    if (s.op->writes(i)) pending_rows_.insert(graph_.value(s.inputs[i]).buffer);
+    if (s.op->writes(i)) overwritten(graph_.value(s.inputs[i]).buffer);
+}
+
+/// What was made of the old content is not used again; what is made of the new one later in the program is made at
+/// every run, since a version counts once a replay.
+void Planner::overwritten(int buffer) {
+  pending_rows_.insert(buffer);
+  rewritten_.insert(buffer);
+  std::erase_if(prepared_, [&](const auto& p) { return p.first.second == buffer; });
 }
 
 void Planner::add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& lanes_in,
@@ -234,7 +242,8 @@ std::shared_ptr<Prepared> Planner::prepared(const std::string& kind, int source,
     p->source = source;
     p->storage = std::make_shared<Storage>(p->floats(*table_) * int64_t(sizeof(float)), Device::cpu());
     // Weights that the program computes itself have no version of their own: those are made anew each time.
-    p->origin = graph_.buffer(w.buffer).role == Role::external ? graph_.buffer(w.buffer).storage.get() : nullptr;
+    const bool fixed = graph_.buffer(w.buffer).role == Role::external && !rewritten_.count(w.buffer);
+    p->origin = fixed ? graph_.buffer(w.buffer).storage.get() : nullptr;
   }
   open_->prepare(p);
   return p;

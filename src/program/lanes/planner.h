@@ -66,6 +66,7 @@ class Planner {
  private:
   bool lower(int step);
   void run_as_recorded(int step);
+  void overwritten(int buffer);
   void store(int buffer);
   void close();
   void settle_places();
@@ -85,6 +86,7 @@ class Planner {
   std::unique_ptr<Segment> open_;
   std::vector<std::unique_ptr<Stage>> delayed_;  // run after the open segment
   std::set<int> pending_rows_;                   // buffers that are whole only after that
+  std::set<int> rewritten_;                      // buffers that an operator before has changed in place
   std::set<int> pending_lanes_;                  // lane values alike
   std::vector<int> lane_of_;                     // buffer -> lane value, -1
   std::vector<bool> has_rows_;                   // by buffer

@@ -8,9 +8,12 @@
 #include "program/stage.h"
 #include "simd/lane_conv.h"
 #include "simd/lane_dense.h"
+#include "simd/lane_dropout.h"
 #include "simd/lane_image.h"
 #include "simd/lane_layout.h"
-#include "simd/lane_ops.h"
+#include "simd/lane_loss.h"
+#include "simd/lane_norm.h"
+#include "simd/lane_pool.h"
 #include "simd/lane_winograd.h"
 
 namespace uncial::program::lanes {
@@ -20,7 +23,10 @@ struct Kernels {
   const cpu::LaneConvSimd& conv = cpu::lane_conv_simd();
   const cpu::WinogradSimd& winograd = cpu::winograd_simd();
   const cpu::LaneDenseSimd& dense = cpu::lane_dense_simd();
-  const cpu::LaneOpsSimd& ops = cpu::lane_ops_simd();
+  const cpu::LaneNormSimd& norm = cpu::lane_norm_simd();
+  const cpu::LanePoolSimd& pool = cpu::lane_pool_simd();
+  const cpu::LaneLossSimd& loss = cpu::lane_loss_simd();
+  const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
   const cpu::LaneLayoutSimd& layout = cpu::lane_layout_simd();
   int64_t lanes = layout.lanes;
 };
