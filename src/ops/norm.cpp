@@ -88,8 +88,8 @@ struct BatchNormOp : NormOp {
   }
   /// mean and variance are results for running averages: no gradient flows back from them.
   Tensors gradient(const Backward& b) const override {
-    return uncial::apply(std::make_shared<BatchNormBackwardOp>(epsilon),
-                         {b.dy(), b.in(0), b.in(1), b.out(1), b.out(2)});
+    return apply_op(std::make_shared<BatchNormBackwardOp>(epsilon),
+                    {b.dy(), b.in(0), b.in(1), b.out(1), b.out(2)});
   }
   Saves saves() const override { return {.inputs = 0b011, .outputs = 0b110}; }
 };
@@ -140,8 +140,8 @@ Tensor value_or(const Tensor& parameter, double neutral, const Tensor& x, int64_
 }  // namespace
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double epsilon) {
-  const Tensors out = uncial::apply(std::make_shared<BatchNormOp>(epsilon),
-                                    {x, value_or(scale, 1, x, 1), value_or(shift, 0, x, 1)});
+  const Tensors out = apply_op(std::make_shared<BatchNormOp>(epsilon),
+                               {x, value_or(scale, 1, x, 1), value_or(shift, 0, x, 1)});
   return {out[0], out[1].detach(), out[2].detach()};
 }
 

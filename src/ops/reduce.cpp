@@ -119,7 +119,7 @@ Tensor drop(const Tensor& x, int axis, KeepDims keep) { return keep.value ? x : 
 
 Tensor extreme(Extreme which, const Tensor& x, int64_t axis, KeepDims keep, std::string_view what) {
   const int a = wrap_axis(axis, x.rank(), what);
-  return drop(apply(std::make_shared<const ExtremeOp>(which, a), {x})[0], a, keep);
+  return drop(apply_op(std::make_shared<const ExtremeOp>(which, a), {x})[0], a, keep);
 }
 
 /// Nothing to average is the caller's mistake; 0 / 0 would hide it.
@@ -174,7 +174,7 @@ Tensor min(const Tensor& x, int64_t axis, KeepDims keep) {
 
 Tensor argmax(const Tensor& x, int64_t axis, KeepDims keep) {
   const int a = wrap_axis(axis, x.rank(), "argmax");
-  return drop(apply(std::make_shared<const ExtremeOp>(Extreme::max, a), {x.detach()})[1], a, keep);
+  return drop(apply_op(std::make_shared<const ExtremeOp>(Extreme::max, a), {x.detach()})[1], a, keep);
 }
 
 Tensor var(const Tensor& x, int64_t axis, VarOptions options) {
