@@ -6,6 +6,7 @@
 #include "uncial/core/isa.h"
 #include "uncial/core/log.h"
 #include "uncial/core/parallel.h"
+#include "uncial/core/precision.h"
 #include "uncial/core/random.h"
 #include "uncial/core/tensor.h"
 #include "uncial/data/dataset.h"
