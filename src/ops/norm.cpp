@@ -1,5 +1,6 @@
 #include "uncial/ops/norm.h"
 
+#include "bfloat16.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/norm.h"
 #include "uncial/ops/elementwise.h"
@@ -152,6 +153,8 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& scale, const Tensor& 
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double epsilon) {
+  if (Tensors in{x, scale, shift}; widen(in))  // rounded once, not after each of the steps below
+    return layer_norm(in[0], in[1], in[2], epsilon).to(DType::bfloat16);
   require(x.rank() >= 1 && x.size(-1) >= 1, "layer_norm: x", x.shape(),
           " needs at least one value along its last axis.");
   require(epsilon > 0, "layer_norm: epsilon must be > 0, got ", epsilon, ".");
