@@ -3,6 +3,7 @@
 /// The whole public library.
 
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/core/finite.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/log.h"
 #include "uncial/core/parallel.h"

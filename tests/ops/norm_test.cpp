@@ -112,7 +112,7 @@ TEST_CASE("batch_norm_inference: values and gradients") {
 TEST_CASE("batch_norm_inference repeats batch_norm when given its statistics") {
   const Tensor x = randn({6, 3, 9, 9}, 1), scale = randn({3}, 2), shift = randn({3}, 3);
   const BatchNormResult r = batch_norm(x, scale, shift);
-  CHECK(detail::same_bits(batch_norm_inference(x, scale, shift, r.mean, r.variance), r.y));
+  CHECK(same_bits(batch_norm_inference(x, scale, shift, r.mean, r.variance), r.y));
 }
 
 TEST_CASE("layer_norm: values and gradients") {
@@ -137,7 +137,7 @@ TEST_CASE("layer_norm: values and gradients") {
                  .float_tolerance = 1e-4});
   }
   const Tensor x = values({3, 4}, 1);
-  CHECK(detail::gap(layer_norm(x, {}, {}), slow::layer_norm(x, {}, {}, 1e-5)) < 1e-12);
+  check_close(layer_norm(x, {}, {}), slow::layer_norm(x, {}, {}, 1e-5), 1e-12);
 }
 
 TEST_CASE("normalisation: errors name the call and the way out") {
