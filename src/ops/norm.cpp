@@ -1,6 +1,7 @@
 #include "uncial/ops/norm.h"
 
 #include "bfloat16.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/norm.h"
 #include "uncial/ops/elementwise.h"
@@ -40,6 +41,21 @@ Tensor along_channels(const Tensor& v, const Shape& x) {
   Shape shape = Extents::filled(x.rank(), 1);
   shape[1] = x[1];
   return reshape(v, shape);
+}
+
+/// The gradient rule of batch_norm in differentiable operators, for whoever differentiates it again:
+/// statistics are functions of x here, while BatchNormBackwardOp takes them as numbers. With h = (x - mean) /
+/// deviation:  dx = scale / deviation * (dy - mean(dy) - h mean(dy h)).
+Tensors batch_norm_gradients(const Tensor& dy, const Tensor& x, const Tensor& scale, double epsilon) {
+  const Shape channels = along_channels(scale, x.shape()).shape();
+  const auto channel_mean = [&](const Tensor& t) {
+    return sum_to(t, channels) / (double(x.size()) / double(x.size(1)));
+  };
+  const Tensor centred = x - channel_mean(x);
+  const Tensor inverse = 1.0 / sqrt(channel_mean(square(centred)) + epsilon), h = centred * inverse;
+  const Tensor dx =
+      (dy - channel_mean(dy) - h * channel_mean(dy * h)) * (along_channels(scale, x.shape()) * inverse);
+  return {dx, sum_to(dy * h, channels).reshape(scale.shape()), sum_to(dy, channels).reshape(scale.shape())};
 }
 
 struct NormOp : Op {
@@ -89,6 +105,7 @@ struct BatchNormOp : NormOp {
   }
   /// mean and variance are results for running averages: no gradient flows back from them.
   Tensors gradient(const Backward& b) const override {
+    if (grad_enabled()) return batch_norm_gradients(b.dy(), b.in(0), b.in(1), epsilon);
     return apply_op(std::make_shared<BatchNormBackwardOp>(epsilon),
                     {b.dy(), b.in(0), b.in(1), b.out(1), b.out(2)});
   }
