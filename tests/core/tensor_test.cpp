@@ -9,6 +9,25 @@
 using namespace uncial;
 using namespace uncial::test;
 
+namespace {
+
+template <class T>
+concept HandsOutPointer = requires {
+  std::declval<T>().template data<float>();
+};
+template <class T>
+concept HandsOutSpan = requires {
+  std::declval<T>().template span<float>();
+};
+
+// `for (float v : (a + b).span<float>())` walked over memory that was freed before the first step.
+static_assert(HandsOutSpan<Tensor&> && HandsOutSpan<const Tensor&>);
+static_assert(HandsOutPointer<Tensor&> && HandsOutPointer<const Tensor&>);
+static_assert(!HandsOutSpan<Tensor> && !HandsOutSpan<const Tensor>);
+static_assert(!HandsOutPointer<Tensor> && !HandsOutPointer<const Tensor>);
+
+}  // namespace
+
 TEST_CASE("tensor: an undefined one refuses every question") {
   const Tensor t;
   CHECK_FALSE(t.defined());

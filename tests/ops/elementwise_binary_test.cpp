@@ -110,7 +110,7 @@ TEST_CASE("binary: integers") {
   both(maximum, [](double a, double b) { return std::max(a, b); });
 
   const int64_t lowest = std::numeric_limits<int64_t>::min();
-  CHECK((tensor<int64_t>({lowest}) / tensor<int64_t>({-1})).span<int64_t>()[0] ==
+  CHECK((tensor<int64_t>({lowest}) / tensor<int64_t>({-1})).item<int64_t>() ==
         lowest);  // wraps, does not trap
   CHECK((tensor<int32_t>({7}) / 2).item<int>() == 3);
   CHECK((tensor<int64_t>({7}) * -3).item<int>() == -21);
