@@ -7,6 +7,7 @@
 #include "cli/program.h"
 #include "cli/progress.h"
 #include "uncial/core/error.h"
+#include "uncial/core/finite.h"
 #include "uncial/data/download.h"
 #include "uncial/io/atomic_file.h"
 #include "uncial/train/callback.h"
@@ -108,10 +109,8 @@ fs::path model_prefix(const std::string& network, uint64_t seed, bool first) {
 
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
-    if (tensor.dtype() != DType::float32) continue;
-    const auto values = tensor.span<float>();
-    const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-    if (bad != values.end()) return NonFinite{name, bad - values.begin(), *bad};
+    if (const auto place = first_non_finite(tensor))
+      return NonFinite{name, *place, tensor.reshape({-1}).at({*place})};
   }
   return std::nullopt;
 }

@@ -70,9 +70,9 @@ std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, cons
 struct NonFinite {
   std::string tensor;
   int64_t index;  ///< in row-major order
-  float value;
+  double value;
 };
-/// The first one among float32 tensors.
+/// The first one.
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors);
 
 nlohmann::ordered_json to_json(const train::Report& report);

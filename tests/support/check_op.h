@@ -20,6 +20,7 @@ struct OpCheck {
   double gradient_tolerance = 1e-6;  ///< of gradient_gap(); 0 skips gradients
   double second_tolerance = 0;       ///< of second_gradient_gap(); 0 skips second derivatives
   double float_tolerance = 2e-6;     ///< in float32, on every instruction set; 0 skips float32
+  bool sums = false;  ///< results are long sums: float32 errors count relative to the largest element
 };
 
 /// Runs `op` on every input, as it is and as a strided view, with 1, 2 and 3 threads (same bits), on every
