@@ -83,19 +83,20 @@ void run(cli::Program& program) {
                   data.validation.size(), recipe.augment.text()));
   std::vector<cli::TrainedNetwork> runs;
   std::vector<double> accuracies;
-  for (const uint64_t seed : seeds) {
-    runs.push_back(cli::train_network(
-        program, data,
-        {.network = network,
-         .recipe = recipe,
-         .seed = seed,
-         .label = seeds.size() > 1 ? fmt::format("seed {}", seed) : "",
-         .prefix = program.root() / cli::model_prefix(network.name, seed, seed == seeds[0]),
-         .resume = flags.resume,
-         .check_finite = flags.check_finite}));
-    accuracies.push_back(runs.back().report.accuracy);
-    if (seeds.size() > 1) program.print("seed {}: {}\n", seed, runs.back().report.line());
-  }
+  std::vector<cli::TrainingJob> jobs;
+  for (const uint64_t seed : seeds)
+    jobs.push_back({.network = network,
+                    .recipe = recipe,
+                    .seed = seed,
+                    .label = seeds.size() > 1 ? fmt::format("seed {}", seed) : "",
+                    .prefix = program.root() / cli::model_prefix(network.name, seed, seed == seeds[0]),
+                    .resume = flags.resume,
+                    .check_finite = flags.check_finite});
+  cli::train_all(program, data, jobs, [&](size_t i, cli::TrainedNetwork trained) {
+    accuracies.push_back(trained.report.accuracy);
+    if (seeds.size() > 1) program.print("seed {}: {}\n", seeds[i], trained.report.line());
+    runs.push_back(std::move(trained));
+  });
 
   save_pictures(output, runs[0], network.name, data.test);
   if (!runs[0].history.epochs.empty())
