@@ -10,6 +10,7 @@ endfunction()
 uncial_add_check(arrows ${architecture}/check_arrows.sh ${PROJECT_SOURCE_DIR})
 uncial_add_check(headers ${architecture}/check_headers.sh ${CMAKE_CXX_COMPILER} ${public_headers})
 uncial_add_check(compile_cost ${architecture}/check_compile_cost.sh ${CMAKE_CXX_COMPILER} ${public_headers})
+uncial_add_check(shell ${architecture}/check_shell.sh ${PROJECT_SOURCE_DIR})
 
 # Sanitizers and -O0 change what is in an object, so these hold for release builds.
 if(CMAKE_BUILD_TYPE STREQUAL Release)
