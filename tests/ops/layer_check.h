@@ -10,6 +10,7 @@
 
 #include "support/catch.h"
 #include "support/gradcheck.h"
+#include "support/isas.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
@@ -112,13 +113,11 @@ inline void check_layer(const LayerCheck& check) {
 
   const Tensors inputs = converted(check.inputs, DType::float32);
   const Tensor dy32 = dy.to(DType::float32);
-  for (const std::string& name : isas()) {
+  for_each_isa([&](const std::string& name) {
     INFO("instruction set " << name);
-    set_isa(name);
     const Tensors got = run(check.layer, inputs, dy32);
     for (size_t i = 0; i < got.size(); ++i) CHECK(gap(got[i], exact[i]) <= check.float_tolerance);
-  }
-  set_isa("");
+  });
 
   Tensors apart;
   for (const Tensor& x : inputs) apart.push_back(strided(x));
