@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/program.h"
 #include "cli/training.h"
+#include "uncial/io/atomic_file.h"
 #include "uncial/nn/summary.h"
 #include "uncial/vision/charts.h"
 
@@ -113,7 +114,7 @@ void run(cli::Program& program) {
   if (recipe.epochs > 0) output.save("models/mnist_" + network.name + "_results.json", results);
   program.save_results(results);
   program.note(fmt::format("trained in {:.0f} s: {}; pictures and models are under {}", runs[0].seconds,
-                           runs[0].history.stop_reason, program.root().native()));
+                           runs[0].history.stop_reason, io::printable(program.root().native())));
   if (seeds.size() > 1)
     program.print("mean accuracy of {} seeds {:.3f} % +- {:.3f}\n", seeds.size(), 100 * accuracy.mean,
                   100 * accuracy.deviation);

@@ -59,8 +59,13 @@ void require_finite(const nn::Module& net, const train::Progress& progress) {
 
 /// The final net of an earlier run, for --epochs 0.
 TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
+  const fs::path path = job.prefix.native() + "_final.safetensors";
+  std::error_code error;
+  if (!fs::exists(path, error))
+    fail(ErrorKind::io, "model: ", io::printable(path.native()),
+         ": not found, expected what --epochs 0 should evaluate. Train it first.");
   TrainedNetwork result;
-  result.net = train::load_model(job.prefix.native() + "_final.safetensors").net;
+  result.net = train::load_model(path).net;
   result.report = train::evaluate(*result.net, data.test);
   result.history.stop_reason = "evaluated only";
   return result;

@@ -63,6 +63,14 @@ for own in figures/confusion_matrix.png figures/report.html models/mnist_tiny_{h
   cp "o/$own" own
   expect 0 '' project_status --out o --json own
 done
+# One of ours that cannot be read is not called foreign.
+cp -r o unread
+chmod 000 unread/figures/confusion_matrix.png
+if [ ! -r unread/figures/confusion_matrix.png ]; then  # root reads everything
+  refused 4 'confusion_matrix.png: cannot be read: Permission denied' "${train[@]}" --out unread
+fi
+expect 4 'Too many open files' bash -c "ulimit -n 4; ${train[*]} --out o"
+expect 4 'Train it first' mnist_train --model tiny --epochs 0 --out never
 # Wrong network descriptions and models.
 echo '{"kind": "sequential", "layers": [{"kind": "flatten"}, {"kind": "dense", "in": 784, "out": 7}]}' >seven.json
 refused 3 'expected (1, 10)' mnist_train --model seven.json --out o
@@ -73,6 +81,11 @@ head -c 300 o/models/mnist_tiny_final.safetensors >cut.safetensors
 refused 3 'cut.safetensors' mnist_predict --model cut.safetensors --index 1
 refused 4 'Train it with' mnist_predict --model lenet5 --index 1 --out o
 refused 4 'Run mnist_train first' mnist_report --out nothing
+# A name with a line feed and bytes that are no text: it works, and is printed escaped.
+name=$'a\nb \xff'
+expect 0 '' "${train[@]}" --out "$name"
+[ -s "$name/models/mnist_tiny_final.safetensors" ] || fail 'a strange name: no model'
+! grep -q '^b' err || fail 'a strange name was printed raw'
 # No temporary file may be left anywhere.
 left=$(find . -name '.uncial-*.tmp')
 [ -z "$left" ] || fail "temporary files: $left"

@@ -16,6 +16,22 @@ done
 # --resume with nothing to resume starts anew; a checkpoint of another recipe is refused.
 expect 0 'epoch 3/3' "${train[@]}" --out fresh --resume
 refused 3 'batch' "${train[@]}" --out fresh --resume --batch 64 --quiet
+# A checkpoint that is cut off or has a flipped bit: the one before it goes on, with a warning; without one, 3.
+expect 0 '' "${train[@]}" --out hurt
+cp -r hurt/models whole_models
+newest=hurt/models/mnist_tiny_checkpoint.safetensors previous=hurt/models/mnist_tiny_checkpoint.prev.safetensors
+cut_off() { head -c 600 $newest >part && cp part $newest; }
+flip_a_bit() { printf '\x55' | dd of=$newest bs=1 seek=$(($(wc -c <$newest) - 50)) conv=notrunc status=none; }
+for damage in cut_off flip_a_bit; do
+  cp whole_models/*checkpoint* hurt/models
+  $damage
+  expect 0 "warning: resuming from $previous instead" "${train[@]}" --out hurt --resume
+  same_file {whole_models,hurt/models}/mnist_tiny_final.safetensors "$damage"
+  cp whole_models/*checkpoint* hurt/models
+  $damage
+  rm $previous
+  refused 3 "$newest" "${train[@]}" --out hurt --resume --quiet
+done
 # A reader that goes away stops nothing.
 "${train[@]}" --out piped 2>&1 | head -n 1 >/dev/null
 [ "${PIPESTATUS[0]}" = 0 ] || fail "train | head: exit code ${PIPESTATUS[0]}"
