@@ -16,7 +16,10 @@ build_packages=(
   zlib1g-dev libeigen3-dev nlohmann-json3-dev libpng-dev libcurl4-openssl-dev ca-certificates
   libcli11-dev libfmt-dev libstb-dev fonts-dejavu-core
 )
-test_packages=(catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64)
+test_packages=(
+  catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64
+  shellcheck:shellcheck locales
+)
 
 say() { printf '%s\n' "install_dependencies: $*"; }
 fail() {

@@ -86,9 +86,8 @@ TEST_CASE("global pools: values and gradients") {
 }
 
 TEST_CASE("max_pool2d: the first of equal winners takes the gradient, on every instruction set") {
-  for (const std::string& isa : isas()) {
+  for_each_isa([&](const std::string& isa) {
     INFO(isa);
-    set_isa(isa);
     // Long enough for vectors and a tail; the windows cycle through all ties of {0, 1} over four places.
     for (PoolOptions options : {PoolOptions{}, PoolOptions{.kernel = 2, .stride = 2, .padding = 1}}) {
       const int64_t Q = 37;
@@ -112,14 +111,12 @@ TEST_CASE("max_pool2d: the first of equal winners takes the gradient, on every i
       }
       CHECK(same_bits(p.grad(), expected));
     }
-  }
-  set_isa("");
+  });
 }
 
 TEST_CASE("max_pool2d: NaN wins, padding never does") {
-  for (const std::string& isa : isas()) {
+  for_each_isa([&](const std::string& isa) {
     INFO(isa);
-    set_isa(isa);
     for (int64_t place = 0; place < 4; ++place) {
       const Tensor x = full({1, 1, 2, 80}, 1, DType::float64);
       x.data<double>()[place / 2 * 80 + place % 2] = kNaN;       // in the vectors
@@ -133,8 +130,7 @@ TEST_CASE("max_pool2d: NaN wins, padding never does") {
       CHECK(p.grad().at({0, 0, place / 2, place % 2}) == 1);
       CHECK(p.grad().sum().item() == 40);
     }
-  }
-  set_isa("");
+  });
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(max_pool2d(full({1, 1, 2, 2}, -5), {.kernel = 2, .padding = 1}).sum().item() == -20);
   CHECK(max_pool2d(full({1, 1, 2, 2}, -infinity)).item() == -infinity);

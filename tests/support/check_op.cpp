@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "uncial/autograd/grad_mode.h"
-#include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
 #include "uncial/ops/elementwise.h"
 
@@ -178,13 +177,5 @@ Tensor slow_zip(const Tensor& a, const Tensor& b, const std::function<double(dou
 
 Threads::Threads(int count) { set_num_threads(count); }
 Threads::~Threads() { set_thread_pool(nullptr); }
-
-void for_each_isa(const std::function<void(const std::string&)>& body) {
-  for (const std::string& name : isas()) {
-    set_isa(name);
-    body(name);
-  }
-  set_isa("");
-}
 
 }  // namespace uncial::test

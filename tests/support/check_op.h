@@ -8,6 +8,7 @@
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/gradcheck.h"
+#include "support/isas.h"
 
 namespace uncial::test {
 
@@ -61,8 +62,4 @@ class Threads {
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 };
-
-/// Calls body once for each instruction set of this machine, and brings the best one back.
-void for_each_isa(const std::function<void(const std::string&)>& body);
-
 }  // namespace uncial::test
