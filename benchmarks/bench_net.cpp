@@ -29,7 +29,14 @@ constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memor
 struct Flags {
   std::string model = "mnist_convnet", task = "train", precision = "float32";
   int64_t batch = 128;
-  std::optional<double> seconds;
+  std::optional<double> seconds, patience;
+
+  TimingOptions timing() const {
+    TimingOptions options;
+    if (seconds) options.seconds = *seconds;
+    if (patience) options.patience = *patience;
+    return options;
+  }
 };
 
 /// Uses the first `threads` cores that this process may use, as the peers do: one thread is one core.
@@ -59,7 +66,7 @@ Json train(const BenchNet& spec, const Flags& flags) {
   TrainingStep step(*net);
   double loss = 0;
   Json result =
-      rate(steps_per_second([&](int64_t i) { loss = step(samples, i, flags.batch); }, *flags.seconds),
+      rate(steps_per_second([&](int64_t i) { loss = step(samples, i, flags.batch); }, flags.timing()),
            flags.batch);
   require(std::isfinite(loss), "bench_net: the loss is ", loss, ", so the time means nothing.");
   result["loss"] = loss;
@@ -74,10 +81,10 @@ Json infer(const BenchNet& spec, const Flags& flags) {
   const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
   Json result;
   if (flags.task == "latency") {
-    const Measured measured = median_microseconds(run, *flags.seconds);
+    const Measured measured = median_microseconds(run, flags.timing());
     result = {{"microseconds", measured.value}, {"other_cpu", measured.others}};
   } else {
-    result = rate(steps_per_second(run, *flags.seconds), flags.batch);
+    result = rate(steps_per_second(run, flags.timing()), flags.batch);
   }
   result["recorded"] = recorded(step.compiled());
   return result;
@@ -120,8 +127,9 @@ void run(cli::Program& program) {
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
   program.choice("--precision", flags.precision, {"float32"}, "Of the layers' arithmetic");
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
+  program.number("--patience", flags.patience, {0, 3600},
+                 "Seconds to wait for other processes to rest before a run (20)");
   program.parse();
-  if (!flags.seconds) flags.seconds = 1;
   if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
   pin(program.common().threads);
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr double kBusy = 0.04;   // a run is disturbed when others took more of the machine
 constexpr double kQuiet = 0.06;  // the machine is quiet when they take less than so much of one core a core
-constexpr double kPatience = 20;
 constexpr int kTries = 3;
 
 double others_share(const CpuTime& from, const CpuTime& to, double seconds) {
@@ -57,9 +56,8 @@ CpuTime cpu_time() {
   return time;
 }
 
-Measured least_disturbed(const std::function<double()>& figure) {
+Measured least_disturbed(const std::function<double()>& figure, double patience) {
   Measured best{0, 1e9};
-  double patience = kPatience;
   for (int i = 0; i < kTries && best.others >= kBusy; ++i) {
     patience -= wait_for_quiet(patience);
     const double start = now();
@@ -71,24 +69,26 @@ Measured least_disturbed(const std::function<double()>& figure) {
   return best;
 }
 
-Measured steps_per_second(const std::function<void(int64_t)>& step, double seconds) {
+Measured steps_per_second(const std::function<void(int64_t)>& step, const TimingOptions& options) {
   const double start = now();
   int64_t done = 0;
-  while (done < 2 || (now() - start < seconds / 2 && done < 1000)) step(done++);
+  while (done < 2 || (now() - start < options.seconds / 2 && done < 1000)) step(done++);
   const double began = now();
   step(done);
-  const int64_t steps = std::max<int64_t>(1, std::llround(seconds / (now() - began)));
-  return least_disturbed([&] {
-    const double from = now();
-    for (int64_t i = 0; i < steps; ++i) step(i);
-    return double(steps) / (now() - from);
-  });
+  const int64_t steps = std::max<int64_t>(1, std::llround(options.seconds / (now() - began)));
+  return least_disturbed(
+      [&] {
+        const double from = now();
+        for (int64_t i = 0; i < steps; ++i) step(i);
+        return double(steps) / (now() - from);
+      },
+      options.patience);
 }
 
-Measured median_microseconds(const std::function<void(int64_t)>& step, double seconds) {
+Measured median_microseconds(const std::function<void(int64_t)>& step, const TimingOptions& options) {
   const auto run = [&] {
     std::vector<double> times;
-    for (const double start = now(); now() - start < seconds || times.size() < 20;) {
+    for (const double start = now(); now() - start < options.seconds || times.size() < 20;) {
       const double from = now();
       step(int64_t(times.size()));
       times.push_back(now() - from);
@@ -97,7 +97,7 @@ Measured median_microseconds(const std::function<void(int64_t)>& step, double se
     return 1e6 * times[times.size() / 2];
   };
   run();
-  return least_disturbed(run);
+  return least_disturbed(run, options.patience);
 }
 
 }  // namespace uncial::bench

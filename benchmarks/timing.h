@@ -22,14 +22,19 @@ struct Measured {
   double others = 0;
 };
 
+struct TimingOptions {
+  double seconds = 1;    ///< length of a timed run
+  double patience = 20;  ///< seconds to wait for a quiet machine, in all
+};
+
 /// Runs `figure` until it was undisturbed (others took less than 4 %), three times at most, each time after a
-/// wait for a quiet machine (20 s in all); returns the least disturbed.
-Measured least_disturbed(const std::function<double()>& figure);
+/// wait for a quiet machine; returns the least disturbed.
+Measured least_disturbed(const std::function<double()>& figure, double patience);
 
-/// Steps a second. A warm-up finds how many steps fill `seconds`; step(i) is told how often it ran.
-Measured steps_per_second(const std::function<void(int64_t)>& step, double seconds);
+/// Steps a second. A warm-up finds how many steps fill the time; step(i) is told how often it ran.
+Measured steps_per_second(const std::function<void(int64_t)>& step, const TimingOptions& options);
 
-/// Median microseconds of one step over `seconds`, 20 steps at least.
-Measured median_microseconds(const std::function<void(int64_t)>& step, double seconds);
+/// Median microseconds of one step, of 20 steps at least.
+Measured median_microseconds(const std::function<void(int64_t)>& step, const TimingOptions& options);
 
 }  // namespace uncial::bench
