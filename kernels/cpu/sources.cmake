@@ -21,12 +21,30 @@ target_sources(uncial PRIVATE
 set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_channels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_gather.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_images.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dropout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_loss.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_norm.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/optim_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_simd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_products.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_forward.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_backward.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_channels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_weights.cpp
 )
 
 # One object library an instruction set. The flags stay on it: nothing else is compiled for that set.

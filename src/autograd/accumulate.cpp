@@ -6,6 +6,7 @@ namespace {
 
 struct AccumulateOp : Op {
   std::string_view name() const override { return "accumulate"; }
+  bool pointwise() const override { return true; }
   Specs infer(std::span<const Spec> in) const override { return {in[0]}; }
   void run(const Call& c) const override {
     dispatch(floats, c.out[0].dtype, name(), [&]<class T>() {

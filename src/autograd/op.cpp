@@ -45,19 +45,21 @@ Tensors run_op(const Op& op, const Tensors& inputs) {
     outputs.push_back(empty(spec.shape, spec.dtype, spec.device));
     out.push_back(outputs.back().view());
   }
-  std::shared_ptr<Storage> workspace;
-  if (const int64_t bytes = op.workspace_bytes(specs))
-    workspace = std::make_shared<Storage>(bytes, inputs[0].device());
-  {
-    const FlushDenormals flush;
-    op.run({in, out, workspace ? workspace->data() : nullptr});
-  }
+  if (!recorder || !recorder->defers()) run_now(op, specs, in, out);
   for (size_t i = 0; i < inputs.size(); ++i)
     if (op.writes(i)) inputs[i].mark_changed();
   return outputs;
 }
 
 }  // namespace
+
+void run_now(const Op& op, std::span<const Spec> specs, std::span<const View> in, std::span<const View> out) {
+  std::shared_ptr<Storage> workspace;
+  if (const int64_t bytes = op.workspace_bytes(specs))
+    workspace = std::make_shared<Storage>(bytes, in.empty() ? out[0].device : in[0].device);
+  const FlushDenormals flush;
+  op.run({in, out, workspace ? workspace->data() : nullptr});
+}
 
 Tensors Op::gradient(const Backward&) const {
   fail(ErrorKind::usage, name(), ": has no gradient; cut it off with detach() or run it under NoGrad.");

@@ -82,6 +82,7 @@ template <class F>
 struct BinaryOp : Op {
   std::string_view name() const override { return kName<F>; }
   bool takes_strides() const override { return true; }
+  bool pointwise() const override { return true; }
   Specs infer(std::span<const Spec> in) const override {
     require_same_dtype(in[0], in[1], name());
     const DType t = in[0].dtype;

@@ -45,6 +45,7 @@ struct FormulaOp : Op {
     c.flops = double(count(out[0].shape));
     return c;
   }
+  bool pointwise() const override { return true; }
   std::vector<Attribute> attributes() const override { return attributes_of(f); }
 };
 
@@ -65,6 +66,11 @@ struct UnaryBackwardOp : FormulaOp<F> {
   std::string_view name() const override { return "unary_backward"; }
   void run(const Call& c) const override {
     kernels::unary_backward<F>(c.device(), this->f, c.in[0], c.in[1], c.out[0]);
+  }
+  std::vector<Attribute> attributes() const override {
+    std::vector<Attribute> all = attributes_of(this->f);
+    all.push_back({"of", std::string(kName<F>)});
+    return all;
   }
   Tensors gradient(const Backward& b) const override {
     return {b.needs(0) ? op<UnarySecondOp<F>>({b.in(0), b.in(1), b.dy()}, this->f) : Tensor(),

@@ -1,0 +1,126 @@
+// Philox4x32-10 (core/random.h) with one stream in each lane: one evaluation gives four consecutive elements
+// of every sample. A multiplication instruction gives 64-bit products of the lower half of each 64-bit lane,
+// so the even and the odd lanes are evaluated apart, each word in the lower half of its own 64 bits. Upper
+// halves hold rubbish, which no multiplication reads; nothing is masked off, and the words come together at
+// the end.
+
+#include "lane_dropout.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "lanes.h"
+
+namespace UNCIAL_SIMD {
+namespace {
+
+using uncial::cpu::kNoWinner;
+using uncial::cpu::LaneStreams;
+using uncial::cpu::WinnerCode;
+using V = Lanes<float>::V;
+using Words = Lanes<uint32_t>::V;
+using Wide = Lanes<uint64_t>::V;
+constexpr int kLanes = Lanes<float>::count;
+
+/// The product of the lower halves of each 64-bit lane.
+[[gnu::always_inline]] inline Wide multiply(Wide a, Wide b) {
+#if defined(UNCIAL_SIMD_avx512)
+  return Wide(_mm512_maskz_mul_epu32(0xff, __m512i(a), __m512i(b)));  // g++ 12 warns about the unmasked one
+#elif defined(UNCIAL_SIMD_avx2)
+  return Wide(_mm256_mul_epu32(__m256i(a), __m256i(b)));
+#elif defined(__SSE2__)
+  return Wide(_mm_mul_epu32(__m128i(a), __m128i(b)));
+#else
+  return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
+
+/// Every second lane of a stream's coordinates, in the lower halves.
+struct Streams {
+  Wide key0, key1, a, b;
+  [[gnu::always_inline]] Streams(const LaneStreams& s, int odd)
+      : key0(load_wide(s.key0, odd)),
+        key1(load_wide(s.key1, odd)),
+        a(load_wide(s.a, odd)),
+        b(load_wide(s.b, odd)) {}
+  [[gnu::always_inline]] static Wide load_wide(const uint32_t* lanes, int odd) {
+    const Wide both = Wide(load(lanes));
+    return odd ? both >> 32 : both;
+  }
+};
+
+/// The four words of block `block` of each stream, in the lower halves.
+struct Philox {
+  Wide c0, c1, c2, c3;
+  [[gnu::always_inline]] Philox(const Streams& s, uint64_t block)
+      : c0(Wide{} + (block & 0xFFFFFFFFu)), c1(Wide{} + (block >> 32)), c2(s.a), c3(s.b) {}
+  [[gnu::always_inline]] void round(Wide key0, Wide key1) {
+    const Wide p0 = multiply(c0, Wide{} + 0xD2511F53u), p1 = multiply(c2, Wide{} + 0xCD9E8D57u);
+    c0 = (p1 >> 32) ^ c1 ^ key0;
+    c1 = p1;
+    c2 = (p0 >> 32) ^ c3 ^ key1;
+    c3 = p0;
+  }
+};
+
+[[gnu::always_inline]] inline Words join(Wide even, Wide odd) {
+  return Words((even & 0xFFFFFFFFu) | odd << 32);
+}
+
+/// words[i] = word 4 * block + i of each stream.
+[[gnu::always_inline]] inline void draw(const Streams& even, const Streams& odd, uint64_t block,
+                                        Words* words) {
+  Philox e(even, block), o(odd, block);
+  Wide even0 = even.key0, even1 = even.key1, odd0 = odd.key0, odd1 = odd.key1;
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+    e.round(even0, even1);
+    o.round(odd0, odd1);
+    even0 += 0x9E3779B9u, odd0 += 0x9E3779B9u;
+    even1 += 0xBB67AE85u, odd1 += 0xBB67AE85u;
+  }
+  words[0] = join(e.c0, o.c0);
+  words[1] = join(e.c1, o.c1);
+  words[2] = join(e.c2, o.c2);
+  words[3] = join(e.c3, o.c3);
+}
+
+/// Puts kNoWinner where `keep` (all ones or zeros in each lane) is 0.
+[[gnu::always_inline]] inline void forget_dropped(WinnerCode* winners, Words keep) {
+  typedef WinnerCode Codes __attribute__((vector_size(kLanes), aligned(1), may_alias));
+  Codes& codes = *reinterpret_cast<Codes*>(winners);
+  const Codes kept = __builtin_convertvector(keep, Codes);
+  codes = (codes & kept) | (~kept & kNoWinner);
+}
+
+template <bool has_winners>
+void drop(const float* x, int64_t n, const LaneStreams& streams, uint32_t threshold, float scale, float* y,
+          WinnerCode* winners) {
+  const Streams even(streams, 0), odd(streams, 1);
+  const Words least = Words{} + threshold;
+  for (int64_t j = 0; j < n; j += 4) {
+    Words words[4];
+    draw(even, odd, uint64_t(j) / 4, words);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      if (j + i >= n) return;
+      const int64_t at = (j + i) * kLanes;
+      const Words keep = Words(words[i] >= least);
+      store(y + at, V(Words(load(x + at) * scale) & keep));
+      if (has_winners) forget_dropped(winners + at, keep);
+    }
+  }
+}
+
+void dropout(const float* x, int64_t n, const LaneStreams& streams, uint32_t threshold, float scale, float* y,
+             WinnerCode* winners) {
+  winners ? drop<true>(x, n, streams, threshold, scale, y, winners)
+          : drop<false>(x, n, streams, threshold, scale, y, winners);
+}
+
+}  // namespace
+
+extern const uncial::cpu::LaneDropoutSimd lane_dropout_simd = {kLanes, dropout};
+
+}  // namespace UNCIAL_SIMD

@@ -1,0 +1,44 @@
+#pragma once
+/// @file lane_image.h
+/// Images with the batch in the lanes of vectors: a *group* is as many samples as a vector of floats has lanes
+/// (16 for AVX-512, 8 for AVX2, 4 otherwise), and element (c, h, w) of a group is one vector. Every tap of a
+/// convolution is then a multiply-add with a broadcast weight, whatever the extents, and ReLU, pooling and
+/// dropout need no shuffles. Groups are independent, so a kernel works on one and the caller walks over them.
+
+#include <cstdint>
+
+#include "isa.h"
+
+namespace uncial::cpu {
+
+/// The planes of one group. `data` is element (0, 0, 0), 64-byte aligned; distances count floats. Rows and
+/// columns outside [0, H) x [0, W) that the owner reserved as a halo are readable and zero.
+struct LaneImage {
+  float* data = nullptr;
+  int64_t C = 0, H = 0, W = 0;
+  int64_t plane = 0, row = 0;  ///< from channel to channel, from row to row; columns are one vector apart
+};
+
+/// Which of the four pixels of a 2x2 window won, for each lane: 0 to 3 in reading order, kNoWinner where ReLU
+/// (or dropout) made the result 0. Kept in place of the whole image: all that the backward pass needs.
+using WinnerCode = int8_t;
+constexpr WinnerCode kNoWinner = 4;
+
+/// What happens to a convolution's sums before they are stored.
+struct LaneEpilogue {
+  const float* bias = nullptr;   ///< (K), or nothing
+  bool relu = false;
+  bool pool = false;             ///< 2x2 windows side by side, the larger wins, the first among equals; odd edges drop
+  LaneImage y;                   ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
+  WinnerCode* winners = nullptr; ///< [K][P / 2][Q / 2][lanes] when pooled; may be null
+};
+
+/// Where a convolution's output gradient (K, P, Q) comes from.
+struct LaneGradient {
+  LaneImage dy;                        ///< (K, P, Q), or (K, P / 2, Q / 2) behind a pooling
+  const float* relu_y = nullptr;       ///< strides as dy: gradient 0 where this is not > 0; not with winners
+  const WinnerCode* winners = nullptr; ///< [K][P / 2][Q / 2][lanes]: dy goes to the winner of each window
+  int64_t P = 0, Q = 0;
+};
+
+}  // namespace uncial::cpu

@@ -1,0 +1,77 @@
+// Pooling that no convolution took along.
+
+#include "layout_nodes.h"
+#include "planner.h"
+
+namespace uncial::program::lanes {
+namespace {
+
+cpu::LanePoolShape shape_of(const Op& op) {
+  return {attribute<int64_t>(op, "kernel"), attribute<int64_t>(op, "stride"), attribute<int64_t>(op, "padding")};
+}
+
+class PoolNode final : public Node {
+ public:
+  PoolNode(const Op& op, int x, int y) : max_(op.name() == "max_pool2d"), shape_(shape_of(op)), x_(x), y_(y) {
+    lanes = {x, y};
+    makes = {y};
+  }
+  std::string name() const override { return max_ ? "max_pool2d" : "avg_pool2d"; }
+  void run(const GroupRun& g) const override {
+    const cpu::LanePoolSimd& pool = g.table.kernels.pool;
+    (max_ ? pool.max_pool : pool.average_pool)(g.image(x_), shape_, g.image(y_));
+  }
+
+ private:
+  bool max_;
+  cpu::LanePoolShape shape_;
+  int x_, y_;
+};
+
+class PoolGradientNode final : public Node {
+ public:
+  /// `x` is -1 for average pooling.
+  PoolGradientNode(const Op& op, int dy, int x, int dx) : shape_(shape_of(op)), dy_(dy), x_(x), dx_(dx) {
+    lanes = {dy, dx};
+    if (x >= 0) lanes.push_back(x);
+    makes = {dx};
+  }
+  std::string name() const override { return x_ >= 0 ? "max_pool2d_gradient" : "avg_pool2d_gradient"; }
+  void run(const GroupRun& g) const override {
+    if (x_ >= 0)
+      g.table.kernels.pool.max_pool_gradient(g.image(dy_), g.image(x_), shape_, g.image(dx_));
+    else
+      g.table.kernels.pool.average_pool_gradient(g.image(dy_), shape_, g.image(dx_));
+  }
+
+ private:
+  cpu::LanePoolShape shape_;
+  int dy_, x_, dx_;
+};
+
+}  // namespace
+
+bool lower_pool(Planner& p, int step) {
+  const Graph& graph = p.graph();
+  if (!p.fits_lanes(graph.in(step, 0))) return false;
+  const int x = p.image_in_lanes(graph.in(step, 0), {});
+  auto node = std::make_unique<PoolNode>(*graph.step(step).op, x, p.make(graph.out(step)));
+  node->steps = {step};
+  p.add(std::move(node));
+  return true;
+}
+
+bool lower_pool_gradient(Planner& p, int step) {
+  const Graph& graph = p.graph();
+  const bool max = graph.is(step, "max_pool2d_backward");
+  if (!p.fits_lanes(graph.in(step, 0)) || !p.fits_lanes(graph.out(step)) || (max && !p.fits_lanes(graph.in(step, 1))))
+    return false;
+  const int dy = p.image_in_lanes(graph.in(step, 0), {});
+  const int x = max ? p.image_in_lanes(graph.in(step, 1), {}) : -1;
+  auto node = std::make_unique<PoolGradientNode>(*graph.step(step).op, dy, x, p.make(graph.out(step)));
+  node->steps = {step};
+  p.add(std::move(node));
+  return true;
+}
+
+}  // namespace uncial::program::lanes

@@ -1,0 +1,155 @@
+#include "simd/lane_dense.h"
+
+#include "kernels/guarded.h"
+
+// Integers make every sum exact, whatever its order, so results must be equal.
+
+namespace uncial::cpu {
+namespace {
+
+using guarded::Floats;
+using guarded::Integers;
+
+struct Shape {
+  int64_t D, K, groups;
+};
+const Shape kShapes[] = {{1, 1, 1},    {7, 3, 2},    {16, 10, 1},  {100, 10, 4}, {193, 13, 3}, {97, 6, 5},
+                         {784, 33, 8}, {64, 128, 4}, {130, 25, 7}, {96, 12, 6},  {33, 2, 9}};
+
+/// Groups of [rows][lanes], with a gap between them.
+struct Matrix {
+  int64_t lanes, rows, groups, distance;
+  Floats memory;
+  Matrix(int64_t lanes, int64_t rows, int64_t groups)
+      : lanes(lanes),
+        rows(rows),
+        groups(groups),
+        distance((rows + 1) * lanes),
+        memory((groups - 1) * distance + rows * lanes) {}
+  LaneMatrix view() const { return {memory.data(), distance}; }
+  float& at(int64_t row, int64_t sample) const {
+    return memory[sample / lanes * distance + row * lanes + sample % lanes];
+  }
+  template <class Next>
+  void fill(Next&& next) const {
+    for (int64_t n = 0; n < groups * lanes; ++n)
+      for (int64_t r = 0; r < rows; ++r) at(r, n) = next();
+  }
+  /// Whether only rows [first, last) were written.
+  bool untouched_outside(int64_t first, int64_t last) const {
+    return memory.untouched_outside(
+        [&](int64_t i) { return i % distance >= first * lanes && i % distance < last * lanes; });
+  }
+};
+
+/// Weights (K, D) with rows `pitch` apart.
+struct Weights {
+  int64_t K, D, pitch;
+  Floats memory;
+  Weights(int64_t K, int64_t D) : K(K), D(D), pitch(D + 3), memory((K - 1) * pitch + D) {}
+  float& at(int64_t k, int64_t d) const { return memory[k * pitch + d]; }
+  void fill(Integers& next) const {
+    for (int64_t k = 0; k < K; ++k)
+      for (int64_t d = 0; d < D; ++d) at(k, d) = next();
+  }
+};
+
+TEST_CASE("forward sums weights times features for any ranges") {
+  guarded::for_each_isa([] {
+    const LaneDenseSimd& dense = lane_dense_simd();
+    Integers next;
+    for (const Shape& s : kShapes)
+      for (const bool whole : {true, false})
+        for (const bool add : {false, true})
+          for (const bool with_bias : {false, true}) {
+            const int64_t k0 = whole ? 0 : s.K / 3, k1 = whole ? s.K : s.K - s.K / 4;
+            const int64_t d0 = whole ? 0 : s.D / 3, d1 = whole ? s.D : s.D - s.D / 4;
+            const Matrix x(dense.lanes, s.D, s.groups), y(dense.lanes, s.K, s.groups);
+            const Weights w(s.K, s.D);
+            const Floats bias(s.K);
+            x.fill(next), w.fill(next), bias.fill(next);
+            if (add)
+              for (int64_t n = 0; n < s.groups * dense.lanes; ++n)
+                for (int64_t k = k0; k < k1; ++k) y.at(k, n) = float(k);
+            dense.forward(x.view(), s.groups, w.memory.data(), w.pitch, with_bias ? bias.data() : nullptr,
+                          y.view(), k0, k1, d0, d1, add);
+            int64_t wrong = 0;
+            for (int64_t n = 0; n < s.groups * dense.lanes; ++n)
+              for (int64_t k = k0; k < k1; ++k) {
+                double sum = (add ? double(k) : 0) + (with_bias ? double(bias[k]) : 0);
+                for (int64_t d = d0; d < d1; ++d) sum += double(w.at(k, d)) * double(x.at(d, n));
+                wrong += double(y.at(k, n)) != sum;
+              }
+            CAPTURE(s.D, s.K, s.groups, whole, add, with_bias);
+            CHECK(wrong == 0);
+            CHECK(y.untouched_outside(k0, k1));
+          }
+  });
+}
+
+TEST_CASE("input_gradient sums weights times output gradients") {
+  guarded::for_each_isa([] {
+    const LaneDenseSimd& dense = lane_dense_simd();
+    Integers next;
+    for (const Shape& s : kShapes)
+      for (const bool whole : {true, false}) {
+        const int64_t d0 = whole ? 0 : s.D / 3, d1 = whole ? s.D : s.D - s.D / 4;
+        const Matrix dy(dense.lanes, s.K, s.groups), dx(dense.lanes, s.D, s.groups);
+        const Weights w(s.K, s.D);
+        dy.fill(next), w.fill(next);
+        dense.input_gradient(dy.view(), s.groups, w.memory.data(), w.pitch, s.K, dx.view(), d0, d1);
+        int64_t wrong = 0;
+        for (int64_t n = 0; n < s.groups * dense.lanes; ++n)
+          for (int64_t d = d0; d < d1; ++d) {
+            double sum = 0;
+            for (int64_t k = 0; k < s.K; ++k) sum += double(w.at(k, d)) * double(dy.at(k, n));
+            wrong += double(dx.at(d, n)) != sum;
+          }
+        CAPTURE(s.D, s.K, s.groups, whole);
+        CHECK(wrong == 0);
+        CHECK(dx.untouched_outside(d0, d1));
+      }
+  });
+}
+
+TEST_CASE("weight_gradient sums over the samples that are real, whatever the other lanes hold") {
+  guarded::for_each_isa([] {
+    const LaneDenseSimd& dense = lane_dense_simd();
+    Integers next;
+    for (const Shape& s : kShapes)
+      for (const int64_t samples : {1, dense.lanes / 2 + 1, dense.lanes})
+        for (const bool whole : {true, false})
+          for (const bool add : {false, true}) {
+            const int64_t d0 = whole ? 0 : s.D / 3, d1 = whole ? s.D : s.D - s.D / 4;
+            const int64_t real = (s.groups - 1) * dense.lanes + samples;
+            const Matrix dy(dense.lanes, s.K, s.groups), x(dense.lanes, s.D, s.groups);
+            const Weights dw(s.K, s.D);
+            const Floats workspace(s.groups * dense.lanes * 64);
+            dy.fill(next), x.fill(next);
+            for (int64_t n = real; n < s.groups * dense.lanes; ++n) {
+              for (int64_t k = 0; k < s.K; ++k) dy.at(k, n) = guarded::guard();
+              for (int64_t d = 0; d < s.D; ++d) x.at(d, n) = guarded::guard();
+            }
+            if (add)
+              for (int64_t k = 0; k < s.K; ++k)
+                for (int64_t d = d0; d < d1; ++d) dw.at(k, d) = float(k - d);
+            dense.weight_gradient(dy.view(), x.view(), s.groups, samples, dw.memory.data(), dw.pitch, s.K, d0,
+                                  d1, add, workspace.data());
+            int64_t wrong = 0;
+            for (int64_t k = 0; k < s.K; ++k)
+              for (int64_t d = d0; d < d1; ++d) {
+                double sum = add ? double(k - d) : 0;
+                for (int64_t n = 0; n < real; ++n) sum += double(dy.at(k, n)) * double(x.at(d, n));
+                wrong += double(dw.at(k, d)) != sum;
+              }
+            CAPTURE(s.D, s.K, s.groups, samples, whole, add);
+            CHECK(wrong == 0);
+            CHECK(dw.memory.untouched_outside(
+                [&](int64_t i) { return i % dw.pitch >= d0 && i % dw.pitch < d1; }));
+            CHECK(workspace.margins_untouched());
+          }
+  });
+}
+
+}  // namespace
+}  // namespace uncial::cpu

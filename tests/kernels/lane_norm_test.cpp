@@ -1,0 +1,175 @@
+#include "simd/lane_norm.h"
+
+#include "kernels/guarded.h"
+
+namespace uncial::cpu {
+namespace {
+
+using guarded::Image;
+using guarded::Integers;
+
+struct Shape {
+  int64_t C, H, W, halo;
+};
+const Shape kShapes[] = {{3, 1, 1, 0},   {2, 5, 7, 0},   {4, 6, 6, 1},
+                         {1, 26, 26, 0}, {2, 3, 300, 0}, {2, 2, 300, 1}};
+
+/// All lanes hold values, those that are no samples a NaN.
+void fill(const Image& x, int64_t samples, Integers& next) {
+  x.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+    x.at(c, h, w, lane) = lane < samples ? next(100) * 0.01f + float(c) : guarded::guard();
+  });
+}
+
+/// Calls body(shape, samples, values) for all shapes, some numbers of samples and every instruction set.
+template <class Body>
+void for_each_case(const Body& body) {
+  guarded::for_each_isa([&] {
+    Integers next;
+    const int64_t lanes = lane_norm_simd().lanes;
+    for (const Shape& s : kShapes)
+      for (const int64_t samples : {int64_t(1), lanes / 2 + 1, lanes}) {
+        CAPTURE(s.C, s.H, s.W, s.halo, samples);
+        body(s, samples, next);
+      }
+  });
+}
+
+/// Sum of term(h, w, lane) over the real pixels of a channel.
+template <class Term>
+double sum(const Shape& s, int64_t samples, const Term& term) {
+  double total = 0;
+  for (int64_t h = 0; h < s.H; ++h)
+    for (int64_t w = 0; w < s.W; ++w)
+      for (int64_t lane = 0; lane < samples; ++lane) total += term(h, w, lane);
+  return total;
+}
+
+TEST_CASE("moments and channel_sums agree with double sums over the real lanes") {
+  for_each_case([](const Shape& s, int64_t samples, Integers& next) {
+    const LaneNormSimd& norm = lane_norm_simd();
+    const Image x(norm.lanes, s.C, s.H, s.W, s.halo);
+    fill(x, samples, next);
+    std::vector<double> moments(size_t(2 * s.C), -1), sums(size_t(s.C), 0.5);
+    norm.moments(x.view(), samples, moments.data());
+    norm.channel_sums(x.view(), samples, sums.data());
+    for (int64_t c = 0; c < s.C; ++c) {
+      const double total =
+          sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) { return double(x.at(c, h, w, lane)); });
+      const double mean = total / double(s.H * s.W * samples);
+      const double squares = sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) {
+        return (double(x.at(c, h, w, lane)) - mean) * (double(x.at(c, h, w, lane)) - mean);
+      });
+      CHECK(moments[size_t(2 * c)] == Approx(mean).epsilon(1e-6).margin(1e-6));
+      CHECK(moments[size_t(2 * c + 1)] == Approx(squares).epsilon(1e-6).margin(1e-9));
+      CHECK(sums[size_t(c)] == Approx(total + 0.5).epsilon(1e-6).margin(1e-5));
+    }
+    CHECK(x.halo_untouched());
+  });
+}
+
+TEST_CASE("moments of values that hardly differ keep their digits") {
+  guarded::for_each_isa([] {
+    const LaneNormSimd& norm = lane_norm_simd();
+    const Image x(norm.lanes, 1, 20, 20);
+    double mean = 0, squares = 0, moments[2];
+    x.each([&](int64_t, int64_t h, int64_t w, int64_t lane) {
+      mean += double(x.at(0, h, w, lane) = 1000.0f + float((h * 20 + w + lane) % 3) * 0x1p-13f);
+    });
+    mean /= double(400 * norm.lanes);
+    x.each([&](int64_t, int64_t h, int64_t w, int64_t lane) {
+      squares += (double(x.at(0, h, w, lane)) - mean) * (double(x.at(0, h, w, lane)) - mean);
+    });
+    norm.moments(x.view(), norm.lanes, moments);
+    CHECK(moments[0] == Approx(mean).epsilon(1e-9));
+    CHECK(moments[1] == Approx(squares).epsilon(1e-4));
+  });
+}
+
+TEST_CASE("affine scales each channel, and ReLU lets NaN pass") {
+  for_each_case([](const Shape& s, int64_t, Integers& next) {
+    const LaneNormSimd& norm = lane_norm_simd();
+    const Image x(norm.lanes, s.C, s.H, s.W, s.halo), y(norm.lanes, s.C, s.H, s.W, 1);
+    fill(x, norm.lanes - 1, next);
+    const std::vector<float> mean(size_t(s.C), 0.5f), factor{1.5f, -2, 3, 0.25f}, shift{-1, 0, 2, 0.125f};
+    for (const bool relu : {false, true}) {
+      norm.affine(x.view(), mean.data(), factor.data(), shift.data(), relu, y.view());
+      int64_t wrong = 0;
+      y.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+        double expected =
+            (double(x.at(c, h, w, lane)) - 0.5) * double(factor[size_t(c)]) + double(shift[size_t(c)]);
+        if (relu && expected < 0) expected = 0;
+        const double found = double(y.at(c, h, w, lane));
+        wrong += lane == norm.lanes - 1 ? found == found : !(std::abs(found - expected) < 1e-5);
+      });
+      CHECK(wrong == 0);
+      CHECK(y.halo_untouched());
+    }
+  });
+}
+
+/// Inputs of the backward kernels, of different strides.
+struct Gradients {
+  Image dy, relu_y, x;
+  bool relu;
+  Gradients(int lanes, const Shape& s, int64_t samples, bool relu, Integers& next)
+      : dy(lanes, s.C, s.H, s.W, 1),
+        relu_y(lanes, s.C, s.H, s.W, 1),
+        x(lanes, s.C, s.H, s.W, s.halo),
+        relu(relu) {
+    fill(dy, samples, next), fill(relu_y, samples, next), fill(x, samples, next);
+  }
+  const float* relu_data() const { return relu ? relu_y.view().data : nullptr; }
+  double at(int64_t c, int64_t h, int64_t w, int64_t lane) const {
+    return relu && !(relu_y.at(c, h, w, lane) > 0) ? 0 : double(dy.at(c, h, w, lane));
+  }
+};
+
+TEST_CASE("norm_sums agrees with double sums over the real lanes") {
+  for_each_case([](const Shape& s, int64_t samples, Integers& next) {
+    for (const bool relu : {false, true}) {
+      const LaneNormSimd& norm = lane_norm_simd();
+      const Gradients in(norm.lanes, s, samples, relu, next);
+      const float mean[] = {0.25f, 1, -0.5f, 3};
+      std::vector<double> sums(size_t(2 * s.C), -1);
+      norm.norm_sums(in.dy.view(), in.relu_data(), in.x.view(), mean, samples, sums.data());
+      for (int64_t c = 0; c < s.C; ++c) {
+        const double dy_sum =
+            sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) { return in.at(c, h, w, lane); });
+        const double product = sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) {
+          return in.at(c, h, w, lane) * (double(in.x.at(c, h, w, lane)) - double(mean[c]));
+        });
+        CHECK(sums[size_t(2 * c)] == Approx(dy_sum).epsilon(1e-6).margin(1e-4));
+        CHECK(sums[size_t(2 * c + 1)] == Approx(product).epsilon(1e-6).margin(1e-4));
+      }
+    }
+  });
+}
+
+TEST_CASE("norm_gradient follows its formula, and is 0 in lanes without a sample") {
+  for_each_case([](const Shape& s, int64_t samples, Integers& next) {
+    for (const bool relu : {false, true}) {
+      const LaneNormSimd& norm = lane_norm_simd();
+      const Gradients in(norm.lanes, s, samples, relu, next);
+      const Image dx(norm.lanes, s.C, s.H, s.W, 2);
+      const float mean[] = {0.25f, 1, -0.5f, 3}, dy_mean[] = {0.5f, 0, 1, -1}, slope[] = {2, -1, 0.5f, 0},
+                  factor[] = {1, 0.5f, -3, 0.1f};
+      norm.norm_gradient(in.dy.view(), in.relu_data(), in.x.view(), mean, dy_mean, slope, factor, samples,
+                         dx.view());
+      int64_t wrong = 0;
+      dx.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+        const double off = double(in.x.at(c, h, w, lane)) - double(mean[c]);
+        const double expected =
+            lane < samples
+                ? (in.at(c, h, w, lane) - double(dy_mean[c]) - off * double(slope[c])) * double(factor[c])
+                : 0;
+        wrong += !(std::abs(double(dx.at(c, h, w, lane)) - expected) <= (lane < samples ? 2e-5 : 0));
+      });
+      CHECK(wrong == 0);
+      CHECK(dx.halo_untouched());
+    }
+  });
+}
+
+}  // namespace
+}  // namespace uncial::cpu
