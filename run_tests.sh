@@ -14,7 +14,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 cd -- "$root"
 
-install_options=(--tests) mode=change
+install_options=(--tests --benchmarks) mode=change
 while (($#)); do
   case $1 in
     --fast) mode=fast ;;
