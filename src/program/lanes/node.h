@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "program/prepared.h"
 #include "value.h"
 
 namespace uncial::program::lanes {
@@ -51,22 +52,6 @@ class ReducingNode : public Node {
     return reinterpret_cast<float*>(runtime.arena + block.offset) + s * padded_slot(table);
   }
   int64_t padded_slot(const LaneTable& table) const { return ceil_div(slot_floats(table), 16) * 16; }
-};
-
-/// Something made of weights that stays right until they change: Winograd's transform.
-class Prepared {
- public:
-  virtual ~Prepared() = default;
-  virtual int64_t floats(const LaneTable& table) const = 0;
-  virtual int64_t tasks(const LaneTable& table) const = 0;
-  virtual void make(const LaneTable& table, const Runtime& runtime, int64_t task) const = 0;
-
-  int source = -1;                   ///< the weights, a row-major value
-  std::shared_ptr<Storage> storage;  ///< floats()
-  const Storage* origin = nullptr;   ///< of the weights; null when the program makes them itself
-  uint64_t version = ~uint64_t(0);   ///< of origin when storage was made
-
-  float* data() const { return static_cast<float*>(storage->data()); }
 };
 
 }  // namespace uncial::program::lanes

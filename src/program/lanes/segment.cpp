@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "program/cut.h"
 #include "scratch.h"
 #include "uncial/core/parallel.h"
 
@@ -11,17 +12,6 @@ namespace {
 /// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group. Few
 /// slots keep their memory and the final sum small; many let more threads work at once.
 constexpr int64_t kSlots = 4;
-
-/// Pieces of a list of jobs, each with some tasks: finds the job and the task of a running number.
-struct Cut {
-  std::vector<int64_t> ends;
-  void add(int64_t tasks) { ends.push_back(total() + tasks); }
-  int64_t total() const { return ends.empty() ? 0 : ends.back(); }
-  std::pair<size_t, int64_t> find(int64_t number) const {
-    const size_t job = size_t(std::upper_bound(ends.begin(), ends.end(), number) - ends.begin());
-    return {job, number - (job == 0 ? 0 : ends[job - 1])};
-  }
-};
 
 }  // namespace
 
@@ -33,7 +23,7 @@ void Segment::add(std::unique_ptr<Node> node) {
 }
 
 void Segment::prepare(std::shared_ptr<Prepared> prepared) {
-  values_.push_back(prepared->source);
+  for (int v : prepared->sources()) values_.push_back(v);
   if (std::find(prepared_.begin(), prepared_.end(), prepared) == prepared_.end())
     prepared_.push_back(std::move(prepared));
 }
@@ -73,24 +63,9 @@ std::string Segment::name() const {
 
 void Segment::run(const Runtime& runtime) {
   for (const auto& node : nodes_) node->begin(*table_, runtime);
-  update_prepared(runtime);
+  update(prepared_, runtime);
   run_groups(runtime);
   finish(runtime);
-}
-
-void Segment::update_prepared(const Runtime& runtime) {
-  std::vector<Prepared*> stale;
-  Cut cut;
-  for (const auto& p : prepared_) {
-    if (p->origin && p->origin->version() == p->version) continue;
-    if (p->origin) p->version = p->origin->version();
-    stale.push_back(p.get());
-    cut.add(p->tasks(*table_));
-  }
-  parallel_for(cut.total(), [&](int64_t number) {
-    const auto [job, task] = cut.find(number);
-    stale[job]->make(*table_, runtime, task);
-  });
 }
 
 void Segment::run_groups(const Runtime& runtime) {
