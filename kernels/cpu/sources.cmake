@@ -22,6 +22,7 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/channel_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/channel_dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/channel_dense_one.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/channel_winograd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv.cpp

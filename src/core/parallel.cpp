@@ -38,12 +38,14 @@ template <class Ready>
 bool look_on(Clock::duration patience, const Ready& ready) {
   if (ready()) return true;
   if (patience == Clock::duration::zero()) return false;
-  for (const auto end = Clock::now() + patience; Clock::now() < end;)
+  for (const auto end = Clock::now() + patience; Clock::now() < end;) {
     for (int i = 0; i < 16; ++i) {
       pause();
       if (ready()) return true;
     }
-  return false;
+    std::this_thread::yield();  // the one that is waited for may have been given the same core
+  }
+  return ready();
 }
 
 /// The tasks of one call of run(), dealt out in equal runs, one a thread: from step to step a thread meets

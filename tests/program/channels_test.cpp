@@ -1,5 +1,5 @@
-// Small batches, with the channels in the lanes of vectors: what a fused program computes against the same recording
-// run operator by operator.
+// Small batches, with the channels in the lanes of vectors: what a fused program computes against the same
+// recording run operator by operator.
 
 #include <cmath>
 #include <cstring>
@@ -86,7 +86,8 @@ class Choices {
   uint32_t state_;
 };
 
-/// Convolutions of any extents, with or without bias, normalisation, activation, pooling and residual addition.
+/// Convolutions of any extents, with or without bias, normalisation, activation, pooling and residual
+/// addition.
 Net random_net(uint32_t seed, Shape& sample) {
   Choices choose(seed);
   Weights weights{seed * 1000};
@@ -102,14 +103,22 @@ Net random_net(uint32_t seed, Shape& sample) {
     layers.push_back([=](const Tensor& x) { return conv2d(x, w, with_bias ? b : Tensor(), options); });
     H = (H + 2 * padding - kernel) / stride + 1, W = (W + 2 * padding - kernel) / stride + 1, C = K;
     if (choose(0, 2) == 0) {
-      const Tensor scale = weights({C}), shift = weights({C}), mean = weights({C}), variance = square(weights({C}));
-      layers.push_back([=](const Tensor& x) { return batch_norm_inference(x, scale, shift, mean, variance); });
+      const Tensor scale = weights({C}), shift = weights({C}), mean = weights({C}),
+                   variance = square(weights({C}));
+      layers.push_back(
+          [=](const Tensor& x) { return batch_norm_inference(x, scale, shift, mean, variance); });
     }
     switch (choose(0, 5)) {
-      case 0: layers.push_back([](const Tensor& x) { return tanh(x); }); break;
-      case 1: layers.push_back([](const Tensor& x) { return x + sigmoid(x); }); break;
-      case 2: break;
-      default: layers.push_back([](const Tensor& x) { return relu(x); });
+      case 0:
+        layers.push_back([](const Tensor& x) { return tanh(x); });
+        break;
+      case 1:
+        layers.push_back([](const Tensor& x) { return x + sigmoid(x); });
+        break;
+      case 2:
+        break;
+      default:
+        layers.push_back([](const Tensor& x) { return relu(x); });
     }
     if (std::min(H, W) >= 3 && choose(0, 1) == 1) {
       const int64_t window = choose(2, 3);
@@ -141,7 +150,8 @@ TEST_CASE("channels in lanes: random networks agree with single operators") {
 
 TEST_CASE("channels in lanes: what cannot be lowered runs as recorded, between what can") {
   Weights w;
-  const Tensor w1 = w({8, 3, 3, 3}), b1 = w({8}), grouped = w({8, 2, 3, 3}), w2 = w({33, 8, 3, 3}), w3 = w({5, 33});
+  const Tensor w1 = w({8, 3, 3, 3}), b1 = w({8}), grouped = w({8, 2, 3, 3}), w2 = w({33, 8, 3, 3}),
+               w3 = w({5, 33});
   const Net net = [=](const Tensor& x) {
     const Tensor a = relu(conv2d(x, w1, b1, {.padding = 1}));
     const Tensor g = conv2d(a, grouped, {}, {.padding = 1, .groups = 4});
@@ -151,7 +161,8 @@ TEST_CASE("channels in lanes: what cannot be lowered runs as recorded, between w
   check_net(net, {3, 9, 8});
 }
 
-TEST_CASE("channels in lanes: residual blocks, normalisation before and behind, images that leave the program") {
+TEST_CASE(
+    "channels in lanes: residual blocks, normalisation before and behind, images that leave the program") {
   Weights w;
   const Tensor w0 = w({20, 1, 5, 5}), w1 = w({20, 20, 3, 3}), w2 = w({20, 20, 3, 3}), w3 = w({40, 20, 1, 1});
   const Tensor scale = w({20}), shift = w({20}), mean = w({20}), variance = square(w({20}));
@@ -183,8 +194,8 @@ namespace {
 /// Large enough that every kind of stage is cut into tasks.
 struct LargeNet {
   Weights w;
-  Tensor w1 = w({32, 3, 3, 3}), w2 = w({48, 32, 3, 3}), w3 = w({48, 48, 5, 5}), b3 = w({48}), w4 = w({128, 1200}),
-         b4 = w({128});
+  Tensor w1 = w({32, 3, 3, 3}), w2 = w({48, 32, 3, 3}), w3 = w({48, 48, 5, 5}), b3 = w({48}),
+         w4 = w({128, 1200}), b4 = w({128});
   Tensor operator()(const Tensor& x) const {
     const Tensor a = relu(conv2d(x, w1, {}, {.padding = 1}));
     const Tensor b = max_pool2d(relu(conv2d(a, w2, {}, {.padding = 1})));

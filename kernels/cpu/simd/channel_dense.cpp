@@ -1,15 +1,10 @@
-// Some rows of weights at a time, each summed in as many vectors as hide a multiply-add's latency; with one
-// sample that is bound by the memory that the weights come from, so they are asked for ahead.
+// Several samples: some rows of weights at a time, which all samples share.
 
-#include "channel_dense.h"
-
-#include "lanes.h"
+#include "channel_dense_parts.h"
 
 namespace UNCIAL_SIMD {
 namespace {
 
-using V = Lanes<float>::V;
-constexpr int kLanes = Lanes<float>::count;
 constexpr int64_t kAhead = 1024;  // bytes; the hardware's own prefetching stops at page ends
 
 struct Layer {
@@ -75,6 +70,7 @@ void forward(const float* x, int64_t N, int64_t D, const float* w, const float* 
 
 }  // namespace
 
-extern const uncial::cpu::ChannelDenseSimd channel_dense_simd = {forward};
+extern const uncial::cpu::ChannelDenseSimd channel_dense_simd = {kLanes, kBlockVectors* kLanes, forward,
+                                                                 dense_pack, dense_sums};
 
 }  // namespace UNCIAL_SIMD

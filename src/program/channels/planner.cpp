@@ -48,9 +48,11 @@ std::vector<std::unique_ptr<Stage>> Planner::plan() {
     if (!graph_.step(s).is_view && !fusions_.absorbed[size_t(s)] && !lower(s)) run_as_recorded(s);
   for (int b = 0; b < int(image_.size()); ++b)
     if (image_[size_t(b)] >= 0 && !graph_.temporary(b)) need_rows(graph_.out(graph_.writer(b)));
-  for (int i = 0; i < int(stages_.size()); ++i)
+  for (int i = 0; i < int(stages_.size()); ++i) {
+    for (Block* block : stages_[size_t(i)]->own_blocks()) block->use(i);
     if (const auto* stage = dynamic_cast<const ImageStage*>(stages_[size_t(i)].get()))
       for (int image : stage->images()) table_->images[size_t(image)].block.use(i);
+  }
   return std::move(stages_);
 }
 
