@@ -88,12 +88,14 @@ ChannelBlock pick_block(int64_t pixels, std::integer_sequence<int, kP...>) {
 template <int kV, int kStep>
 void channel_row(const Taps& t, const float* x, int64_t step, int64_t pixels, const float* w, Sums to) {
   constexpr int kMost = kMostPixels[kV - 1];
-  const int64_t parts = (pixels + kMost - 1) / kMost, distance = kStep ? kStep : step;
-  for (int64_t part = 0; part < parts; ++part) {
-    const int64_t q0 = part * pixels / parts, count = (part + 1) * pixels / parts - q0;
-    const Sums here = {to.bias, to.relu, to.y + q0 * kLanes, to.plane};
-    pick_block<kV, kStep>(count, std::make_integer_sequence<int, kMost>())(t, x + q0 * distance, step, w,
-                                                                           here);
+  const int parts = (int(pixels) + kMost - 1) / kMost, shorter = int(pixels) / parts;  // one short division a row
+  const int longer = int(pixels) - parts * shorter;  // so many have a pixel more
+  const int64_t distance = kStep ? kStep : step;
+  for (int part = 0; part < parts; ++part) {
+    const int64_t count = shorter + (part < longer);
+    pick_block<kV, kStep>(count, std::make_integer_sequence<int, kMost>())(t, x, step, w, to);
+    x += count * distance;
+    to.y += count * kLanes;
   }
 }
 

@@ -5,6 +5,12 @@
 namespace UNCIAL_SIMD {
 namespace {
 
+// Samples at once: four rows' sums for each of them stay in registers.
+#if defined(UNCIAL_SIMD_avx512)
+constexpr int kSamples = 4;
+#else
+constexpr int kSamples = 2;
+#endif
 constexpr int64_t kAhead = 1024;  // bytes; the hardware's own prefetching stops at page ends
 
 struct Layer {
@@ -56,7 +62,7 @@ void block(const Layer& a, int64_t k, int64_t n) {
 template <int kR>
 void rows(const Layer& a, int64_t N, int64_t k) {
   int64_t n = 0;
-  for (; n + 4 <= N; n += 4) block<kR, 4>(a, k, n);
+  for (; n + kSamples <= N; n += kSamples) block<kR, kSamples>(a, k, n);
   for (; n + 2 <= N; n += 2) block<kR, 2>(a, k, n);
   if (n < N) block<kR, 1>(a, k, n);
 }
