@@ -8,8 +8,8 @@
 namespace uncial::program::lanes {
 namespace {
 
-/// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group. Few
-/// slots keep their memory and the final sum small; many let more threads work at once.
+/// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group.
+/// Few slots keep their memory and the final sum small; many let more threads work at once.
 constexpr int64_t kSlots = 4;
 
 /// Pieces of a list of jobs, each with some tasks: finds the job and the task of a running number.
