@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that uncial is built with, those that are missing and no others. Never asks.
 #
-#   scripts/install_dependencies.sh [--tests] [--no-install]
+#   scripts/install_dependencies.sh [--tests] [--benchmarks] [--no-install]
 #
 #   --tests       also what the tests need
+#   --benchmarks  also what the benchmarks need, and the libraries that they compare with
 #   --no-install  install nothing: list what is missing and fail (exit code 1)
 #
 # Run as root, or as a user who may use sudo. With nothing missing it needs neither, and no network.
@@ -13,10 +14,14 @@ set -euo pipefail
 # package[:command]: a command that is on the PATH already counts, wherever it came from.
 build_packages=(
   g++:g++ cmake:cmake ninja-build:ninja pkgconf:pkg-config
-  zlib1g-dev nlohmann-json3-dev libpng-dev libcurl4-openssl-dev ca-certificates
+  zlib1g-dev libeigen3-dev nlohmann-json3-dev libpng-dev libcurl4-openssl-dev ca-certificates
   libcli11-dev libfmt-dev libstb-dev fonts-dejavu-core
 )
-test_packages=(catch2 libeigen3-dev python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64)
+test_packages=(
+  catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64
+  shellcheck:shellcheck locales
+)
+benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
 
 say() { printf '%s\n' "install_dependencies: $*"; }
 fail() {
@@ -58,6 +63,7 @@ main() {
   while (($#)); do
     case $1 in
       --tests) wanted+=("${test_packages[@]}") ;;
+      --benchmarks) wanted+=("${benchmark_packages[@]}") ;;
       --no-install) may_install=false ;;
       -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
       *) fail "unknown option $1. See --help." 2 ;;
@@ -65,7 +71,7 @@ main() {
     shift
   done
 
-  mapfile -t missing < <(list_missing "${wanted[@]}")
+  mapfile -t missing < <(list_missing "${wanted[@]}" | sort -u)
   ((${#missing[@]})) || exit 0
   if ! command -v apt-get >/dev/null; then
     say "no apt-get here. The build will need what these Debian packages hold: ${missing[*]}"

@@ -12,7 +12,7 @@
 namespace uncial::cpu {
 
 /// What a block is for; two blocks that are alive at once in one thread need different slots.
-enum class ScratchSlot { left, right, tile, columns, slots, count };
+enum class ScratchSlot { left, right, tile, columns, slots, group, group_workspace, count };
 
 /// At least `count` elements, 64-byte aligned, content undefined, valid until the thread asks for the slot
 /// again.

@@ -21,6 +21,12 @@ target_sources(uncial PRIVATE
 set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_channels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_gather.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_images.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
@@ -33,6 +39,12 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/optim_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_simd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_products.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_forward.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_backward.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_channels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_weights.cpp
 )
 
 # One object library an instruction set. The flags stay on it: nothing else is compiled for that set.

@@ -6,6 +6,7 @@ namespace {
 
 struct AccumulateOp : Op {
   std::string_view name() const override { return "accumulate"; }
+  bool pointwise() const override { return true; }
   Specs infer(std::span<const Spec> in) const override { return {in[0]}; }
   void run(const Call& c) const override {
     dispatch(floats, c.out[0].dtype, name(), [&]<class T>() {
@@ -19,6 +20,10 @@ struct AccumulateOp : Op {
 
 }  // namespace
 
-Tensor accumulate(const Tensor& a, const Tensor& b) { return op<AccumulateOp>({a, b}); }
+Tensor accumulate(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == DType::bfloat16)
+    return accumulate(a.to(DType::float32), b.to(DType::float32)).to(DType::bfloat16);
+  return op<AccumulateOp>({a, b});
+}
 
 }  // namespace uncial

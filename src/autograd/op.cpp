@@ -45,19 +45,21 @@ Tensors run_op(const Op& op, const Tensors& inputs) {
     outputs.push_back(empty(spec.shape, spec.dtype, spec.device));
     out.push_back(outputs.back().view());
   }
-  std::shared_ptr<Storage> workspace;
-  if (const int64_t bytes = op.workspace_bytes(specs))
-    workspace = std::make_shared<Storage>(bytes, inputs[0].device());
-  {
-    const FlushDenormals flush;
-    op.run({in, out, workspace ? workspace->data() : nullptr});
-  }
+  if (!recorder || !recorder->defers()) run_now(op, specs, in, out);
   for (size_t i = 0; i < inputs.size(); ++i)
     if (op.writes(i)) inputs[i].mark_changed();
   return outputs;
 }
 
 }  // namespace
+
+void run_now(const Op& op, std::span<const Spec> specs, std::span<const View> in, std::span<const View> out) {
+  std::shared_ptr<Storage> workspace;
+  if (const int64_t bytes = op.workspace_bytes(specs))
+    workspace = std::make_shared<Storage>(bytes, in.empty() ? out[0].device : in[0].device);
+  const FlushDenormals flush;
+  op.run({in, out, workspace ? workspace->data() : nullptr});
+}
 
 Tensors Op::gradient(const Backward&) const {
   fail(ErrorKind::usage, name(), ": has no gradient; cut it off with detach() or run it under NoGrad.");
@@ -74,7 +76,7 @@ Specs ViewOp::infer(std::span<const Spec> in) const {
   return {{in[0].dtype, window(in[0].shape, row_major(in[0].shape)).shape, in[0].device}};
 }
 
-Tensors apply(std::shared_ptr<const Op> op, Tensors inputs) {
+Tensors apply_op(std::shared_ptr<const Op> op, Tensors inputs) {
   check_inputs(*op, inputs);
   if (!op->takes_strides())
     for (Tensor& x : inputs) x = x.contiguous();
@@ -86,7 +88,7 @@ Tensors apply(std::shared_ptr<const Op> op, Tensors inputs) {
 }
 
 Tensor apply1(std::shared_ptr<const Op> op, Tensors inputs) {
-  Tensors outputs = apply(std::move(op), std::move(inputs));
+  Tensors outputs = apply_op(std::move(op), std::move(inputs));
   return std::move(outputs.front());
 }
 

@@ -23,13 +23,6 @@ Tensor checked_labels(std::string_view what, const char* name, const Tensor& x, 
   return labels.to(DType::int64);
 }
 
-void check_label_range(std::string_view what, const View& labels, int64_t classes) {
-  const int64_t* label = labels.as<const int64_t>();
-  for (int64_t i = 0; i < labels.size(); ++i)
-    require(label[i] >= 0 && label[i] < classes, what, ": label ", label[i], " at index ", i,
-            " is outside [0, ", classes, ").");
-}
-
 /// Inputs logits (N, classes), labels (N), and class weights (classes) or nothing
 /// -> loss (), gradient dloss/dlogits. Both come from one pass over the logits.
 struct CrossEntropyOp : Op {
@@ -47,7 +40,7 @@ struct CrossEntropyOp : Op {
   }
 
   void run(const Call& c) const override {
-    check_label_range(name(), c.in[1], c.in[0].shape[1]);
+    check_labels(name(), c.in[1].as<const int64_t>(), c.in[1].size(), c.in[0].shape[1]);
     dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
       kernels::cross_entropy<T>(c.device(), rows_of<const T>(c.in[0]), c.in[1].as<const int64_t>(),
                                 c.in.size() == 3 ? c.in[2].as<const T>() : static_cast<const T*>(nullptr),
@@ -98,14 +91,16 @@ void check_pair(std::string_view what, const Tensor& x, const Tensor& y, const c
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   Tensors inputs{logits, checked_labels("cross_entropy", "logits", logits, labels)};
   if (options.class_weights.defined()) inputs.push_back(options.class_weights);
-  return uncial::apply(std::make_shared<CrossEntropyOp>(options.label_smoothing), std::move(inputs))[0];
+  return apply_op(std::make_shared<CrossEntropyOp>(options.label_smoothing), std::move(inputs))[0];
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& labels) {
   const Tensor index =
       checked_labels("nll_loss", "log_probabilities", log_probabilities, labels).contiguous();
   const int64_t N = log_probabilities.size(0), classes = log_probabilities.size(1);
-  if (index.device().is_cpu()) check_label_range("nll_loss", index.view(), classes);
+  // A recording has no numbers yet; there one_hot says which index is wrong, when it runs.
+  if (index.device().is_cpu() && !current_recorder())
+    check_labels("nll_loss", index.view().as<const int64_t>(), N, classes);
   // Chosen, not multiplied by a one-hot vector: probabilities of 0 elsewhere (log -inf) must not count.
   const Tensor chosen = one_hot(index, classes, DType::boolean);
   const Tensor zero = zeros({}, log_probabilities.dtype(), log_probabilities.device());

@@ -45,6 +45,7 @@ struct Recording {
 
 struct Compiled::State {
   StepFunction function;
+  program::PlanOptions options;
   std::mutex mutex;
   std::vector<std::unique_ptr<Recording>> recordings;
   const Recording* last = nullptr;
@@ -77,12 +78,13 @@ struct Compiled::State {
       for (Tensor& y :
            recording->outputs)  // a result needs memory of its own: inputs differ from call to call
         if (recorder.is_input(y)) y = y.clone();
+      recording->reason = recorder.refusal();
     }
-    recording->reason = recorder.refusal();
     if (recording->reason.empty()) {
-      recording->program = recorder.finish(recording->outputs);
-      log(LogLevel::trace, join("compile: recorded ", recording->program->steps().size(), " steps, arena ",
-                                recording->program->arena_bytes(), " bytes"));
+      recording->program = recorder.finish(recording->outputs, options);
+      log(LogLevel::trace, join("compile: recorded ", recording->program->steps().size(), " steps, ",
+                                recording->program->describe()));
+      recording->program->replay(inputs);
     } else {
       log(LogLevel::info, join("compile: runs eagerly, because ", recording->reason));
     }
@@ -94,8 +96,9 @@ struct Compiled::State {
   }
 };
 
-Compiled::Compiled(StepFunction function) : state_(std::make_unique<State>()) {
+Compiled::Compiled(StepFunction function, program::PlanOptions options) : state_(std::make_unique<State>()) {
   state_->function = std::move(function);
+  state_->options = options;
 }
 Compiled::Compiled(Compiled&&) noexcept = default;
 Compiled& Compiled::operator=(Compiled&&) noexcept = default;

@@ -1,6 +1,14 @@
 #include "recorder.h"
 
 namespace uncial::program {
+namespace {
+
+View view_of(const Value& v, const Buffer& b) {
+  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, Device::cpu(), v.shape,
+          v.strides};
+}
+
+}  // namespace
 
 ProgramRecorder::ProgramRecorder(const Tensors& inputs) {
   for (const Tensor& x : inputs) {
@@ -42,7 +50,7 @@ void ProgramRecorder::on_op(const std::shared_ptr<const Op>& op, const Tensors& 
     if (is_input(inputs[i])) refuse(join(op->name(), " changes an input of the step in place"));
   }
   for (const Tensor& y : outputs) step.outputs.push_back(value_of(y, Role::temporary));
-  steps_.push_back(std::move(step));
+  if (refusal_.empty()) steps_.push_back(std::move(step));
 }
 
 void ProgramRecorder::on_host_access(const Tensor& x, std::string_view how) {
@@ -72,7 +80,24 @@ void ProgramRecorder::on_grad(const void* leaf, GradEvent event, const Tensor& p
 }
 
 void ProgramRecorder::refuse(const std::string& reason) {
-  if (refusal_.empty()) refusal_ = reason;
+  if (!refusal_.empty()) return;
+  run_deferred();
+  refusal_ = reason;
+}
+
+/// Brings everything into the state that running each operator at once would have left.
+void ProgramRecorder::run_deferred() {
+  const auto views = [this](const std::vector<int>& numbers) {
+    std::vector<View> all;
+    for (int v : numbers) all.push_back(view_of(values_[size_t(v)], buffers_[size_t(values_[size_t(v)].buffer)]));
+    return all;
+  };
+  for (const Step& s : steps_) {
+    if (s.is_view) continue;
+    Specs specs;
+    for (int v : s.inputs) specs.push_back(values_[size_t(v)].spec());
+    run_now(*s.op, specs, views(s.inputs), views(s.outputs));
+  }
 }
 
 bool ProgramRecorder::is_input(const Tensor& x) const {
@@ -80,12 +105,13 @@ bool ProgramRecorder::is_input(const Tensor& x) const {
   return found != known_.end() && buffers_[size_t(found->second)].role == Role::input;
 }
 
-std::string ProgramRecorder::refusal() const {
-  if (!refusal_.empty() || arrived_.empty()) return refusal_;
-  return "the step leaves gradients behind that the next one would add to; call zero_grad() in the step";
+const std::string& ProgramRecorder::refusal() {
+  if (!arrived_.empty())
+    refuse("the step leaves gradients behind that the next one would add to; call zero_grad() in the step");
+  return refusal_;
 }
 
-std::unique_ptr<Program> ProgramRecorder::finish(const Tensors& outputs) {
+std::unique_ptr<Program> ProgramRecorder::finish(const Tensors& outputs, const PlanOptions& options) {
   std::vector<int> results;
   for (const Tensor& y : outputs) results.push_back(value_of(y, Role::external));
   known_.clear();
@@ -100,7 +126,7 @@ std::unique_ptr<Program> ProgramRecorder::finish(const Tensors& outputs) {
       b.storage.reset();
   }
   return std::make_unique<Program>(std::move(buffers_), std::move(values_), std::move(steps_),
-                                   std::move(inputs_), std::move(results));
+                                   std::move(inputs_), std::move(results), options);
 }
 
 }  // namespace uncial::program

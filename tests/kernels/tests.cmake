@@ -1,6 +1,10 @@
-uncial_add_test(test_lane_layout kernels/lane_layout_test.cpp)
+uncial_add_test(test_kernels
+  kernels/lane_conv_test.cpp
+  kernels/winograd_test.cpp
+)
 uncial_add_test(test_lane_dense kernels/lane_dense_test.cpp)
+uncial_add_test(test_lane_dropout kernels/lane_dropout_test.cpp)
+uncial_add_test(test_lane_layout kernels/lane_layout_test.cpp)
+uncial_add_test(test_lane_loss kernels/lane_loss_test.cpp)
 uncial_add_test(test_lane_norm kernels/lane_norm_test.cpp)
 uncial_add_test(test_lane_pool kernels/lane_pool_test.cpp)
-uncial_add_test(test_lane_loss kernels/lane_loss_test.cpp)
-uncial_add_test(test_lane_dropout kernels/lane_dropout_test.cpp)

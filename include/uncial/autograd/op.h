@@ -94,6 +94,9 @@ class Op {
   /// Bit i: run() overwrites input i in place (optimisers, running statistics).
   virtual uint32_t writes_inputs() const { return 0; }
   bool writes(size_t input) const { return input < 32 && (writes_inputs() >> input & 1); }
+  /// True when element i of each output depends on nothing but elements i of the inputs (and on inputs of one
+  /// element): such an operator runs in any layout.
+  virtual bool pointwise() const { return false; }
   virtual int64_t workspace_bytes(std::span<const Spec> /*in*/) const { return 0; }
   /// The default counts bytes only.
   virtual Cost cost(std::span<const Spec> in, std::span<const Spec> out) const;
@@ -119,9 +122,12 @@ class ViewOp : public Op {
 
 /// Runs `op` on `inputs`, and appends it to the tape when an input wants a gradient and to the recorder when
 /// this thread records.
-Tensors apply(std::shared_ptr<const Op> op, Tensors inputs);
+Tensors apply_op(std::shared_ptr<const Op> op, Tensors inputs);
 
-/// apply() for operators with one output.
+/// Computes `op` into outputs that are there, with scratch memory of its own: nothing is recorded.
+void run_now(const Op& op, std::span<const Spec> specs, std::span<const View> in, std::span<const View> out);
+
+/// apply_op() for operators with one output.
 Tensor apply1(std::shared_ptr<const Op> op, Tensors inputs);
 
 /// Makes the record and applies it: `op<SoftmaxOp>({x}, axis)`.
@@ -134,7 +140,10 @@ Tensor op(Tensors inputs, Arguments&&... arguments) {
 class Recorder {
  public:
   virtual ~Recorder() = default;
+  /// An operator was applied. When defers(), it has not run: the outputs are memory without content.
   virtual void on_op(const std::shared_ptr<const Op>& op, const Tensors& inputs, const Tensors& outputs) = 0;
+  /// True while operators are only to be written down; the recorder runs them later.
+  virtual bool defers() const { return false; }
   /// The host read or wrote elements of `x` outside any operator: a recording cannot replay that.
   virtual void on_host_access(const Tensor& /*x*/, std::string_view /*how*/) {}
   /// What happens to a leaf's grad() outside of operators.

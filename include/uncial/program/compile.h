@@ -13,7 +13,8 @@ namespace uncial {
 /// A function of tensors: a whole training step (forward, backward, update) or an inference.
 using StepFunction = std::function<Tensors(const Tensors& inputs)>;
 
-/// A step that records itself at its first call with given dtypes and shapes, and is replayed from then on.
+/// A step that records itself at its first call with given dtypes and shapes, and is replayed from then on; the
+/// first call is a replay already: recording writes operators down without running them.
 ///
 /// Numbers that change from step to step must come in as inputs or live in tensors that the host overwrites
 /// (learning rate, epoch): everything else the function reads is frozen at recording. A function that looks
@@ -22,7 +23,7 @@ using StepFunction = std::function<Tensors(const Tensors& inputs)>;
 /// recording a Compiled runs its function, whose operators become part of that recording.
 class Compiled {
  public:
-  explicit Compiled(StepFunction function);
+  explicit Compiled(StepFunction function, program::PlanOptions options = {});
   Compiled(Compiled&&) noexcept;
   Compiled& operator=(Compiled&&) noexcept;
   ~Compiled();
@@ -42,6 +43,8 @@ class Compiled {
 };
 
 /// Makes a Compiled: `auto step = compile([&](const Tensors& in) { ...; return Tensors{loss}; });`
-inline Compiled compile(StepFunction function) { return Compiled(std::move(function)); }
+inline Compiled compile(StepFunction function, program::PlanOptions options = {}) {
+  return Compiled(std::move(function), options);
+}
 
 }  // namespace uncial

@@ -24,7 +24,8 @@ enum class Role {
 struct Buffer {
   Role role = Role::temporary;
   int64_t bytes = 0;
-  int first_step = 0, last_step = 0;  ///< first write and last use
+  int first_step = 0, last_step = 0;  ///< first write and last use, as recorded
+  int first_stage = 0, last_stage = -1;  ///< the same among what runs; last < first: nothing needs its memory
   int64_t arena_offset = 0;           ///< temporaries only
   int input = -1;                     ///< which input it is
   std::shared_ptr<Storage> storage;   ///< externals and results
@@ -46,12 +47,22 @@ struct Step {
   bool is_view = false;              ///< nothing runs: the output is a window on the input's buffer
 };
 
+/// What the planner may do.
+struct PlanOptions {
+  /// Fuse steps and run them with the batch in the lanes of vectors, depth first; false runs each operator as
+  /// recorded, with the bits of eager execution.
+  bool fuse = true;
+};
+
+struct Schedule;
+
 /// Steps in the order in which they were recorded. Readers (summary, profiler, exporters) look at `steps`,
 /// `values` and `buffers`; replay() runs them.
 class Program {
  public:
   Program(std::vector<Buffer> buffers, std::vector<Value> values, std::vector<Step> steps,
-          std::vector<int> inputs, std::vector<int> outputs);
+          std::vector<int> inputs, std::vector<int> outputs, const PlanOptions& options = {});
+  ~Program();
 
   const std::vector<Buffer>& buffers() const { return buffers_; }
   const std::vector<Value>& values() const { return values_; }
@@ -60,11 +71,13 @@ class Program {
   const std::vector<int>& outputs() const { return outputs_; }
 
   /// Memory of all temporaries together, after planning.
-  int64_t arena_bytes() const { return arena_bytes_; }
+  int64_t arena_bytes() const;
   /// What they would take without sharing memory.
   int64_t unplanned_bytes() const;
   Cost cost() const;
-  /// A table of the steps (operator and shapes) and the size of the arena.
+  /// Names of what runs, one after the other: operators, or several of them fused.
+  std::vector<std::string> stages() const;
+  /// A table of the steps (operator and shapes), what runs for them, and the size of the arena.
   std::string describe() const;
 
   /// Runs every step. `inputs` are row-major tensors whose specs equal the recorded ones. Not to be called
@@ -72,30 +85,11 @@ class Program {
   void replay(std::span<const Tensor> inputs);
 
  private:
-  void plan_memory();
-  void bind();
-  View view_of(const Value& value, void* base) const;
-
-  struct BoundStep {
-    const Op* op;
-    std::vector<View> in, out;
-  };
-  struct InputSlot {  ///< a window that must be pointed at the caller's memory before each replay
-    int input;
-    size_t step, index;
-    int64_t byte_offset;
-    bool output;
-  };
-
   std::vector<Buffer> buffers_;
   std::vector<Value> values_;
   std::vector<Step> steps_;
   std::vector<int> inputs_, outputs_;
-  int64_t arena_bytes_ = 0, workspace_bytes_ = 0;
-  std::shared_ptr<Storage> arena_;
-  std::vector<BoundStep> bound_;
-  std::vector<InputSlot> input_slots_;
-  std::vector<Storage*> written_;
+  std::unique_ptr<Schedule> schedule_;
 };
 
 }  // namespace uncial::program

@@ -15,18 +15,16 @@ struct LaneConvSimd {
   int lanes;
   /// epilogue(x * w). x has a zero halo of `padding` on every side.
   void (*forward)(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& epilogue);
-  /// dx (C, H, W), every element written; the halo of dx is not. `workspace`: workspace_floats().
-  void (*input_gradient)(const LaneConvShape& s, const LaneGradient& dy, const float* w, const LaneImage& dx,
-                         float* workspace);
-  /// Adds to sums, which hold weight_sums() floats in a layout of the kernel's own, and to bias_sums
-  /// [K][lanes] unless null. x as in forward().
-  void (*weight_gradient)(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
-                          float* bias_sums, float* workspace);
+  /// Adds to sums (weight_sums() floats, a layout of the kernel's own) unless null, and to bias_sums
+  /// [K][lanes] unless null; writes dx (C, H, W), but not its halo, unless dx.data is null. x as in
+  /// forward(); without sums only its extents are used.
+  void (*backward)(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneGradient& dy,
+                   float* sums, float* bias_sums, const LaneImage& dx, float* workspace);
   int64_t (*weight_sums)(const LaneConvShape& s, int64_t C, int64_t K);
   /// dw (K, C / groups, R, S) from sums, for filters [k0, k1).
-  void (*finish_weights)(const LaneConvShape& s, int64_t C, int64_t K, const float* sums, float* dw, int64_t k0,
-                         int64_t k1);
-  /// Scratch memory that the gradients may use, in floats, for images of these extents.
+  void (*finish_weights)(const LaneConvShape& s, int64_t C, int64_t K, const float* sums, float* dw,
+                         int64_t k0, int64_t k1);
+  /// Scratch memory of backward(), in floats, for images of these extents.
   int64_t (*workspace_floats)(const LaneConvShape& s, int64_t C, int64_t H, int64_t W, int64_t K, int64_t P,
                               int64_t Q);
 };

@@ -27,7 +27,7 @@ struct WinogradSimd {
   int64_t (*weight_sums)(int64_t C, int64_t K);
   /// dw (K, C, 3, 3) from sums, for filters [k0, k1).
   void (*finish_weights)(int64_t C, int64_t K, const float* sums, float* dw, int64_t k0, int64_t k1);
-  /// Scratch memory of forward() and backward(), in floats; W is x's width with its halo.
+  /// Scratch memory of forward() and backward(), in floats; W is x's width with its halo. Best 64-byte aligned.
   int64_t (*workspace_floats)(int64_t C, int64_t W, int64_t K);
 };
 

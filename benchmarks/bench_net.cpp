@@ -1,0 +1,147 @@
+// Times one network at one task and prints one line of JSON.
+//   bench_net --model mnist_convnet --task train --batch 128 --threads 2
+// train, infer: samples_per_second. latency: microseconds of one sample's forward pass. epoch (60,000 samples
+// through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "timing.h"
+#include "uncial/autograd/grad_mode.h"
+#include "uncial/core/isa.h"
+#include "uncial/core/parallel.h"
+#include "uncial/nn/summary.h"
+#include "uncial/train/fit.h"
+#include "workload.h"
+
+namespace {
+
+using namespace uncial;
+using namespace uncial::bench;
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kEpochSamples = 60'000;
+constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memory, whatever the image size
+
+struct Flags {
+  std::string model = "mnist_convnet", task = "train", precision = "float32";
+  int64_t batch = 128;
+  std::optional<double> seconds, patience;
+
+  TimingOptions timing() const {
+    TimingOptions options;
+    if (seconds) options.seconds = *seconds;
+    if (patience) options.patience = *patience;
+    return options;
+  }
+};
+
+/// Uses the first `threads` cores that this process may use, as the peers do: one thread is one core.
+void pin(int threads) {
+  cpu_set_t allowed, chosen;
+  CPU_ZERO(&chosen);
+  if (threads <= 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  for (int core = 0; core < CPU_SETSIZE && CPU_COUNT(&chosen) < threads; ++core)
+    if (CPU_ISSET(core, &allowed)) CPU_SET(core, &chosen);
+  sched_setaffinity(0, sizeof chosen, &chosen);
+}
+
+Samples samples_for(const BenchNet& spec, int64_t batch) {
+  return Samples(spec.sample, std::max(batch, std::min(kEpochSamples, kMaxPixels / count(spec.sample))));
+}
+
+/// Whether the step was replayed from a recording, and if not, why.
+Json recorded(const Compiled& step) { return step.program() ? Json(true) : Json(step.reason()); }
+
+Json rate(const Measured& steps, int64_t batch) {
+  return {{"samples_per_second", steps.value * double(batch)}, {"other_cpu", steps.others}};
+}
+
+Json train(const BenchNet& spec, const Flags& flags) {
+  const Samples samples = samples_for(spec, flags.batch);
+  const auto net = spec.make();
+  TrainingStep step(*net);
+  double loss = 0;
+  Json result =
+      rate(steps_per_second([&](int64_t i) { loss = step(samples, i, flags.batch); }, flags.timing()),
+           flags.batch);
+  require(std::isfinite(loss), "bench_net: the loss is ", loss, ", so the time means nothing.");
+  result["loss"] = loss;
+  result["recorded"] = recorded(step.compiled());
+  return result;
+}
+
+Json infer(const BenchNet& spec, const Flags& flags) {
+  const Samples samples = samples_for(spec, flags.batch);
+  const auto net = spec.make();
+  InferenceStep step(*net);
+  const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
+  Json result;
+  if (flags.task == "latency") {
+    const Measured measured = median_microseconds(run, flags.timing());
+    result = {{"microseconds", measured.value}, {"other_cpu", measured.others}};
+  } else {
+    result = rate(steps_per_second(run, flags.timing()), flags.batch);
+  }
+  result["recorded"] = recorded(step.compiled());
+  return result;
+}
+
+void epoch(const BenchNet& spec, const Flags& flags) {
+  const auto net = spec.make();
+  train::fit(*net, byte_samples(spec.sample, kEpochSamples),
+             {.epochs = 1, .batch = flags.batch, .optimizer = optim::Adam({.lr = 1e-3})});
+}
+
+void first(const BenchNet& spec) {
+  const auto net = spec.make();
+  net->eval();
+  const NoGrad no_grad;
+  (*net)(Samples(spec.sample, 1).images(0, 1));
+}
+
+int64_t peak_memory_kib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+Json measure(const BenchNet& spec, const Flags& flags, double start) {
+  if (flags.task == "train") return train(spec, flags);
+  if (flags.task == "infer" || flags.task == "latency") return infer(spec, flags);
+  if (flags.task == "epoch")
+    epoch(spec, flags);
+  else
+    first(spec);
+  return {{"value", now() - start}, {"peak_memory_kib", peak_memory_kib()}};
+}
+
+void run(cli::Program& program) {
+  const double start = now();
+  Flags flags;
+  program.choice("--model", flags.model, bench_net_names(), "The network (benchmarks/nets.cpp)");
+  program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
+  program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
+  program.choice("--precision", flags.precision, {"float32"}, "Of the layers' arithmetic");
+  program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
+  program.number("--patience", flags.patience, {0, 3600},
+                 "Seconds to wait for other processes to rest before a run (20)");
+  program.parse();
+  if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
+  pin(program.common().threads);
+
+  Json line = {{"model", flags.model},     {"task", flags.task},           {"batch", flags.batch},
+               {"threads", num_threads()}, {"precision", flags.precision}, {"isa", isa()}};
+  line.update(measure(find_bench_net(flags.model), flags, start));
+  program.write(line.dump() + "\n");
+  program.save_results(line);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_main("bench_net", "Times a network at a task and prints one line of JSON", argc, argv, run);
+}

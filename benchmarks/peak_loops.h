@@ -1,0 +1,19 @@
+#pragma once
+// Loops that do nothing but multiply and add, as fast as one core can.
+
+#include <cstdint>
+#include <string>
+
+namespace uncial::bench {
+
+struct PeakLoop {
+  void (*run)(int64_t rounds) = nullptr;
+  double flops_a_round = 0;
+};
+
+/// Of an instruction set that this machine has.
+PeakLoop fma_loop(const std::string& isa);
+/// `run` is null where there is no AMX, or the system refuses it.
+PeakLoop amx_loop();
+
+}  // namespace uncial::bench

@@ -1,0 +1,61 @@
+#pragma once
+// What bench_net times: one network, one task, made of what any user of the library would write.
+
+#include <memory>
+#include <string>
+
+#include "nets.h"
+#include "uncial/data/dataset.h"
+#include "uncial/optim/optimizer.h"
+#include "uncial/program/compile.h"
+
+namespace uncial::bench {
+
+/// The harness's synthetic data: float32 images of random bytes / 255 and int64 labels, all in memory before
+/// the clock starts; a batch is a window on consecutive samples, so making one copies nothing.
+class Samples {
+ public:
+  Samples(const Shape& sample, int64_t count);
+  int64_t size() const { return images_.size(0); }
+  Tensor images(int64_t step, int64_t batch) const { return window(images_, step, batch); }
+  Tensor labels(int64_t step, int64_t batch) const { return window(labels_, step, batch); }
+  /// Source indices: what dropout is keyed by, so that every batch draws masks of its own.
+  Tensor indices(int64_t step, int64_t batch) const { return window(indices_, step, batch); }
+
+ private:
+  Tensor window(const Tensor& all, int64_t step, int64_t batch) const;
+  Tensor images_, labels_, indices_;
+};
+
+/// The same kind of samples as bytes, as data sets come.
+data::Dataset byte_samples(const Shape& sample, int64_t count);
+
+/// A recorded training step with Adam at 1e-3: forward, loss, backward, update.
+class TrainingStep {
+ public:
+  explicit TrainingStep(nn::Module& net);
+  /// Returns the loss.
+  double operator()(const Samples& samples, int64_t step, int64_t batch);
+  const Compiled& compiled() const { return step_; }
+
+ private:
+  nn::Module& net_;
+  optim::Adam adam_;
+  nn::Context context_{nn::Mode::train};
+  Compiled step_;
+};
+
+/// A recorded forward pass in eval mode.
+class InferenceStep {
+ public:
+  explicit InferenceStep(const nn::Module& net);
+  /// (N, 10) logits, overwritten by the next call.
+  Tensor operator()(const Tensor& images);
+  const Compiled& compiled() const { return step_; }
+
+ private:
+  nn::Context context_{nn::Mode::eval};
+  Compiled step_;
+};
+
+}  // namespace uncial::bench

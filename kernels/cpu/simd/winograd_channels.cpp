@@ -1,0 +1,106 @@
+// x with its channels in the lanes, for the weight gradient.
+
+#include "winograd_matrices.h"
+#include "winograd_tiles.h"
+
+namespace UNCIAL_SIMD::winograd {
+namespace {
+
+/// Shuffles of two vectors for transpose(), I = 0 .. kLanes - 1.
+template <class = std::make_integer_sequence<int, kLanes>>
+struct Shuffles;
+template <int... I>
+struct Shuffles<std::integer_sequence<int, I...>> {
+  /// In each 16 bytes: the lower or upper halves of a and b, `kWidth` floats of each by turns.
+  template <int kWidth, int kUpper>
+  [[gnu::always_inline]] static V in_lane(V a, V b) {
+    return __builtin_shufflevector(a, b,
+                                   (I / 4 * 4 + kUpper * 2 + I % 4 / (2 * kWidth) * kWidth + I % kWidth +
+                                    I % 4 / kWidth % 2 * kLanes)...);
+  }
+  /// The even or odd pieces of 16 bytes of a, then those of b.
+  template <int kOdd>
+  [[gnu::always_inline]] static V pieces(V a, V b) {
+    return __builtin_shufflevector(a, b, ((I / 4 * 2 + kOdd) * 4 + I % 4)...);
+  }
+};
+
+/// kLanes x kLanes floats: first 4x4 blocks within pieces of 16 bytes, then the pieces.
+[[gnu::always_inline]] inline void transpose(V* r) {
+  using S = Shuffles<>;
+#pragma GCC unroll 4
+  for (int g = 0; g < kLanes; g += 4) {
+    const V a = S::in_lane<1, 0>(r[g], r[g + 1]), b = S::in_lane<1, 1>(r[g], r[g + 1]);
+    const V c = S::in_lane<1, 0>(r[g + 2], r[g + 3]), d = S::in_lane<1, 1>(r[g + 2], r[g + 3]);
+    r[g] = S::in_lane<2, 0>(a, c);
+    r[g + 1] = S::in_lane<2, 1>(a, c);
+    r[g + 2] = S::in_lane<2, 0>(b, d);
+    r[g + 3] = S::in_lane<2, 1>(b, d);
+  }
+  if constexpr (kLanes == 8) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const V a = r[j], b = r[4 + j];
+      r[j] = S::pieces<0>(a, b);
+      r[4 + j] = S::pieces<1>(a, b);
+    }
+  } else if constexpr (kLanes == 16) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const V a = S::pieces<0>(r[j], r[4 + j]), b = S::pieces<0>(r[8 + j], r[12 + j]);
+      const V c = S::pieces<1>(r[j], r[4 + j]), d = S::pieces<1>(r[8 + j], r[12 + j]);
+      r[j] = S::pieces<0>(a, b);
+      r[8 + j] = S::pieces<1>(a, b);
+      r[4 + j] = S::pieces<0>(c, d);
+      r[12 + j] = S::pieces<1>(c, d);
+    }
+  }
+}
+
+}  // namespace
+
+void ChannelRows::fill_row(int64_t r) {
+  const int64_t col = col_floats(x_.C);
+  for (int64_t c = 0; c < x_.C; c += kLanes) {
+    const int64_t channels = lesser(x_.C - c, kLanes);
+    const float* from = x_.data + c * x_.plane + (r - padding_) * x_.row - padding_ * kLanes;
+    float* to = row(r) + c;
+    for (int64_t q = 0; q < cols_; ++q, from += kLanes, to += col) {
+      V block[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) block[i] = i < channels ? load(from + i * x_.plane) : V{};
+      transpose(block);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) store<float>(to + i * round_up(x_.C, kLanes), block[i]);
+    }
+  }
+}
+
+void ChannelRows::advance_to(int64_t tile_row) {
+  for (; filled_ < tile_row * 4 + 6; ++filled_) fill_row(filled_);
+}
+
+void ChannelRows::transform(const TileGroup& group, float* panel) {
+  const int64_t vectors = ChannelPanel::vectors(x_.C), col = col_floats(x_.C);
+  for (int t = 0; t < group.count; ++t) {
+    const Tile tile = group.tile[t];
+    advance_to(tile.row);
+    for (int64_t start = 0; start < vectors;) {
+      const int part = next_part(vectors - start);
+      const int64_t point = group.count * kLanes * part * kLanes;
+      for (int l = 0; l < kLanes; ++l)
+        for (int v = 0; v < part; ++v) {
+          const float* rows[6];
+          for (int i = 0; i < 6; ++i)
+            rows[i] = row(tile.row * 4 + i) + tile.col * 4 * col + (l * vectors + start + v) * kLanes;
+          input_tile(
+              rows, col,
+              panel + ChannelPanel::part_start(start, group.count) + ((t * kLanes + l) * part + v) * kLanes,
+              point);
+        }
+      start += part;
+    }
+  }
+}
+
+}  // namespace UNCIAL_SIMD::winograd

@@ -1,0 +1,159 @@
+// Winograd transforms of the forward pass: input tiles -> points, points -> output tiles with the epilogue.
+// Both are bound by their 36 loads or stores a tile and channel, which travel between level 1 and level 2.
+
+#include "winograd_matrices.h"
+#include "winograd_tiles.h"
+
+namespace UNCIAL_SIMD::winograd {
+
+using uncial::cpu::kNoWinner;
+using uncial::cpu::LaneEpilogue;
+using uncial::cpu::LaneImage;
+using uncial::cpu::WinnerCode;
+
+namespace {
+
+using Index = Lanes<int32_t>::V;
+using Codes = Lanes<WinnerCode, kLanes>::V;
+
+/// Where a tile's rows and columns end inside of an image.
+struct Extent {
+  int64_t rows, cols;
+};
+
+/// The largest of the window (a[0], a[1], b[0], b[1]), and which it was.
+[[gnu::always_inline]] inline V pool_window(const V* a, const V* b, bool relu, Index& winner) {
+  V best = a[0];
+  winner = Index{};
+  const V others[3] = {a[1], b[0], b[1]};
+#pragma GCC unroll 3
+  for (int q = 0; q < 3; ++q) {
+    const auto better = others[q] > best;
+    best = better ? others[q] : best;
+    winner = better ? Index{} + (q + 1) : winner;
+  }
+  if (relu) {
+    winner = best > V{} ? winner : Index{} + kNoWinner;
+    best = V{} > best ? V{} : best;  // a NaN stays
+  }
+  return best;
+}
+
+/// Two rows of a tile -> one row of windows.
+[[gnu::always_inline]] inline void store_pooled(const V* a, const V* b, bool relu, int64_t cols, float* y,
+                                                WinnerCode* winners) {
+#pragma GCC unroll 2
+  for (int j = 0; j < 2; ++j) {
+    if (j >= cols) return;
+    Index winner;
+    const V best = pool_window(a + 2 * j, b + 2 * j, relu, winner);
+    store<float>(y + j * kLanes, best);
+    if (winners) store<WinnerCode, kLanes>(winners + j * kLanes, __builtin_convertvector(winner, Codes));
+  }
+}
+
+[[gnu::always_inline]] inline void store_row(const V* o, bool relu, int64_t cols, float* y) {
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    if (j >= cols) return;
+    store<float>(y + j * kLanes, relu ? (V{} > o[j] ? V{} : o[j]) : o[j]);
+  }
+}
+
+/// Rows 2 * kHalf and 2 * kHalf + 1 of an output tile.
+template <int kHalf>
+[[gnu::always_inline]] inline void output_rows(const float* m, int64_t point, float bias, V* upper,
+                                               V* lower) {
+  V first[6], second[6];
+#pragma GCC unroll 6
+  for (int j = 0; j < 6; ++j)
+    output_pair<kHalf>(
+        [=](int i) __attribute__((always_inline))->V { return load(m + (i * 6 + j) * point); }, first[j],
+        second[j]);
+  output_row(first, upper);
+  output_row(second, lower);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    upper[j] += bias;
+    lower[j] += bias;
+  }
+}
+
+/// Everything about one filter's plane of the output.
+struct Plane {
+  float* y;
+  int64_t row;
+  WinnerCode* winners;
+  int64_t winner_row;
+  float bias;
+  bool relu;
+};
+
+template <int kHalf, bool kPool>
+[[gnu::always_inline]] inline void finish_half(const float* m, int64_t point, const Plane& to, Tile tile,
+                                               Extent extent) {
+  constexpr int kRow = kPool ? kHalf : 2 * kHalf;
+  if (kRow >= extent.rows) return;
+  V upper[4], lower[4];
+  output_rows<kHalf>(m, point, to.bias, upper, lower);
+  if constexpr (kPool) {
+    const int64_t at = (tile.row * 2 + kRow) * to.winner_row + tile.col * 2 * kLanes;
+    store_pooled(upper, lower, to.relu, extent.cols,
+                 to.y + (tile.row * 2 + kRow) * to.row + tile.col * 2 * kLanes,
+                 to.winners ? to.winners + at : nullptr);
+  } else {
+    float* y = to.y + (tile.row * 4 + kRow) * to.row + tile.col * 4 * kLanes;
+    store_row(upper, to.relu, extent.cols, y);
+    if (kRow + 1 < extent.rows) store_row(lower, to.relu, extent.cols, y + to.row);
+  }
+}
+
+template <int kTilesHere, bool kPool>
+void transform_output_of(const TileGroup& group, const float* panel, const LaneEpilogue& e, int64_t P,
+                         int64_t Q, int64_t k0, int64_t k1) {
+  constexpr int kSide = kPool ? 2 : 4;  // of a tile of y
+  if (kPool) P /= 2, Q /= 2;
+  for (int64_t k = k0; k < k1; ++k) {
+    const int64_t in_panel = k - k0;
+    const float* m =
+        panel + in_panel / kBlock * block_step(kTilesHere) + in_panel % kBlock * kTilesHere * kLanes;
+    const Plane to = {
+        e.y.data + k * e.y.plane, e.y.row, e.winners ? e.winners + k * P * Q * kLanes : nullptr, Q * kLanes,
+        e.bias ? e.bias[k] : 0,   e.relu};
+    for (int t = 0; t < kTilesHere; ++t) {
+      const Tile tile = group.tile[t];
+      const Extent extent = {P - tile.row * kSide, Q - tile.col * kSide};
+      finish_half<0, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
+      finish_half<1, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
+    }
+  }
+}
+
+}  // namespace
+
+void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding, float* panel) {
+  with_count(group.count, [&](auto count) {
+    constexpr int tiles = count;
+    for (int64_t c = 0; c < x.C; ++c)
+      for (int t = 0; t < tiles; ++t) {
+        const float* from = x.data + c * x.plane + (group.tile[t].row * 4 - padding) * x.row +
+                            (group.tile[t].col * 4 - padding) * kLanes;
+        const float* rows[6];
+        for (int i = 0; i < 6; ++i) rows[i] = from + i * x.row;
+        input_tile(rows, kLanes, panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes,
+                   point_step(tiles));
+      }
+  });
+}
+
+void transform_output(const TileGroup& group, const float* panel, const LaneEpilogue& epilogue, int64_t P,
+                      int64_t Q, int64_t k0, int64_t k1) {
+  with_count(group.count, [&](auto count) {
+    if (epilogue.pool)
+      transform_output_of<count, true>(group, panel, epilogue, P, Q, k0, k1);
+    else
+      transform_output_of<count, false>(group, panel, epilogue, P, Q, k0, k1);
+  });
+}
+
+}  // namespace UNCIAL_SIMD::winograd

@@ -1,0 +1,104 @@
+#pragma once
+/// @file winograd_layout.h
+/// How the Winograd kernels arrange their intermediate results, and the order in which they visit tiles.
+///
+/// An output is cut into tiles of 4x4 pixels, each computed from 6x6 pixels of the input; both are carried to
+/// kPoints = 36 points, where the convolution is a product of matrices, one a point. Up to kTiles tiles form
+/// a *group*: what one register block of the products covers. A group's transformed channels are a *panel*
+///
+///     [channel / kBlock][point][channel % kBlock][tile][lane]
+///
+/// A register block then writes one contiguous piece, and a transform, which touches all points of a channel,
+/// stays within a few pages (Ice Lake's level-1 TLB has 16 entries for stores).
+
+#include "lane_winograd.h"
+#include "lanes.h"
+
+namespace UNCIAL_SIMD::winograd {
+
+using V = Lanes<float>::V;
+constexpr int kLanes = Lanes<float>::count;
+constexpr int kPoints = 36;
+
+// Register block of the products: kBlock channels x kTiles vectors of sums, and kTiles vectors of the right
+// factor. Without fused multiply-add a product needs a register of its own.
+#if defined(UNCIAL_SIMD_avx512)
+constexpr int kBlock = 8, kTiles = 3;
+#elif defined(UNCIAL_SIMD_avx2)
+constexpr int kBlock = 4, kTiles = 3;
+#else
+constexpr int kBlock = 4, kTiles = 2;
+#endif
+
+constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/// Floats from one point to the next, and from one block of channels to the next, in a panel of `tiles`
+/// tiles.
+constexpr int64_t point_step(int tiles) { return kBlock * tiles * kLanes; }
+constexpr int64_t block_step(int tiles) { return kPoints * point_step(tiles); }
+constexpr int64_t panel_floats(int64_t channels) {
+  return round_up(channels, kBlock) / kBlock * block_step(kTiles);
+}
+
+/// Transformed weights are [point][filter / kBlock][channel][filter % kBlock], zero where padded.
+constexpr int64_t weight_step(int64_t C) { return round_up(C, kBlock) * kBlock; }  ///< a block of filters
+
+/// How many of `remaining` vectors (tiles of a group, vectors of channels) the next register block takes:
+/// 4 = 2 + 2, because a block of one vector runs at half speed.
+constexpr int next_part(int64_t remaining) {
+  if (remaining == kTiles + 1) return (kTiles + 1) / 2;
+  return int(lesser(remaining, kTiles));
+}
+
+struct Tile {
+  int64_t row, col;  ///< in tiles
+};
+
+struct TileGroup {
+  int count = 0;
+  Tile tile[kTiles];
+};
+
+/// The groups that share one pass over the weights.
+constexpr int kMaxGroups = 4;
+struct TilePass {
+  int groups = 0;
+  TileGroup group[kMaxGroups];
+};
+
+/// Walks over the tiles of an output in reading order.
+class TileWalk {
+ public:
+  TileWalk(int64_t P, int64_t Q) : cols_((Q + 3) / 4), remaining_((P + 3) / 4 * cols_) {}
+
+  /// The next at most `groups` groups; false when all tiles were visited.
+  bool next(TilePass& pass, int groups) {
+    for (pass.groups = 0; pass.groups < groups && remaining_ > 0; ++pass.groups) {
+      TileGroup& group = pass.group[pass.groups];
+      group.count = next_part(remaining_);
+      for (int t = 0; t < group.count; ++t) {
+        group.tile[t] = at_;
+        if (++at_.col == cols_) at_ = {at_.row + 1, 0};
+      }
+      remaining_ -= group.count;
+    }
+    return pass.groups > 0;
+  }
+
+ private:
+  int64_t cols_, remaining_;
+  Tile at_ = {0, 0};
+};
+
+/// f(std::integral_constant<int, count>), for 1 <= count <= kTiles.
+template <class F>
+[[gnu::always_inline]] inline void with_count(int count, F f) {
+  if (count == 1) return f(std::integral_constant<int, 1>());
+  if constexpr (kTiles >= 3) {
+    if (count == 3) return f(std::integral_constant<int, 3>());
+  }
+  f(std::integral_constant<int, 2>());
+}
+
+}  // namespace UNCIAL_SIMD::winograd

@@ -1,0 +1,53 @@
+#pragma once
+/// @file winograd_products.h
+/// The products at the 36 points, for all groups of a pass: where nine tenths of the time should go.
+
+#include "winograd_layout.h"
+
+namespace UNCIAL_SIMD::winograd {
+
+/// The weight gradient's factor with the *channels* of x in the lanes (the output gradient is broadcast): so
+/// its sums need no lanes. Vectors of channels form parts of up to kTiles, as tiles form groups, and a panel
+/// is [part][point][tile, lane][vector of the part][channel in the vector].
+struct ChannelPanel {
+  static int64_t vectors(int64_t C) { return round_up(C, kLanes) / kLanes; }
+  static int64_t part_start(int64_t vector, int tiles) { return vector * kPoints * tiles * kLanes * kLanes; }
+  static int64_t floats(int64_t C) { return part_start(vectors(C), kTiles); }
+};
+
+/// Sums of the weight gradient: [point][part][filter][vector of the part][channel in the vector].
+struct SumsLayout {
+  int64_t filters, channels;  ///< padded
+  int64_t point;              ///< floats from point to point
+
+  SumsLayout(int64_t C, int64_t K)
+      : filters(round_up(K, kBlock)), channels(round_up(C, kLanes)), point(filters * channels) {}
+  /// Of the part that begins at `vector` and has `count` vectors.
+  int64_t offset_in_part(int64_t k, int64_t vector, int count) const {
+    return (vector * filters + k * count) * kLanes;
+  }
+  int64_t offset(int64_t k, int64_t vector) const {
+    const int64_t vectors = channels / kLanes;
+    for (int64_t start = 0;;) {
+      const int count = next_part(vectors - start);
+      if (vector < start + count) return offset_in_part(k, start, count) + (vector - start) * kLanes;
+      start += count;
+    }
+  }
+};
+
+/// m = u x at every point, for filters [k0, k1); k0 is a multiple of kBlock. Group g's panels of x and m
+/// begin g * panel_floats(C) and g * panel_floats(k1 - k0) floats after the first.
+void forward_products(const TilePass& pass, int64_t C, int64_t K, const float* u, const float* x, int64_t k0,
+                      int64_t k1, float* m);
+/// dx = u^T dy at every point.
+void input_gradient_products(const TilePass& pass, int64_t C, int64_t K, const float* u, const float* dy,
+                             float* dx);
+/// sums += dy x^T at every point, x a ChannelPanel.
+void weight_gradient_products(const TilePass& pass, int64_t C, int64_t K, const float* dy, const float* x,
+                              float* sums);
+
+void transform_weights(const float* w, int64_t C, int64_t K, float* u, int64_t k0, int64_t k1);
+void finish_weights(int64_t C, int64_t K, const float* sums, float* dw, int64_t k0, int64_t k1);
+
+}  // namespace UNCIAL_SIMD::winograd

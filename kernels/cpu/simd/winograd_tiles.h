@@ -1,0 +1,49 @@
+#pragma once
+/// @file winograd_tiles.h
+/// From images to points and back, for one group of tiles.
+
+#include "winograd_products.h"
+
+namespace UNCIAL_SIMD::winograd {
+
+/// x -> panel. `padding` shifts the tiles to the upper left.
+void transform_input(const TileGroup& group, const uncial::cpu::LaneImage& x, int64_t padding, float* panel);
+/// Filters [k0, k1) of a panel -> y, through bias, ReLU and pooling; the panel begins at k0. P, Q: of the
+/// unpooled output.
+void transform_output(const TileGroup& group, const float* panel, const uncial::cpu::LaneEpilogue& epilogue,
+                      int64_t P, int64_t Q, int64_t k0, int64_t k1);
+/// dy -> panel, with zeros in the padding filters; adds the sum of each tile to bias_sums [K][lanes] unless
+/// null.
+void transform_gradient(const TileGroup& group, const uncial::cpu::LaneGradient& dy, float* panel,
+                        float* bias_sums);
+/// Panel -> dx: tiles overlap by two rows and columns and are added. Tiles come in reading order, so that the
+/// first to reach a pixel overwrites it.
+void transform_input_gradient(const TileGroup& group, const float* panel, const uncial::cpu::LaneImage& dx,
+                              int64_t padding);
+
+/// The six rows of x that the tiles of a row read, with channels in the lanes: [column][lane][channel].
+class ChannelRows {
+ public:
+  static int64_t floats(int64_t C, int64_t W) { return 6 * row_floats(C, W); }
+
+  ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t cols, float* memory)
+      : x_(x), padding_(padding), cols_(cols), memory_(memory) {}
+
+  /// Tiles of `group` -> ChannelPanel. Groups come in reading order.
+  void transform(const TileGroup& group, float* panel);
+
+ private:
+  // A line or two of padding, because columns 2 KiB apart would share two sets of the level-1 cache.
+  static int64_t col_floats(int64_t C) { return kLanes * round_up(C, kLanes) + 32; }
+  static int64_t row_floats(int64_t C, int64_t W) { return W * col_floats(C) + 64; }
+  float* row(int64_t r) const { return memory_ + r % 6 * row_floats(x_.C, cols_); }
+  void advance_to(int64_t tile_row);
+  void fill_row(int64_t r);
+
+  const uncial::cpu::LaneImage& x_;
+  int64_t padding_, cols_;
+  float* memory_;
+  int64_t filled_ = 0;  ///< rows so far, counted from the padding's first
+};
+
+}  // namespace UNCIAL_SIMD::winograd

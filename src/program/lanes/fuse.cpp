@@ -1,0 +1,204 @@
+#include "fuse.h"
+
+#include <algorithm>
+
+namespace uncial::program::lanes {
+namespace {
+
+class Finder {
+ public:
+  using Test = std::function<bool(int value)>;
+  Finder(const Graph& graph, const Test& fits, const Test& plain) : g_(graph), fits_(fits), plain_(plain) {
+    found_.absorbed.assign(size_t(graph.steps()), false);
+  }
+
+  Fusions find() {
+    for (int s = 0; s < g_.steps(); ++s)
+      if (may_lower_gradient(s)) add_gradient(s);
+    for (int s = 0; s < g_.steps(); ++s) {
+      if (g_.is(s, "conv2d") && fits_(g_.in(s, 0)) && plain_(g_.in(s, 1))) fuse_forward(s);
+      const bool image = !g_.step(s).is_view && !g_.step(s).inputs.empty() && fits_(g_.in(s, 0));
+      if (image && (g_.is(s, "batch_norm") || g_.is(s, "batch_norm_inference"))) fuse_norm(s);
+      if (image && g_.is(s, "batch_norm_backward")) fuse_norm_gradient(s);
+    }
+    for (auto& [first, gradient] : found_.conv_gradients)
+      if (gradient.forward < 0) fuse_relu_gradient(gradient);
+    return std::move(found_);
+  }
+
+ private:
+  bool may_lower_gradient(int s) const {
+    if (g_.is(s, "conv2d_input_gradient"))
+      return g_.step(s).inputs.size() == 2 && fits_(g_.in(s, 0)) && plain_(g_.in(s, 1)) && fits_(g_.out(s));
+    return g_.is(s, "conv2d_weight_gradient") && fits_(g_.in(s, 0)) && fits_(g_.in(s, 1));
+  }
+  void absorb(int s) { found_.absorbed[size_t(s)] = true; }
+
+  bool is_relu_gradient(int s) const {
+    return s >= 0 && g_.is(s, "unary_backward") && attribute<std::string>(*g_.step(s).op, "of") == "relu";
+  }
+  bool is_2x2(int s) const {
+    const Op& op = *g_.step(s).op;
+    return attribute<int64_t>(op, "kernel") == 2 && attribute<int64_t>(op, "stride") == 2 &&
+           attribute<int64_t>(op, "padding") == 0;
+  }
+  /// The only reader of a temporary buffer; -1 when there are others.
+  int only_reader(int buffer) const {
+    return g_.temporary(buffer) && g_.readers(buffer).size() == 1 ? g_.readers(buffer)[0] : -1;
+  }
+
+  /// Which of conv2d's operands the gradients of one dy belong to.
+  int dy_value(int s) const { return g_.is(s, "conv2d_input_gradient") ? g_.in(s, 0) : g_.in(s, 1); }
+  int dy_buffer(int s) const { return g_.value(dy_value(s)).buffer; }
+
+  /// Gradients that share dy and the convolution's attributes and extents go together.
+  void add_gradient(int s) {
+    const bool weight = g_.is(s, "conv2d_weight_gradient");
+    for (auto& [first, other] : found_.conv_gradients) {
+      const int o = other.input >= 0 ? other.input : other.weight;
+      int& free = weight ? other.weight : other.input;
+      if (dy_buffer(o) != dy_buffer(s) || free >= 0 || !same_convolution(o, s)) continue;
+      free = s;
+      absorb(s);
+      return;
+    }
+    ConvGradientFusion gradient;
+    (weight ? gradient.weight : gradient.input) = s;
+    gradient.dy = dy_value(s);
+    gradient.bias = find_bias_sum(dy_buffer(s));
+    found_.conv_gradients[s] = gradient;
+  }
+  bool same_convolution(int a, int b) const {
+    const auto filter = [&](int s) {
+      return g_.is(s, "conv2d_input_gradient") ? g_.value(g_.in(s, 1)).shape : g_.value(g_.out(s)).shape;
+    };
+    const auto image = [&](int s) {
+      return g_.is(s, "conv2d_input_gradient") ? g_.value(g_.out(s)).shape : g_.value(g_.in(s, 0)).shape;
+    };
+    for (const char* name : {"stride", "padding", "dilation", "groups"})
+      if (attribute<int64_t>(*g_.step(a).op, name) != attribute<int64_t>(*g_.step(b).op, name)) return false;
+    return filter(a) == filter(b) && image(a) == image(b);
+  }
+
+  /// The sum over samples of the sum over pixels of dy, which makes the bias gradient; -1 when there is none.
+  int find_bias_sum(int dy) {
+    for (int s : g_.readers(dy)) {
+      if (!g_.is(s, "sum") || attribute<int64_t>(*g_.step(s).op, "first_axis") != 2) continue;
+      const Shape& x = g_.value(g_.in(s, 0)).shape;
+      const int next = only_reader(g_.out_buffer(s));
+      if (x.rank() != 3 || next < 0 || !g_.is(next, "sum")) continue;
+      if (attribute<int64_t>(*g_.step(next).op, "first_axis") != 0 ||
+          attribute<int64_t>(*g_.step(next).op, "last_axis") != 1)
+        continue;
+      absorb(s);
+      absorb(next);
+      return next;
+    }
+    return -1;
+  }
+  /// True when all readers of a gradient belong to `gradient`.
+  bool belongs_to(int buffer, const ConvGradientFusion& gradient) const {
+    if (!g_.temporary(buffer)) return false;
+    const auto& readers = g_.readers(buffer);
+    return std::all_of(readers.begin(), readers.end(), [&](int s) {
+      const bool sum = gradient.bias >= 0 && g_.is(s, "sum") && found_.absorbed[size_t(s)];
+      return s == gradient.input || s == gradient.weight || sum;
+    });
+  }
+  ConvGradientFusion* gradient_of(int dy_buffer_number) {
+    for (auto& [first, gradient] : found_.conv_gradients)
+      if (g_.value(gradient.dy).buffer == dy_buffer_number) return &gradient;
+    return nullptr;
+  }
+
+  void fuse_forward(int conv) {
+    ConvFusion fusion{.result = g_.out(conv)};
+    if (const int relu = only_relu(g_.out_buffer(conv)); relu >= 0) {
+      fusion.relu = relu;
+      fusion.result = g_.out(relu);
+    }
+    fuse_pool(conv, fusion);
+    if (fusion.relu >= 0) absorb(fusion.relu);
+    if (fusion.pool >= 0) absorb(fusion.pool);
+    found_.convs[conv] = fusion;
+  }
+  int only_relu(int buffer) const {
+    const int relu = only_reader(buffer);
+    return relu >= 0 && g_.is(relu, "relu") ? relu : -1;
+  }
+
+  /// A pooling is fused when nothing else needs the whole image: in training, when its gradient can go by
+  /// winner codes straight into the convolution's gradients.
+  void fuse_pool(int conv, ConvFusion& fusion) {
+    const int y = g_.value(fusion.result).buffer;
+    if (!g_.temporary(y)) return;
+    int pool = -1, pool_gradient = -1, relu_gradient = -1;
+    for (int s : g_.readers(y)) {
+      int* role = g_.is(s, "max_pool2d") && is_2x2(s)                                  ? &pool
+                  : g_.is(s, "max_pool2d_backward") && is_2x2(s) && g_.in_buffer(s, 1) == y ? &pool_gradient
+                  : fusion.relu >= 0 && is_relu_gradient(s) && g_.in_buffer(s, 0) == y ? &relu_gradient
+                                                                                       : nullptr;
+      if (!role || *role >= 0) return;
+      *role = s;
+    }
+    if (pool < 0) return;
+    if (pool_gradient >= 0) {
+      int dy = g_.out_buffer(pool_gradient);
+      if (fusion.relu >= 0) {
+        if (relu_gradient < 0 || only_reader(dy) != relu_gradient) return;
+        dy = g_.out_buffer(relu_gradient);
+      }
+      ConvGradientFusion* gradient = gradient_of(dy);
+      if (!gradient || !belongs_to(dy, *gradient)) return;
+      gradient->dy = g_.in(pool_gradient, 0);
+      gradient->forward = conv;
+      absorb(pool_gradient);
+      if (relu_gradient >= 0) absorb(relu_gradient);
+    } else if (relu_gradient >= 0) {
+      return;
+    }
+    fusion.pool = pool;
+    fusion.result = g_.out(pool);
+  }
+
+  void fuse_relu_gradient(ConvGradientFusion& gradient) {
+    const int dy = g_.value(gradient.dy).buffer, s = g_.writer(dy);
+    if (!is_relu_gradient(s) || !belongs_to(dy, gradient)) return;
+    gradient.relu_y = g_.in(s, 0);
+    gradient.dy = g_.in(s, 1);
+    absorb(s);
+  }
+
+  void fuse_norm(int norm) {
+    NormFusion fusion{.result = g_.out(norm)};
+    if (const int relu = only_relu(g_.out_buffer(norm)); relu >= 0) {
+      fusion.relu = relu;
+      fusion.result = g_.out(relu);
+      absorb(relu);
+    }
+    found_.norms[norm] = fusion;
+  }
+  void fuse_norm_gradient(int norm) {
+    NormFusion fusion{.dy = g_.in(norm, 0)};
+    const int dy = g_.in_buffer(norm, 0), s = g_.writer(dy);
+    if (is_relu_gradient(s) && only_reader(dy) == norm) {
+      fusion.relu_y = g_.in(s, 0);
+      fusion.dy = g_.in(s, 1);
+      absorb(s);
+    }
+    found_.norms[norm] = fusion;
+  }
+
+  const Graph& g_;
+  const Test &fits_, &plain_;
+  Fusions found_;
+};
+
+}  // namespace
+
+Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
+                     const std::function<bool(int value)>& plain) {
+  return Finder(graph, fits, plain).find();
+}
+
+}  // namespace uncial::program::lanes

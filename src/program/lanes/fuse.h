@@ -1,0 +1,50 @@
+#pragma once
+/// @file fuse.h
+/// Which recorded steps become one node: a convolution with its activation and pooling, all gradients of one
+/// convolution, normalisation with its activation. Internal.
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "program/graph.h"
+
+namespace uncial::program::lanes {
+
+/// conv2d [relu] [max_pool2d of 2x2 windows]. What lies between exists nowhere.
+struct ConvFusion {
+  int relu = -1, pool = -1;  ///< steps
+  int result = -1;           ///< value that comes out at the end
+  int winners = -1;          ///< lane value of the winner codes, once the convolution is lowered
+};
+
+/// conv2d_input_gradient, conv2d_weight_gradient and the bias gradient of one dy, with the gradients of the
+/// activation and pooling that the forward pass fused.
+struct ConvGradientFusion {
+  int input = -1, weight = -1, bias = -1;  ///< steps; bias is the last of its two sums
+  int dy = -1;                             ///< value: the gradient before the fused steps
+  int relu_y = -1;                         ///< value: the activation's output, or -1
+  int forward = -1;                        ///< the convolution whose pooling is undone, or -1
+};
+
+/// batch_norm, batch_norm_inference or their gradient, with a ReLU behind.
+struct NormFusion {
+  int relu = -1;    ///< forward: the step
+  int result = -1;  ///< forward: value that comes out
+  int dy = -1;      ///< gradient: value before the activation's gradient
+  int relu_y = -1;  ///< gradient: the activation's output, or -1
+};
+
+struct Fusions {
+  std::map<int, ConvFusion> convs;                  ///< by conv2d step
+  std::map<int, ConvGradientFusion> conv_gradients;  ///< by the first of their steps
+  std::map<int, NormFusion> norms;                  ///< by step
+  std::vector<bool> absorbed;                       ///< steps that belong to another's node
+};
+
+/// `fits` says whether a value may have its batch in the lanes, `plain` whether it is row-major memory that stays
+/// as it is; where operands of a convolution do not, nothing is fused.
+Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
+                     const std::function<bool(int value)>& plain);
+
+}  // namespace uncial::program::lanes

@@ -1,0 +1,232 @@
+// Normalisation over the batch: statistics end a segment, the next one applies them.
+
+#include <cmath>
+
+#include "layout_nodes.h"
+#include "planner.h"
+
+namespace uncial::program::lanes {
+namespace {
+
+/// Pairs of doubles for each channel, a slot a group.
+class ChannelPairsNode : public ReducingNode {
+ public:
+  explicit ChannelPairsNode(int64_t channels) : C(channels) {}
+  bool slot_a_group() const override { return true; }
+  int64_t slot_floats(const LaneTable&) const override { return 4 * C; }
+
+ protected:
+  double* pairs(const GroupRun& g) const { return reinterpret_cast<double*>(slot(g)); }
+  const double* pairs(const LaneTable& t, const Runtime& runtime, int64_t group) const {
+    return reinterpret_cast<const double*>(slot(t, runtime, group));
+  }
+  int64_t C;
+};
+
+class MomentsNode final : public ChannelPairsNode {
+ public:
+  MomentsNode(const ImageOperand& x, int mean, int variance)
+      : ChannelPairsNode(x.C), x_(x), mean_(mean), variance_(variance) {
+    lanes = {x.lane};
+    rows = {mean, variance};
+  }
+  std::string name() const override { return "batch_norm statistics"; }
+  void run(const GroupRun& g) const override { g.table.kernels.norm.moments(g.image(x_), g.samples, pairs(g)); }
+  /// Joins the groups' moments in order. Source: Chan, Golub & LeVeque, 1979.
+  void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
+    float *mean = runtime.views[size_t(mean_)].as<float>(), *variance = runtime.views[size_t(variance_)].as<float>();
+    for (int64_t c = 0; c < C; ++c) {
+      double n = 0, m = 0, squares = 0;
+      for (int64_t g = 0; g < t.groups(); ++g) {
+        const double count = double(std::min(t.kernels.lanes, t.samples - g * t.kernels.lanes) * x_.H * x_.W);
+        const double* pair = pairs(t, runtime, g) + 2 * c;
+        const double distance = pair[0] - m, all = n + count;
+        squares += pair[1] + distance * distance * n * count / all;
+        m += distance * count / all;
+        n = all;
+      }
+      mean[c] = float(m);
+      variance[c] = float(squares / n);
+    }
+  }
+
+ private:
+  ImageOperand x_;
+  int mean_, variance_;
+};
+
+/// Row-major operands of a normalisation.
+struct NormRows {
+  int scale, shift, mean, variance;
+};
+
+class NormalizeNode final : public Node {
+ public:
+  NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y, bool with_relu)
+      : epsilon_(epsilon), r_(operands), x_(x), y_(y), relu_(with_relu), factor_(size_t(x.C)) {
+    lanes = {x.lane, y.lane};
+    makes = {y.lane};
+    rows = {r_.scale, r_.shift, r_.mean, r_.variance};
+  }
+  std::string name() const override { return relu_ ? "batch_norm+relu" : "batch_norm"; }
+  void begin(const LaneTable&, const Runtime& runtime) override {
+    const float *scale = runtime.views[size_t(r_.scale)].as<const float>(),
+                *variance = runtime.views[size_t(r_.variance)].as<const float>();
+    for (size_t c = 0; c < factor_.size(); ++c)
+      factor_[c] = float(double(scale[c]) / std::sqrt(double(variance[c]) + epsilon_));
+  }
+  void run(const GroupRun& g) const override {
+    g.table.kernels.norm.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift), relu_,
+                               g.image(y_));
+  }
+
+ private:
+  double epsilon_;
+  NormRows r_;
+  ImageOperand x_, y_;
+  bool relu_;
+  std::vector<float> factor_;
+};
+
+/// What the gradient of a normalisation reads.
+struct NormGradientOperands {
+  ImageOperand dy, relu_y, x;     ///< there may be no relu_y
+  int scale, mean, variance;      ///< row-major
+  int dscale, dshift;             ///< row-major results
+  const float* relu(const GroupRun& g) const { return relu_y.lane >= 0 ? g.image(relu_y).data : nullptr; }
+};
+
+class NormSumsNode final : public ChannelPairsNode {
+ public:
+  NormSumsNode(double epsilon, const NormGradientOperands& operands)
+      : ChannelPairsNode(operands.x.C), epsilon_(epsilon), o_(operands) {
+    lanes = {o_.dy.lane, o_.x.lane};
+    if (o_.relu_y.lane >= 0) lanes.push_back(o_.relu_y.lane);
+    rows = {o_.mean, o_.variance, o_.dscale, o_.dshift};
+  }
+  std::string name() const override { return "batch_norm gradient sums"; }
+  void run(const GroupRun& g) const override {
+    g.table.kernels.norm.norm_sums(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), g.samples, pairs(g));
+  }
+  void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
+    const float* variance = runtime.views[size_t(o_.variance)].as<const float>();
+    for (int64_t c = 0; c < C; ++c) {
+      double sum = 0, product = 0;
+      for (int64_t g = 0; g < t.groups(); ++g) {
+        sum += pairs(t, runtime, g)[2 * c];
+        product += pairs(t, runtime, g)[2 * c + 1];
+      }
+      runtime.views[size_t(o_.dshift)].as<float>()[c] = float(sum);
+      runtime.views[size_t(o_.dscale)].as<float>()[c] = float(product / std::sqrt(double(variance[c]) + epsilon_));
+    }
+  }
+
+ private:
+  double epsilon_;
+  NormGradientOperands o_;
+};
+
+class NormGradientNode final : public Node {
+ public:
+  NormGradientNode(double epsilon, const NormGradientOperands& operands, const ImageOperand& dx)
+      : epsilon_(epsilon), o_(operands), dx_(dx) {
+    lanes = {o_.dy.lane, o_.x.lane, dx.lane};
+    if (o_.relu_y.lane >= 0) lanes.push_back(o_.relu_y.lane);
+    makes = {dx.lane};
+    rows = {o_.scale, o_.mean, o_.variance, o_.dscale, o_.dshift};
+    for (auto* v : {&dy_mean_, &slope_, &factor_}) v->resize(size_t(o_.x.C));
+  }
+  std::string name() const override { return "batch_norm gradient"; }
+  void begin(const LaneTable& t, const Runtime& runtime) override {
+    const double count = double(t.samples * o_.x.H * o_.x.W);
+    const auto at = [&](int v, size_t c) { return double(runtime.views[size_t(v)].as<const float>()[c]); };
+    for (size_t c = 0; c < factor_.size(); ++c) {
+      const double inverse = 1 / std::sqrt(at(o_.variance, c) + epsilon_);
+      dy_mean_[c] = float(at(o_.dshift, c) / count);
+      slope_[c] = float(at(o_.dscale, c) * inverse / count);
+      factor_[c] = float(at(o_.scale, c) * inverse);
+    }
+  }
+  void run(const GroupRun& g) const override {
+    g.table.kernels.norm.norm_gradient(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), dy_mean_.data(),
+                                      slope_.data(), factor_.data(), g.samples, g.image(dx_));
+  }
+
+ private:
+  double epsilon_;
+  NormGradientOperands o_;
+  ImageOperand dx_;
+  std::vector<float> dy_mean_, slope_, factor_;
+};
+
+double epsilon_of(const Planner& p, int step) { return attribute<double>(*p.graph().step(step).op, "epsilon"); }
+
+void add_normalize(Planner& p, int step, const NormFusion& fusion, NormRows operands) {
+  const Graph& graph = p.graph();
+  for (int v : {operands.scale, operands.shift, operands.mean, operands.variance}) p.need_rows(v);
+  const int xv = graph.in(step, 0);
+  const ImageOperand x = p.operand(p.image_in_lanes(xv, {}), xv), y = p.operand(p.make(fusion.result), xv);
+  auto node = std::make_unique<NormalizeNode>(epsilon_of(p, step), operands, x, y, fusion.relu >= 0);
+  node->steps = {step};
+  if (fusion.relu >= 0) node->steps.push_back(fusion.relu);
+  p.add(std::move(node));
+}
+
+}  // namespace
+
+bool lower_batch_norm(Planner& p, int step) {
+  const auto found = p.fusions().norms.find(step);
+  if (found == p.fusions().norms.end()) return false;
+  const Graph& graph = p.graph();
+  const int mean = graph.out(step, 1), variance = graph.out(step, 2);
+  const int xv = graph.in(step, 0);
+  p.add(std::make_unique<MomentsNode>(p.operand(p.image_in_lanes(xv, {}), xv), mean, variance));
+  p.makes_rows(mean);
+  p.makes_rows(variance);
+  add_normalize(p, step, found->second, {graph.in(step, 1), graph.in(step, 2), mean, variance});
+  return true;
+}
+
+bool lower_batch_norm_inference(Planner& p, int step) {
+  const auto found = p.fusions().norms.find(step);
+  if (found == p.fusions().norms.end()) return false;
+  const Graph& graph = p.graph();
+  add_normalize(p, step, found->second,
+                {graph.in(step, 1), graph.in(step, 2), graph.in(step, 3), graph.in(step, 4)});
+  return true;
+}
+
+bool lower_batch_norm_gradient(Planner& p, int step) {
+  const auto found = p.fusions().norms.find(step);
+  if (found == p.fusions().norms.end()) return false;
+  const Graph& graph = p.graph();
+  const NormFusion& fusion = found->second;
+  for (size_t i : {2, 3, 4}) p.need_rows(graph.in(step, i));
+  NormGradientOperands o{.dy = {},
+                         .relu_y = {},
+                         .x = {},
+                         .scale = graph.in(step, 2),
+                         .mean = graph.in(step, 3),
+                         .variance = graph.in(step, 4),
+                         .dscale = graph.out(step, 1),
+                         .dshift = graph.out(step, 2)};
+  const int xv = graph.in(step, 1);
+  if (fusion.relu_y >= 0) {
+    o.relu_y = p.operand(p.in_lanes(fusion.relu_y), xv);
+    o.dy = p.operand(p.in_lanes_like(fusion.dy, o.relu_y.lane), xv);
+  } else {
+    o.dy = p.operand(p.image_in_lanes(fusion.dy, {}), xv);
+  }
+  o.x = p.operand(p.image_in_lanes(xv, {}), xv);
+  p.add(std::make_unique<NormSumsNode>(epsilon_of(p, step), o));
+  p.makes_rows(o.dscale);
+  p.makes_rows(o.dshift);
+  p.need_rows(o.dscale);
+  auto node =
+      std::make_unique<NormGradientNode>(epsilon_of(p, step), o, p.operand(p.make(graph.out(step)), xv));
+  node->steps = {step};
+  p.add(std::move(node));
+  return true;
+}
+
+}  // namespace uncial::program::lanes

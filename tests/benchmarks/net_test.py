@@ -1,0 +1,45 @@
+"""bench_net and bench_roofline: one line of JSON for every network and task, as the peer harness reads it."""
+import json
+import math
+import subprocess
+import sys
+
+BENCH_NET, BENCH_ROOFLINE = sys.argv[1:3]
+MODELS = ("mnist_convnet", "keras_convnet", "lenet5", "mlp", "resnet", "all_conv", "vgg", "kernel_mix")
+FIGURE = {"train": "samples_per_second", "infer": "samples_per_second", "latency": "microseconds", "first": "value"}
+faults = []
+
+
+def run(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def check(model, task):
+    out = run(BENCH_NET, "--model", model, "--task", task, "--batch", "3", "--threads", "2", "--seconds", "0.001",
+              "--patience", "0")
+    where = f"{model} {task}"
+    if out.count("\n") != 1:
+        faults.append(f"{where}: printed {out.count(chr(10))} lines")
+        return
+    line = json.loads(out)
+    figure = line.get(FIGURE[task], math.nan)
+    if not (math.isfinite(figure) and figure > 0):
+        faults.append(f"{where}: {FIGURE[task]} is {figure}")
+    batch = 3 if task in ("train", "infer") else 1
+    if (line["model"], line["task"], line["batch"], line["threads"]) != (model, task, batch, 2):
+        faults.append(f"{where}: says it measured {line}")
+    if task != "first" and line["recorded"] is not True:
+        faults.append(f"{where}: was not recorded: {line['recorded']}")
+
+
+for model in MODELS:
+    for task in FIGURE:
+        check(model, task)
+if subprocess.run([BENCH_NET, "--model", "nothing"], stderr=subprocess.DEVNULL).returncode != 2:
+    faults.append("an unknown model is no usage error")
+
+machine = json.loads(run(BENCH_ROOFLINE, "--threads", "1", "--seconds", "0.001"))
+figures = [*machine["fma_gflops"].values(), *machine["copy_gb_per_second"].values()]
+if len(figures) < 5 or not all(f > 0 for f in figures):
+    faults.append(f"bench_roofline: {machine}")
+sys.exit("\n".join(faults) or 0)

@@ -1,0 +1,19 @@
+# The benchmarks as programs: what they print, and whether they would notice a wrong answer. No time is judged.
+if(UNCIAL_HAS_BENCHMARKS)
+  uncial_add_test(bench_verdict_test benchmarks/verdict_test.cpp)
+  target_link_libraries(bench_verdict_test PRIVATE uncial_bench)
+
+  find_program(UNCIAL_PYTHON python3)
+  if(UNCIAL_PYTHON)
+    set(folder ${CMAKE_CURRENT_LIST_DIR})
+    add_test(NAME bench_compare COMMAND ${UNCIAL_PYTHON} ${folder}/compare_test.py ${PROJECT_SOURCE_DIR}/benchmarks/compare.py)
+    add_test(NAME bench_kernels COMMAND ${UNCIAL_PYTHON} ${folder}/kernels_test.py $<TARGET_FILE:bench_kernels>)
+    set_tests_properties(bench_compare bench_kernels PROPERTIES LABELS benchmarks)
+    if(TARGET bench_net)
+      add_test(NAME bench_net COMMAND ${UNCIAL_PYTHON} ${folder}/net_test.py $<TARGET_FILE:bench_net> $<TARGET_FILE:bench_roofline>)
+      add_test(NAME bench_results COMMAND ${UNCIAL_PYTHON} ${folder}/results_test.py
+        ${PROJECT_SOURCE_DIR}/benchmarks/results.py $<TARGET_FILE:bench_charts>)
+      set_tests_properties(bench_net bench_results PROPERTIES LABELS benchmarks)
+    endif()
+  endif()
+endif()
