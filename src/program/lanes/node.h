@@ -60,12 +60,19 @@ class Prepared {
   virtual int64_t tasks(const LaneTable& table) const = 0;
   virtual void make(const LaneTable& table, const Runtime& runtime, int64_t task) const = 0;
 
+  /// True when the weights are not those that it was made of; remembers the present ones then. Versions tell,
+  /// but not of start values (version 0), nor of writes through a pointer: those are looked for.
+  bool renew(const Runtime& runtime);
+
   int source = -1;                   ///< the weights, a row-major value
   std::shared_ptr<Storage> storage;  ///< floats()
   const Storage* origin = nullptr;   ///< of the weights; null when the program makes them itself
-  uint64_t version = ~uint64_t(0);   ///< of origin when storage was made
 
   float* data() const { return static_cast<float*>(storage->data()); }
+
+ private:
+  uint64_t version_ = 0;      // of origin when storage was made
+  std::vector<float> copy_;   // of the weights, when host code has a pointer to them
 };
 
 }  // namespace uncial::program::lanes

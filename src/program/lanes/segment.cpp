@@ -25,6 +25,18 @@ struct Cut {
 
 }  // namespace
 
+bool Prepared::renew(const Runtime& runtime) {
+  if (!origin) return true;
+  const View& w = runtime.views[size_t(source)];
+  const auto* now = w.as<const float>();
+  const bool same_version = origin->version() == version_ && version_ != 0;
+  version_ = origin->version();
+  if (!origin->handed_out()) return !same_version;
+  if (same_version && std::equal(copy_.begin(), copy_.end(), now, now + w.size())) return false;
+  copy_.assign(now, now + w.size());
+  return true;
+}
+
 void Segment::add(std::unique_ptr<Node> node) {
   for (int v : node->rows) values_.push_back(v);
   steps_.insert(steps_.end(), node->steps.begin(), node->steps.end());
@@ -82,8 +94,7 @@ void Segment::update_prepared(const Runtime& runtime) {
   std::vector<Prepared*> stale;
   Cut cut;
   for (const auto& p : prepared_) {
-    if (p->origin && p->origin->version() == p->version) continue;
-    if (p->origin) p->version = p->origin->version();
+    if (!p->renew(runtime)) continue;
     stale.push_back(p.get());
     cut.add(p->tasks(*table_));
   }
