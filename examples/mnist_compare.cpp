@@ -5,6 +5,7 @@
 
 #include "cli/figures.h"
 #include "cli/output.h"
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/nn/summary.h"
@@ -148,6 +149,7 @@ void run(cli::Program& program) {
   program.number("--seeds", seeds, {1, 1000}, "Trainings of each, with seeds --seed, --seed + 1, ...");
   program.number("--train-samples", train_samples, {0, 60'000}, "Use only so many training images; 0: all");
   const cli::RecipeFlags flags(program, "fast");
+  cli::ProfileFlag profile(program);
   program.parse();
   std::vector<Contestant> both(2);
   for (size_t i = 0; i < 2; ++i) {
@@ -160,7 +162,9 @@ void run(cli::Program& program) {
   for (const char* file : {kFigure, kNumbers}) output.claim(file);
 
   const cli::MnistData data = cli::load_mnist(program.root(), both[0].recipe.validation, train_samples);
+  profile.start();
   for (Contestant& contestant : both) train_contestant(program, data, contestant, seeds);
+  profile.finish();
 
   nlohmann::ordered_json table = nlohmann::ordered_json::array();
   program.print("{:<26}{:>16}{:>16}\n", "", both[0].network.name, both[1].network.name);

@@ -6,6 +6,7 @@
 
 #include "cli/figures.h"
 #include "cli/output.h"
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/nn/summary.h"
@@ -64,6 +65,7 @@ void run(cli::Program& program) {
                  "Use only so many training images; 0: all");
   program.flag("--resume", flags.resume, "Go on from the newest whole checkpoint, if there is one");
   program.flag("--check-finite", flags.check_finite, "Look at every weight after every step");
+  cli::ProfileFlag profile(program);
   program.parse();
 
   const cli::Network network = cli::find_network(flags.model);
@@ -81,6 +83,7 @@ void run(cli::Program& program) {
                   "augmentation: {}",
                   network.name, summary.parameters, summary.multiply_adds, data.train.size(),
                   data.validation.size(), recipe.augment.text()));
+  profile.start();
   std::vector<cli::TrainedNetwork> runs;
   std::vector<double> accuracies;
   for (const uint64_t seed : seeds) {
@@ -96,6 +99,7 @@ void run(cli::Program& program) {
     accuracies.push_back(runs.back().report.accuracy);
     if (seeds.size() > 1) program.print("seed {}: {}\n", seed, runs.back().report.line());
   }
+  profile.finish();
 
   save_pictures(output, runs[0], network.name, data.test);
   if (!runs[0].history.epochs.empty())
