@@ -3,15 +3,16 @@
 #
 #   ./run_pipeline.sh [options]
 #
-#   --fast         the short recipe: about a minute, at least 98.5 %
-#   --compare      also compare the CNN with an MLP
-#   --epochs N     epochs of training            (default: the recipe's)
-#   --seed N       seed of everything random     (default: the programs')
-#   --threads N    threads                       (default: all cores)
-#   --device D     cpu                           (default: cpu)
-#   --out DIR      write data, models and figures below DIR (default: the folders of this repository)
-#   --no-install   install no packages: say which are missing and stop
-#   --help         this text
+#   --fast             the short recipe: about a minute, at least 98.5 %
+#   --compare          also compare the CNN with an MLP
+#   --epochs N         epochs of training           (default: the recipe's)
+#   --train-samples N  training images, to try out  (default: all but the 5000 of validation)
+#   --seed N           seed of everything random    (default: the programs')
+#   --threads N        threads                      (default: all cores)
+#   --device D         cpu                          (default: cpu)
+#   --out DIR          write data, models and figures below DIR (default: this repository; installed: here)
+#   --no-install       install no packages: say which are missing and stop
+#   --help             this text
 #
 # In a clone of the repository it installs the packages that are missing, builds what is new and runs the
 # programs in build/release/bin. Installed beside the programs, it runs those, builds nothing and needs no
@@ -82,15 +83,19 @@ while (($#)); do
     --fast) train+=(--recipe fast) ;;
     --compare) compare=true ;;
     --no-install) install_options=(--no-install) ;;
-    --epochs | --seed | --threads | --device | --out)
+    --epochs | --train-samples | --seed | --threads | --device | --out)
       (($# >= 2)) || usage_error "$1 needs a value."
       case $1 in
         --epochs) [[ $2 =~ ^[0-9]{1,6}$ && $2 != 0* ]] || usage_error "--epochs: got '$2', expected a positive number." ;;
+        --train-samples) [[ $2 =~ ^[0-9]{1,6}$ && $2 != 0* ]] || usage_error "--train-samples: got '$2', expected a positive number." ;;
         --seed) [[ $2 =~ ^[0-9]{1,19}$ ]] || usage_error "--seed: got '$2', expected a number." ;;
         --threads) [[ $2 =~ ^[0-9]{1,4}$ ]] || usage_error "--threads: got '$2', expected a number." ;;
         --out) [[ -n $2 ]] || usage_error "--out: got nothing, expected a folder." ;;
       esac
-      if [[ $1 == --epochs ]]; then train+=("$1" "$2"); else common+=("$1" "$2"); fi
+      case $1 in
+        --epochs | --train-samples) train+=("$1" "$2") ;;
+        *) common+=("$1" "$2") ;;
+      esac
       shift
       ;;
     -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;

@@ -2,6 +2,7 @@
 # docs/decisions/0001-dependencies.md says why these.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(Eigen3 3.3 REQUIRED NO_MODULE)
 find_package(nlohmann_json 3.9 REQUIRED)
 
 # uncial_component(NAME PACKAGE PURPOSE): sets UNCIAL_HAS_NAME to true or false, as config.h spells it.

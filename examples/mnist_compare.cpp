@@ -15,7 +15,8 @@ namespace {
 
 using namespace uncial;
 
-constexpr const char *kFigure = "figures/model_comparison.png", *kNumbers = "figures/model_comparison.json";
+constexpr const char *kFigure = "figures/model_comparison.png", *kNumbers = "figures/model_comparison.json",
+                     *kCheckpoints = "models/mnist_compare";
 
 /// What is compared of one network.
 struct Contestant {
@@ -53,23 +54,34 @@ double latency_ms(const nn::Module& net, const data::Dataset& test) {
   return times[100];
 }
 
-void train_contestant(cli::Program& program, const cli::MnistData& data, Contestant& contestant,
-                      int64_t seeds) {
-  for (int64_t i = 0; i < seeds; ++i) {
-    const uint64_t seed = program.common().seed + uint64_t(i);
-    const auto trained =
-        cli::train_network(program, data,
-                           {.network = contestant.network,
-                            .recipe = contestant.recipe,
-                            .seed = seed,
-                            .label = fmt::format("{}, seed {}", contestant.network.name, seed)});
-    contestant.accuracies.push_back(trained.report.accuracy);
-    contestant.seconds.push_back(trained.seconds);
-    if (i > 0) continue;
-    contestant.report = trained.report;
-    contestant.wrong = wrong_answers(trained.report, data.test);
-    contestant.latency_ms = latency_ms(*trained.net, data.test);
-  }
+/// All seeds of the first network, then all of the second. A network may be compared with itself, so files
+/// are told apart by its place, too.
+std::vector<cli::TrainingJob> jobs_of(const std::vector<Contestant>& both, const cli::Program& program,
+                                      int64_t seeds, bool resume) {
+  std::vector<cli::TrainingJob> jobs;
+  for (size_t place = 0; place < both.size(); ++place)
+    for (int64_t i = 0; i < seeds; ++i) {
+      const uint64_t seed = program.common().seed + uint64_t(i);
+      const std::string& name = both[place].network.name;
+      jobs.push_back(
+          {.network = both[place].network,
+           .recipe = both[place].recipe,
+           .seed = seed,
+           .label = fmt::format("{}, seed {}", name, seed),
+           .prefix = program.root() / kCheckpoints / fmt::format("{}_{}_seed{}", place + 1, name, seed),
+           .model_files = false,
+           .resume = resume});
+    }
+  return jobs;
+}
+
+void add_result(Contestant& contestant, const cli::TrainedNetwork& trained, const data::Dataset& test) {
+  contestant.accuracies.push_back(trained.report.accuracy);
+  contestant.seconds.push_back(trained.seconds);
+  if (contestant.accuracies.size() > 1) return;
+  contestant.report = trained.report;
+  contestant.wrong = wrong_answers(trained.report, test);
+  contestant.latency_ms = latency_ms(*trained.net, test);
 }
 
 /// One line of the table: what, and a text for each network.
@@ -143,11 +155,13 @@ nlohmann::ordered_json to_json(const Contestant& c) {
 
 void run(cli::Program& program) {
   int64_t seeds = 3, train_samples = 0;
+  bool resume = false;
   std::string first = "cnn", second = "mlp";
   program.text("--model", first, "First network", "MODEL");
   program.text("--against", second, "Second network", "MODEL");
   program.number("--seeds", seeds, {1, 1000}, "Trainings of each, with seeds --seed, --seed + 1, ...");
   program.number("--train-samples", train_samples, {0, 60'000}, "Use only so many training images; 0: all");
+  program.flag("--resume", resume, "Go on where an earlier comparison was stopped, if there is one");
   const cli::RecipeFlags flags(program, "fast");
   cli::ProfileFlag profile(program);
   program.parse();
@@ -158,12 +172,18 @@ void run(cli::Program& program) {
     both[i].recipe.epochs = both[0].recipe.epochs;  // one budget for both
     both[i].cost = nn::summary(*cli::build_network(both[i].network, 0), {1, 1, 28, 28});
   }
-  const cli::Output& output = program.open_output({"figures"});
+  const cli::Output& output = program.open_output({"figures", kCheckpoints});
+  const std::vector<cli::TrainingJob> jobs = jobs_of(both, program, seeds, resume);
   for (const char* file : {kFigure, kNumbers}) output.claim(file);
+  for (const cli::TrainingJob& job : jobs)
+    for (const auto& file : cli::checkpoint_files(job.prefix))
+      cli::claim_file(file, program.common().overwrite);
 
   const cli::MnistData data = cli::load_mnist(program.root(), both[0].recipe.validation, train_samples);
   profile.start();
-  for (Contestant& contestant : both) train_contestant(program, data, contestant, seeds);
+  cli::train_all(program, data, jobs, [&](size_t i, const cli::TrainedNetwork& trained) {
+    add_result(both[i / size_t(seeds)], trained, data.test);
+  });
   profile.finish();
 
   nlohmann::ordered_json table = nlohmann::ordered_json::array();

@@ -7,6 +7,7 @@
 #include "cli/training.h"
 #include "uncial/core/error.h"
 #include "uncial/data/download.h"
+#include "uncial/io/atomic_file.h"
 
 namespace {
 
@@ -53,7 +54,7 @@ void run(cli::Program& program) {
   program.print("{} {:>7}\n", header, "all");
   for (const data::Dataset* part : {&set.train, &set.test}) print_counts(program, *part);
   program.print("split: {} for training, {} for validation, listed in {}\n", train.size(), held_out.size(),
-                (program.root() / split_file).native());
+                io::printable((program.root() / split_file).native()));
 
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < held_out.size(); ++i) indices.push_back(held_out.source_index(i));

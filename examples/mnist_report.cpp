@@ -110,7 +110,7 @@ void run(cli::Program& program) {
   add_picture(page, root, "augmentation_experiment", "Accuracy against kind and strength of augmentation");
   for (const Json& model : models) add_details(page, model);
   output.save_text("figures/report.html", page.html());
-  program.print("{}\n", (root / "figures/report.html").native());
+  program.print("{}\n", io::printable((root / "figures/report.html").native()));
   program.save_results({{"report", (root / "figures/report.html").native()}, {"models", models}});
 }
 

@@ -7,6 +7,7 @@
 #include "cli/program.h"
 #include "cli/recipe.h"
 #include "cli/training.h"
+#include "uncial/io/atomic_file.h"
 
 namespace {
 
@@ -41,7 +42,7 @@ void run(cli::Program& program) {
               cli::augmentation_figure(data.train, strengths.make(), strengths.text(), program.common().seed,
                                        10, 12));
   program.print("{} pictures in {}, figures/mnist_samples.png, figures/augmentation_samples.png\n",
-                files.size(), (program.root() / "data/mnist_samples").native());
+                files.size(), io::printable((program.root() / "data/mnist_samples").native()));
   program.save_results({{"samples", files}, {"augmentation", strengths.text()}});
 }
 

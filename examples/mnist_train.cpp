@@ -9,6 +9,7 @@
 #include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
+#include "uncial/io/atomic_file.h"
 #include "uncial/nn/summary.h"
 #include "uncial/vision/charts.h"
 
@@ -86,19 +87,20 @@ void run(cli::Program& program) {
   profile.start();
   std::vector<cli::TrainedNetwork> runs;
   std::vector<double> accuracies;
-  for (const uint64_t seed : seeds) {
-    runs.push_back(cli::train_network(
-        program, data,
-        {.network = network,
-         .recipe = recipe,
-         .seed = seed,
-         .label = seeds.size() > 1 ? fmt::format("seed {}", seed) : "",
-         .prefix = program.root() / cli::model_prefix(network.name, seed, seed == seeds[0]),
-         .resume = flags.resume,
-         .check_finite = flags.check_finite}));
-    accuracies.push_back(runs.back().report.accuracy);
-    if (seeds.size() > 1) program.print("seed {}: {}\n", seed, runs.back().report.line());
-  }
+  std::vector<cli::TrainingJob> jobs;
+  for (const uint64_t seed : seeds)
+    jobs.push_back({.network = network,
+                    .recipe = recipe,
+                    .seed = seed,
+                    .label = seeds.size() > 1 ? fmt::format("seed {}", seed) : "",
+                    .prefix = program.root() / cli::model_prefix(network.name, seed, seed == seeds[0]),
+                    .resume = flags.resume,
+                    .check_finite = flags.check_finite});
+  cli::train_all(program, data, jobs, [&](size_t i, cli::TrainedNetwork trained) {
+    accuracies.push_back(trained.report.accuracy);
+    if (seeds.size() > 1) program.print("seed {}: {}\n", seeds[i], trained.report.line());
+    runs.push_back(std::move(trained));
+  });
   profile.finish();
 
   save_pictures(output, runs[0], network.name, data.test);
@@ -116,7 +118,7 @@ void run(cli::Program& program) {
   if (recipe.epochs > 0) output.save("models/mnist_" + network.name + "_results.json", results);
   program.save_results(results);
   program.note(fmt::format("trained in {:.0f} s: {}; pictures and models are under {}", runs[0].seconds,
-                           runs[0].history.stop_reason, program.root().native()));
+                           runs[0].history.stop_reason, io::printable(program.root().native())));
   if (seeds.size() > 1)
     program.print("mean accuracy of {} seeds {:.3f} % +- {:.3f}\n", seeds.size(), 100 * accuracy.mean,
                   100 * accuracy.deviation);

@@ -9,6 +9,7 @@
 #include "cli/results.h"
 #include "cli/training.h"
 #include "uncial/core/error.h"
+#include "uncial/io/atomic_file.h"
 
 namespace {
 
@@ -42,7 +43,8 @@ Json show_files(const cli::Program& program, const std::string& title, const std
   for (const fs::path& file : files) {
     std::error_code error;
     const auto bytes = fs::file_size(file, error);
-    program.print("  {:<44} {:>10} bytes  {}\n", file.filename().native(), bytes, date_of(file));
+    program.print("  {:<44} {:>10} bytes  {}\n", io::printable(file.filename().native()), bytes,
+                  date_of(file));
     list.push_back({{"file", file.filename().native()}, {"bytes", bytes}, {"date", date_of(file)}});
   }
   return list;

@@ -14,11 +14,14 @@ set -euo pipefail
 # package[:command]: a command that is on the PATH already counts, wherever it came from.
 build_packages=(
   g++:g++ cmake:cmake ninja-build:ninja pkgconf:pkg-config
-  zlib1g-dev nlohmann-json3-dev libpng-dev libcurl4-openssl-dev ca-certificates
+  zlib1g-dev libeigen3-dev nlohmann-json3-dev libpng-dev libcurl4-openssl-dev ca-certificates
   libcli11-dev libfmt-dev libstb-dev fonts-dejavu-core
 )
-test_packages=(catch2 libeigen3-dev python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64)
-benchmark_packages=(libbenchmark-dev libdnnl-dev libeigen3-dev python3:python3)
+test_packages=(
+  catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64
+  shellcheck:shellcheck locales
+)
+benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
 
 say() { printf '%s\n' "install_dependencies: $*"; }
 fail() {

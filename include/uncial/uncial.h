@@ -3,9 +3,11 @@
 /// The whole public library.
 
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/core/finite.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/log.h"
 #include "uncial/core/parallel.h"
+#include "uncial/core/precision.h"
 #include "uncial/core/random.h"
 #include "uncial/core/tensor.h"
 #include "uncial/data/dataset.h"

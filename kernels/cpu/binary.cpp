@@ -69,6 +69,11 @@ void compare(View a, View b, View y) {
 }
 
 template <class T>
+void logical(View a, View b, View y) {
+  elementwise<T, bool, bool>(a, b, y);
+}
+
+template <class T>
 void where(View condition, View a, View b, View y) {
   const StridedLoop<4> loop(y.shape, {condition.strides, a.strides, b.strides, y.strides});
   const int64_t sc = loop.run_stride(0), sa = loop.run_stride(1), sb = loop.run_stride(2);
@@ -85,6 +90,9 @@ UNCIAL_BINARY_OPS(UNCIAL_INSTANTIATE)
 #undef UNCIAL_INSTANTIATE
 #define UNCIAL_INSTANTIATE(name, Formula) template void compare<formula::Formula>(View, View, View);
 UNCIAL_COMPARE_OPS(UNCIAL_INSTANTIATE)
+#undef UNCIAL_INSTANTIATE
+#define UNCIAL_INSTANTIATE(name, Formula) template void logical<formula::Formula>(View, View, View);
+UNCIAL_LOGICAL_OPS(UNCIAL_INSTANTIATE)
 #undef UNCIAL_INSTANTIATE
 template void where<float>(View, View, View, View);
 template void where<double>(View, View, View, View);

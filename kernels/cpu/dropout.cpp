@@ -10,14 +10,14 @@ namespace uncial::cpu {
 template <class T>
 void dropout(Rows<const T> x, const int64_t* samples, DropoutMask mask, T scale, Rows<T> y) {
   constexpr int64_t kGrain = 1 << 14;  // elements
-  parallel_blocks(x.rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, x.cols)),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t i = begin; i < end; ++i) {
-                      const RandomStream stream = mask.row(samples[i]);
-                      dropout_row<T>()(x[i], y[i], x.cols, scale, mask.threshold, stream.key[0],
-                                       stream.key[1], stream.a, stream.b);
-                    }
-                  });
+  parallel_blocks(
+      x.rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, x.cols)), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const RandomStream stream = mask.row(samples[i]);
+          dropout_row<T>()(x[i], y[i], x.cols, scale, mask.threshold,
+                           {stream.key()[0], stream.key()[1], stream.first(), stream.a(), stream.b()});
+        }
+      });
 }
 
 template void dropout<float>(Rows<const float>, const int64_t*, DropoutMask, float, Rows<float>);

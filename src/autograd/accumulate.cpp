@@ -20,6 +20,10 @@ struct AccumulateOp : Op {
 
 }  // namespace
 
-Tensor accumulate(const Tensor& a, const Tensor& b) { return op<AccumulateOp>({a, b}); }
+Tensor accumulate(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == DType::bfloat16)
+    return accumulate(a.to(DType::float32), b.to(DType::float32)).to(DType::bfloat16);
+  return op<AccumulateOp>({a, b});
+}
 
 }  // namespace uncial

@@ -76,7 +76,7 @@ Specs ViewOp::infer(std::span<const Spec> in) const {
   return {{in[0].dtype, window(in[0].shape, row_major(in[0].shape)).shape, in[0].device}};
 }
 
-Tensors apply(std::shared_ptr<const Op> op, Tensors inputs) {
+Tensors apply_op(std::shared_ptr<const Op> op, Tensors inputs) {
   check_inputs(*op, inputs);
   if (!op->takes_strides())
     for (Tensor& x : inputs) x = x.contiguous();
@@ -88,7 +88,7 @@ Tensors apply(std::shared_ptr<const Op> op, Tensors inputs) {
 }
 
 Tensor apply1(std::shared_ptr<const Op> op, Tensors inputs) {
-  Tensors outputs = apply(std::move(op), std::move(inputs));
+  Tensors outputs = apply_op(std::move(op), std::move(inputs));
   return std::move(outputs.front());
 }
 

@@ -5,11 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "cli/report_page.h"
+#include "uncial/core/error.h"
+#include "uncial/io/atomic_file.h"
 #include "uncial/train/history.h"
 
 namespace uncial::cli {
@@ -25,12 +29,15 @@ class File {
  public:
   explicit File(const std::filesystem::path& path)
       : fd_(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) {
+    // A file that cannot be looked into is not foreign for that.
+    if (fd_ < 0)
+      fail(ErrorKind::io, "output: ", io::printable(path.native()),
+           ": cannot be read: ", std::strerror(errno),
+           ", expected to see whose it is. Check its permissions, or name another folder with --out.");
     struct stat status {};
-    if (fd_ >= 0 && ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode)) size_ = uint64_t(status.st_size);
+    if (::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode)) size_ = uint64_t(status.st_size);
   }
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
+  ~File() { ::close(fd_); }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
@@ -65,12 +72,21 @@ bool is_own_png(std::string_view head) {
          head.substr(kTextChunk).starts_with("tEXtSoftware\0uncial "sv);
 }
 
+/// The beginning of a header whose end is missing. In front of a name inside a text there would be a
+/// backslash.
+bool is_own_start(std::string_view header) {
+  if (!header.starts_with("{\"__metadata__\":{")) return false;
+  const size_t format = header.find("\"format\":\"uncial-");
+  return format != header.npos && (header[format - 1] == '{' || header[format - 1] == ',');
+}
+
 bool is_own_model(std::string_view head, const File& file) {
   constexpr size_t kLength = 8;  // bytes of the header's length, little-endian
   if (head.size() <= kLength || head[kLength] != '{') return false;
   uint64_t length = 0;
   for (size_t i = 0; i < kLength; ++i) length |= uint64_t(uint8_t(head[i])) << 8 * i;
-  if (length > kLongestHeader || length > file.size() - kLength) return false;
+  if (length > kLongestHeader) return false;
+  if (length > file.size() - kLength) return is_own_start(head.substr(kLength));
   const auto header = nlohmann::json::parse(file.read(kLength, length), nullptr, false);
   if (!header.is_object() || !header.contains("__metadata__")) return false;
   const auto& metadata = header["__metadata__"];

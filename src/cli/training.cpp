@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/program.h"
 #include "cli/progress.h"
 #include "uncial/core/error.h"
+#include "uncial/core/finite.h"
 #include "uncial/data/download.h"
 #include "uncial/io/atomic_file.h"
 #include "uncial/train/callback.h"
@@ -34,6 +36,22 @@ class FinalWeights : public train::Callback {
   nn::NamedTensors weights_;
 };
 
+/// Removes what an earlier run left behind, once this one has something to keep: until then the earlier run
+/// can be resumed, after that its checkpoints would be taken for those of this one.
+class RemoveOutdated : public train::Callback {
+ public:
+  explicit RemoveOutdated(std::vector<fs::path> files) : files_(std::move(files)) {}
+  bool keeps_state() const override { return true; }
+  void on_save(const train::RunState&) override {
+    std::error_code ignored;  // one that stays is refused by its own job if it does not fit
+    for (const fs::path& file : std::exchange(files_, {})) fs::remove(file, ignored);
+  }
+  std::string name() const override { return "RemoveOutdated"; }
+
+ private:
+  std::vector<fs::path> files_;
+};
+
 void require_finite(const nn::Module& net, const train::Progress& progress) {
   if (const auto bad = find_non_finite(net.named_parameters()))
     fail(ErrorKind::diverged, "--check-finite: ", bad->tensor, "[", bad->index, "] became ", bad->value,
@@ -42,10 +60,43 @@ void require_finite(const nn::Module& net, const train::Progress& progress) {
 
 /// The final net of an earlier run, for --epochs 0.
 TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
+  const fs::path path = job.prefix.native() + "_final.safetensors";
+  std::error_code error;
+  if (!fs::exists(path, error))
+    fail(ErrorKind::io, "model: ", io::printable(path.native()),
+         ": not found, expected what --epochs 0 should evaluate. Train it first.");
   TrainedNetwork result;
-  result.net = train::load_model(job.prefix.native() + "_final.safetensors").net;
+  result.net = train::load_model(path).net;
   result.report = train::evaluate(*result.net, data.test);
   result.history.stop_reason = "evaluated only";
+  return result;
+}
+
+TrainedNetwork train_network(Program& program, const MnistData& data, const TrainingJob& job,
+                             std::vector<fs::path> outdated) {
+  if (job.recipe.epochs == 0) return evaluate_only(data, job);
+
+  TrainedNetwork result;
+  result.net = build_network(job.network, job.seed);
+  const auto final_weights = std::make_shared<FinalWeights>();
+  train::FitOptions options = job.recipe.fit_options(job.seed);
+  options.validation = data.validation;
+  options.callbacks = {train::EarlyStopping({.patience = int(job.recipe.patience)}), final_weights,
+                       std::make_shared<RemoveOutdated>(std::move(outdated)),
+                       train::Checkpoint(job.prefix, {.best = job.model_files, .final = job.model_files})};
+  options.stop = program.stop_token();
+  options.resume = job.resume;
+  ProgressPrinter printer(job.label);
+  options.progress = [&](const train::Progress& progress) {
+    if (job.check_finite) require_finite(*result.net, progress);
+    if (program.verbose()) printer(progress);
+  };
+  result.history = train::fit(*result.net, data.train, options);
+  program.throw_if_stopped("Everything is saved; go on with: " + program.resume_command());
+
+  result.net->load_state_dict(final_weights->weights());
+  result.report = train::evaluate(*result.net, data.test);
+  for (const train::EpochRecord& epoch : result.history.epochs) result.seconds += epoch.seconds;
   return result;
 }
 
@@ -68,37 +119,24 @@ MnistData load_mnist(const fs::path& root, int64_t validation, int64_t train_sam
   return {train_samples > 0 ? train.take(train_samples) : train, held_out, mnist.test};
 }
 
-TrainedNetwork train_network(Program& program, const MnistData& data, const TrainingJob& job) {
-  const bool on_disk = !job.prefix.empty();
-  if (job.recipe.epochs == 0 && on_disk) return evaluate_only(data, job);
+void train_all(Program& program, const MnistData& data, const std::vector<TrainingJob>& jobs,
+               const std::function<void(size_t, TrainedNetwork)>& done) {
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    std::vector<fs::path> outdated;
+    if (i == 0 && !jobs[0].resume)
+      for (size_t later = 1; later < jobs.size(); ++later)
+        for (const fs::path& file : checkpoint_files(jobs[later].prefix)) outdated.push_back(file);
+    done(i, train_network(program, data, jobs[i], std::move(outdated)));
+  }
+}
 
-  TrainedNetwork result;
-  result.net = build_network(job.network, job.seed);
-  const auto final_weights = std::make_shared<FinalWeights>();
-  train::FitOptions options = job.recipe.fit_options(job.seed);
-  options.validation = data.validation;
-  options.callbacks = {train::EarlyStopping({.patience = int(job.recipe.patience)}), final_weights};
-  if (on_disk) options.callbacks.push_back(train::Checkpoint(job.prefix));
-  options.stop = program.stop_token();
-  options.resume = job.resume && on_disk;
-  ProgressPrinter printer(job.label);
-  options.progress = [&](const train::Progress& progress) {
-    if (job.check_finite) require_finite(*result.net, progress);
-    if (program.verbose()) printer(progress);
-  };
-  result.history = train::fit(*result.net, data.train, options);
-  program.throw_if_stopped(on_disk ? "Everything is saved; go on with: " + program.resume_command() : "");
-
-  result.net->load_state_dict(final_weights->weights());
-  result.report = train::evaluate(*result.net, data.test);
-  for (const train::EpochRecord& epoch : result.history.epochs) result.seconds += epoch.seconds;
-  return result;
+std::vector<fs::path> checkpoint_files(const fs::path& prefix) {
+  return {prefix.native() + "_checkpoint.safetensors", prefix.native() + "_checkpoint.prev.safetensors"};
 }
 
 std::vector<fs::path> model_files(const fs::path& prefix) {
-  std::vector<fs::path> files;
-  for (const char* end : {"_best", "_final", "_checkpoint", "_checkpoint.prev"})
-    files.emplace_back(prefix.native() + end + ".safetensors");
+  std::vector<fs::path> files = checkpoint_files(prefix);
+  for (const char* end : {"_best", "_final"}) files.emplace_back(prefix.native() + end + ".safetensors");
   return files;
 }
 
@@ -108,10 +146,8 @@ fs::path model_prefix(const std::string& network, uint64_t seed, bool first) {
 
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
-    if (tensor.dtype() != DType::float32) continue;
-    const auto values = tensor.span<float>();
-    const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-    if (bad != values.end()) return NonFinite{name, bad - values.begin(), *bad};
+    if (const auto place = first_non_finite(tensor))
+      return NonFinite{name, *place, tensor.reshape({-1}).at({*place})};
   }
   return std::nullopt;
 }

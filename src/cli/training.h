@@ -2,6 +2,7 @@
 /// Networks, data and training runs as the programs share them.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -45,8 +46,9 @@ struct TrainingJob {
   Network network;
   Recipe recipe;
   uint64_t seed = 1;
-  std::string label = "";             ///< of the progress lines
-  std::filesystem::path prefix = {};  ///< of model files and checkpoints; empty: none are written
+  std::string label = "";        ///< of the progress lines
+  std::filesystem::path prefix;  ///< of checkpoints and model files
+  bool model_files = true;       ///< false: only checkpoints are written
   bool resume = false, check_finite = false;
 };
 struct TrainedNetwork {
@@ -55,10 +57,16 @@ struct TrainedNetwork {
   train::Report report;  ///< of the test set
   double seconds = 0;    ///< of training, all parts of a resumed run together
 };
-/// Trains with early stopping and evaluates. A stop by signal leaves a checkpoint and throws Error(stopped).
-TrainedNetwork train_network(Program& program, const MnistData& data, const TrainingJob& job);
+/// Trains one job after the other with early stopping, evaluates each net, and hands it to `done` with its
+/// place in `jobs`. A stop by signal leaves checkpoints and throws Error(stopped). Resumed, the jobs that are
+/// finished are taken from their checkpoints, the one that was stopped goes on, the others start: the results
+/// are those of the uninterrupted run. All jobs resume or none.
+void train_all(Program& program, const MnistData& data, const std::vector<TrainingJob>& jobs,
+               const std::function<void(size_t, TrainedNetwork)>& done);
 
-/// The model files that train_network() writes for `prefix`.
+/// The checkpoints that train_all() writes for `prefix`.
+std::vector<std::filesystem::path> checkpoint_files(const std::filesystem::path& prefix);
+/// The same and the model files.
 std::vector<std::filesystem::path> model_files(const std::filesystem::path& prefix);
 /// models/mnist_NAME, with _seedN for those of several seeds after the first.
 std::filesystem::path model_prefix(const std::string& network, uint64_t seed, bool first);
@@ -70,9 +78,9 @@ std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, cons
 struct NonFinite {
   std::string tensor;
   int64_t index;  ///< in row-major order
-  float value;
+  double value;
 };
-/// The first one among float32 tensors.
+/// The first one.
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors);
 
 nlohmann::ordered_json to_json(const train::Report& report);

@@ -1,8 +1,9 @@
 #include "uncial/nn/init.h"
 
 #include <cmath>
-#include <utility>
 #include <vector>
+
+#include "nn/orthonormal.h"
 
 namespace uncial::nn {
 namespace {
@@ -48,33 +49,6 @@ double he(Fans fans) { return 2.0 / double(fans.in); }
 double glorot(Fans fans) { return 2.0 / double(fans.in + fans.out); }
 double lecun(Fans fans) { return 1.0 / double(fans.in); }
 
-using Vector = std::vector<double>;
-
-double dot(const Vector& a, const Vector& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-/// `count` <= `length` orthonormal vectors with a uniform (Haar) distribution. Gram-Schmidt twice over is
-/// orthogonal to rounding (Giraud, Langou & Rozloznik, 2005: "twice is enough").
-std::vector<Vector> orthonormal(int64_t count, int64_t length, Generator& generator) {
-  std::vector<Vector> basis;
-  for (int64_t k = 0; k < count; ++k) {
-    Vector v(static_cast<size_t>(length));
-    for (double& x : v) x = generator.normal();
-    for (int pass = 0; pass < 2; ++pass)
-      for (const Vector& b : basis) {
-        const double along = dot(b, v);
-        for (size_t i = 0; i < v.size(); ++i) v[i] -= along * b[i];
-      }
-    const double norm = std::sqrt(dot(v, v));
-    for (double& x : v) x /= norm;
-    basis.push_back(std::move(v));
-  }
-  return basis;
-}
-
 }  // namespace
 
 Fans fans_of(const Shape& weight) {
@@ -115,12 +89,11 @@ Initializer orthogonal(double gain) {
     if (tensor.empty()) return;
     const int64_t rows = shape[0], cols = tensor.size() / rows;
     const bool tall = rows > cols;
-    const auto basis = orthonormal(tall ? cols : rows, tall ? rows : cols, generator);
+    const std::vector<double> basis = orthonormal(tall ? cols : rows, tall ? rows : cols, generator);
     int64_t next = 0;
     fill(tensor, [&] {
-      const auto row = size_t(next / cols), col = size_t(next % cols);
-      ++next;
-      return gain * (tall ? basis[col][row] : basis[row][col]);
+      const int64_t i = next++, row = i / cols, col = i % cols;
+      return gain * basis[size_t(tall ? col * rows + row : i)];
     });
   };
 }

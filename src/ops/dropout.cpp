@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "bfloat16.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/dropout.h"
 
@@ -57,7 +58,7 @@ struct DropoutOp : Op {
 }  // namespace
 
 Tensor dropout(const Tensor& x, double p, const DropoutKey& key) {
-  return op<DropoutOp>({x, key.state, key.samples}, p);
+  return rounded_op<DropoutOp>({x, key.state, key.samples}, p);
 }
 
 Tensor dropout(const Tensor& x, double p) {

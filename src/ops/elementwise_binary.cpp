@@ -1,5 +1,6 @@
 // Operators of two operands: one record template for arithmetic, whose gradient rules are the overloads of
 // gradient_of below, and one for comparisons.
+#include "bfloat16.h"
 #include "elementwise_support.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/binary.h"
@@ -16,6 +17,7 @@ constexpr const char* kName = nullptr;
   constexpr const char* kName<formula::Formula> = #name;
 UNCIAL_BINARY_OPS(UNCIAL_ROW)
 UNCIAL_COMPARE_OPS(UNCIAL_ROW)
+UNCIAL_LOGICAL_OPS(UNCIAL_ROW)
 #undef UNCIAL_ROW
 
 /// Brings the gradient of the broadcast result back to the shape of operand i.
@@ -86,8 +88,10 @@ struct BinaryOp : Op {
   Specs infer(std::span<const Spec> in) const override {
     require_same_dtype(in[0], in[1], name());
     const DType t = in[0].dtype;
-    if (std::is_same_v<F, formula::Pow> || (t != DType::int64 && t != DType::int32))
-      require_float(in[0], name());
+    require(t != DType::boolean, name(),
+            ": bool tensors have no arithmetic; count with x.to(DType::int64), or use "
+            "logical_and, logical_or, logical_xor, logical_not.");
+    if (std::is_same_v<F, formula::Pow>) require_float(in[0], name());
     return {{t, broadcast_shape(in[0].shape, in[1].shape, name()), in[0].device}};
   }
   void run(const Call& c) const override { run_broadcast(c, name(), kernels::binary<F, View, View, View>); }
@@ -107,11 +111,23 @@ struct CompareOp : Op {
   bool differentiable(size_t) const override { return false; }
   Specs infer(std::span<const Spec> in) const override {
     require_same_dtype(in[0], in[1], name());
-    require(in[0].dtype != DType::bfloat16, name(),
-            ": does not support bfloat16; convert with to(DType::float32).");
     return {{DType::boolean, broadcast_shape(in[0].shape, in[1].shape, name()), in[0].device}};
   }
   void run(const Call& c) const override { run_broadcast(c, name(), kernels::compare<F, View, View, View>); }
+};
+
+template <class F>
+struct LogicalOp : Op {
+  std::string_view name() const override { return kName<F>; }
+  bool takes_strides() const override { return true; }
+  bool differentiable(size_t) const override { return false; }
+  Specs infer(std::span<const Spec> in) const override {
+    for (const Spec& s : in)
+      require(s.dtype == DType::boolean, name(), ": needs bool tensors, got ", s.dtype,
+              "; make one with a comparison or to(DType::boolean).");
+    return {{DType::boolean, broadcast_shape(in[0].shape, in[1].shape, name()), in[0].device}};
+  }
+  void run(const Call& c) const override { run_broadcast(c, name(), kernels::logical<F, View, View, View>); }
 };
 
 struct WhereOp : Op {
@@ -123,8 +139,6 @@ struct WhereOp : Op {
     require(in[0].dtype == DType::boolean, "where: the condition must be bool, got ", in[0].dtype,
             "; make one with a comparison or to(DType::boolean).");
     require_same_dtype(in[1], in[2], "where");
-    require(in[1].dtype != DType::bfloat16,
-            "where: does not support bfloat16; convert with to(DType::float32).");
     const Shape values = broadcast_shape(in[1].shape, in[2].shape, "where");
     return {{in[1].dtype, broadcast_shape(in[0].shape, values, "where"), in[0].device}};
   }
@@ -144,16 +158,27 @@ struct WhereOp : Op {
 }  // namespace
 
 #define UNCIAL_DEFINE(name, Formula) \
-  Tensor name(const Tensor& a, const Tensor& b) { return op<BinaryOp<formula::Formula>>({a, b}); }
+  Tensor name(const Tensor& a, const Tensor& b) { return rounded_op<BinaryOp<formula::Formula>>({a, b}); }
 UNCIAL_BINARY_OPS(UNCIAL_DEFINE)
 #undef UNCIAL_DEFINE
 #define UNCIAL_DEFINE(name, Formula) \
-  Tensor name(const Tensor& a, const Tensor& b) { return op<CompareOp<formula::Formula>>({a, b}); }
+  Tensor name(const Tensor& a, const Tensor& b) { return widened_op<CompareOp<formula::Formula>>({a, b}); }
 UNCIAL_COMPARE_OPS(UNCIAL_DEFINE)
 #undef UNCIAL_DEFINE
 
+#define UNCIAL_DEFINE(name, Formula) \
+  Tensor name(const Tensor& a, const Tensor& b) { return op<LogicalOp<formula::Formula>>({a, b}); }
+UNCIAL_LOGICAL_OPS(UNCIAL_DEFINE)
+#undef UNCIAL_DEFINE
+
+Tensor logical_not(const Tensor& x) {
+  require(x.dtype() == DType::boolean, "logical_not: needs a bool tensor, got ", x.dtype(),
+          "; make one with a comparison or to(DType::boolean).");
+  return logical_xor(x, ones({}, DType::boolean, x.device()));
+}
+
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
-  return op<WhereOp>({condition, a, b});
+  return rounded_op<WhereOp>({condition, a, b});
 }
 
 }  // namespace uncial

@@ -1,6 +1,7 @@
 // Operators of one operand: three records that serve every formula of kernels/unary_formulas.h.
 #include <cmath>
 
+#include "bfloat16.h"
 #include "elementwise_support.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/unary.h"
@@ -106,14 +107,17 @@ struct DivideByOp : UnaryOp<formula::DivideBy> {
   Saves saves() const override { return {.inputs = 0}; }
 };
 
-Tensor affine(const Tensor& x, formula::Affine f) { return op<AffineOp>({x}, f); }
+Tensor affine(const Tensor& x, formula::Affine f) { return rounded_op<AffineOp>({x}, f); }
 
-/// Integer tensors take the operators of two operands; only a whole number fits them.
+/// Integer tensors take the operators of two operands; only a whole number within their range fits them.
 bool takes_formula(const Tensor& x) { return is_floating(x.dtype()); }
 Tensor constant(double value, const Tensor& x) {
   require(std::trunc(value) == value && std::abs(value) < 0x1p63, "arithmetic of a ", x.dtype(),
           " tensor and ", value, ": the number is not whole; convert with x.to(DType::float32).");
-  return full({}, value, x.dtype(), x.device());
+  const Tensor number = full({}, value, x.dtype(), x.device());
+  require(x.dtype() == DType::boolean || number.item() == value, "arithmetic of a ", x.dtype(),
+          " tensor and ", value, ": the number is out of its range; convert with x.to(DType::int64).");
+  return number;
 }
 
 }  // namespace
@@ -133,31 +137,33 @@ Tensor operator*(const Tensor& a, double b) {
 }
 Tensor operator*(double a, const Tensor& b) { return b * a; }
 Tensor operator/(const Tensor& a, double b) {
-  return takes_formula(a) ? op<DivideByOp>({a}, formula::DivideBy{b}) : divide(a, constant(b, a));
+  return takes_formula(a) ? rounded_op<DivideByOp>({a}, formula::DivideBy{b}) : divide(a, constant(b, a));
 }
 Tensor operator/(double a, const Tensor& b) {
-  return takes_formula(b) ? op<UnaryOp<formula::Quotient>>({b}, formula::Quotient{a})
+  return takes_formula(b) ? rounded_op<UnaryOp<formula::Quotient>>({b}, formula::Quotient{a})
                           : divide(constant(a, b), b);
 }
-Tensor operator-(const Tensor& x) { return x * -1.0; }
+Tensor operator-(const Tensor& x) { return takes_formula(x) ? x * -1.0 : 0.0 - x; }
 
 Tensor pow(const Tensor& x, double exponent) {
   if (exponent == 2) return square(x);
-  return op<UnaryOp<formula::PowScalar>>({x}, formula::PowScalar{exponent});
+  return rounded_op<UnaryOp<formula::PowScalar>>({x}, formula::PowScalar{exponent});
 }
 
 Tensor clip(const Tensor& x, double low, double high) {
   require(low <= high, "clip: low ", low, " must not be above high ", high, ".");
-  return op<UnaryOp<formula::Clip>>({x}, formula::Clip{low, high});
+  return rounded_op<UnaryOp<formula::Clip>>({x}, formula::Clip{low, high});
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  return op<UnaryOp<formula::LeakyRelu>>({x}, formula::LeakyRelu{slope});
+  return rounded_op<UnaryOp<formula::LeakyRelu>>({x}, formula::LeakyRelu{slope});
 }
-Tensor elu(const Tensor& x, double alpha) { return op<UnaryOp<formula::Elu>>({x}, formula::Elu{alpha}); }
+Tensor elu(const Tensor& x, double alpha) {
+  return rounded_op<UnaryOp<formula::Elu>>({x}, formula::Elu{alpha});
+}
 
 #define UNCIAL_DEFINE(name, Formula) \
-  Tensor name(const Tensor& x) { return op<UnaryOp<formula::Formula>>({x}, formula::Formula()); }
+  Tensor name(const Tensor& x) { return rounded_op<UnaryOp<formula::Formula>>({x}, formula::Formula()); }
 UNCIAL_DEFINE(relu, Relu)
 UNCIAL_DEFINE(gelu, Gelu)
 UNCIAL_DEFINE(sigmoid, Sigmoid)

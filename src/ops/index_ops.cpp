@@ -1,3 +1,4 @@
+#include "bfloat16.h"
 #include "reduce_support.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/index.h"
@@ -70,7 +71,6 @@ struct OneHotOp : Op {
   Specs infer(std::span<const Spec> in) const override {
     require_indices(in[0], name());
     require(classes > 0, "one_hot: needs at least one class, got ", classes, ".");
-    require(dtype != DType::bfloat16, "one_hot: does not make bfloat16.");
     Spec out{dtype, in[0].shape, in[0].device};
     out.shape.push_back(classes);
     return {out};
@@ -86,10 +86,11 @@ struct OneHotOp : Op {
 }  // namespace
 
 Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis) {
-  return op<GatherOp>({x, indices}, wrap_axis(axis, x.rank(), "gather"));
+  return rounded_op<GatherOp>({x, indices}, wrap_axis(axis, x.rank(), "gather"));
 }
 
 Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype) {
+  if (dtype == DType::bfloat16) return one_hot(indices, classes, DType::float32).to(dtype);
   return op<OneHotOp>({indices}, classes, dtype);
 }
 

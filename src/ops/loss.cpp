@@ -91,7 +91,7 @@ void check_pair(std::string_view what, const Tensor& x, const Tensor& y, const c
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   Tensors inputs{logits, checked_labels("cross_entropy", "logits", logits, labels)};
   if (options.class_weights.defined()) inputs.push_back(options.class_weights);
-  return uncial::apply(std::make_shared<CrossEntropyOp>(options.label_smoothing), std::move(inputs))[0];
+  return apply_op(std::make_shared<CrossEntropyOp>(options.label_smoothing), std::move(inputs))[0];
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& labels) {

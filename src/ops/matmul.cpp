@@ -1,5 +1,6 @@
 #include "uncial/ops/matmul.h"
 
+#include "bfloat16.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/gemm.h"
 #include "uncial/ops/elementwise.h"
@@ -115,6 +116,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
           b.shape(), "; use a * b.");
   require(a.dtype() == b.dtype(), "matmul: operands are ", a.dtype(), " and ", b.dtype(),
           "; convert one with to().");
+  if (is_bfloat16(a)) return matmul(a.to(DType::float32), b.to(DType::float32)).to(DType::bfloat16);
   const bool row = a.rank() == 1, column = b.rank() == 1;
   if (row || column) {
     const Tensor y = matmul(row ? a.unsqueeze(0) : a, column ? b.unsqueeze(1) : b);
@@ -146,6 +148,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   require(bias.rank() == 1 && bias.size() == weight.shape()[0] && bias.dtype() == weight.dtype(),
           "linear: bias must be ", weight.dtype(), "(", weight.shape()[0], "), got ", bias.dtype(),
           bias.shape(), ".");
+  if (is_bfloat16(x))
+    return linear(x.to(DType::float32), weight.to(DType::float32), bias.to(DType::float32))
+        .to(DType::bfloat16);
   const Tensor dense_bias = bias.contiguous();  // the product's epilogue reads it without strides
   if (x.rank() == 2) return op<LinearOp>({x, weight, dense_bias});
   const int64_t in = weight.shape()[1], rows = count(leading(x.shape(), 1));

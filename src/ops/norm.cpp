@@ -1,5 +1,7 @@
 #include "uncial/ops/norm.h"
 
+#include "bfloat16.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/norm.h"
 #include "uncial/ops/elementwise.h"
@@ -39,6 +41,21 @@ Tensor along_channels(const Tensor& v, const Shape& x) {
   Shape shape = Extents::filled(x.rank(), 1);
   shape[1] = x[1];
   return reshape(v, shape);
+}
+
+/// The gradient rule of batch_norm in differentiable operators, for whoever differentiates it again:
+/// statistics are functions of x here, while BatchNormBackwardOp takes them as numbers. With h = (x - mean) /
+/// deviation:  dx = scale / deviation * (dy - mean(dy) - h mean(dy h)).
+Tensors batch_norm_gradients(const Tensor& dy, const Tensor& x, const Tensor& scale, double epsilon) {
+  const Shape channels = along_channels(scale, x.shape()).shape();
+  const auto channel_mean = [&](const Tensor& t) {
+    return sum_to(t, channels) / (double(x.size()) / double(x.size(1)));
+  };
+  const Tensor centred = x - channel_mean(x);
+  const Tensor inverse = 1.0 / sqrt(channel_mean(square(centred)) + epsilon), h = centred * inverse;
+  const Tensor dx =
+      (dy - channel_mean(dy) - h * channel_mean(dy * h)) * (along_channels(scale, x.shape()) * inverse);
+  return {dx, sum_to(dy * h, channels).reshape(scale.shape()), sum_to(dy, channels).reshape(scale.shape())};
 }
 
 struct NormOp : Op {
@@ -88,8 +105,9 @@ struct BatchNormOp : NormOp {
   }
   /// mean and variance are results for running averages: no gradient flows back from them.
   Tensors gradient(const Backward& b) const override {
-    return uncial::apply(std::make_shared<BatchNormBackwardOp>(epsilon),
-                         {b.dy(), b.in(0), b.in(1), b.out(1), b.out(2)});
+    if (grad_enabled()) return batch_norm_gradients(b.dy(), b.in(0), b.in(1), epsilon);
+    return apply_op(std::make_shared<BatchNormBackwardOp>(epsilon),
+                    {b.dy(), b.in(0), b.in(1), b.out(1), b.out(2)});
   }
   Saves saves() const override { return {.inputs = 0b011, .outputs = 0b110}; }
 };
@@ -140,8 +158,8 @@ Tensor value_or(const Tensor& parameter, double neutral, const Tensor& x, int64_
 }  // namespace
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double epsilon) {
-  const Tensors out = uncial::apply(std::make_shared<BatchNormOp>(epsilon),
-                                    {x, value_or(scale, 1, x, 1), value_or(shift, 0, x, 1)});
+  const Tensors out = apply_op(std::make_shared<BatchNormOp>(epsilon),
+                               {x, value_or(scale, 1, x, 1), value_or(shift, 0, x, 1)});
   return {out[0], out[1].detach(), out[2].detach()};
 }
 
@@ -152,6 +170,8 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& scale, const Tensor& 
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double epsilon) {
+  if (Tensors in{x, scale, shift}; widen(in))  // rounded once, not after each of the steps below
+    return layer_norm(in[0], in[1], in[2], epsilon).to(DType::bfloat16);
   require(x.rank() >= 1 && x.size(-1) >= 1, "layer_norm: x", x.shape(),
           " needs at least one value along its last axis.");
   require(epsilon > 0, "layer_norm: epsilon must be > 0, got ", epsilon, ".");

@@ -1,5 +1,6 @@
 #include "uncial/ops/reduce.h"
 
+#include "bfloat16.h"
 #include "elementwise_support.h"
 #include "reduce_support.h"
 #include "uncial/autograd/op.h"
@@ -19,8 +20,6 @@ struct SumOp : Op {
   SumOp(int first_axis, int last_axis) : first(first_axis), last(last_axis) {}
   std::string_view name() const override { return "sum"; }
   Specs infer(std::span<const Spec> in) const override {
-    require(in[0].dtype != DType::bfloat16,
-            "sum: does not support bfloat16; convert with x.to(DType::float32).");
     Spec out = in[0];
     if (!is_floating(out.dtype)) out.dtype = DType::int64;
     for (int axis = first; axis < last; ++axis) out.shape[axis] = 1;
@@ -96,8 +95,6 @@ struct ExtremeOp : Op {
   std::string_view name() const override { return which == Extreme::max ? "max" : "min"; }
   Saves saves() const override { return {.inputs = 0, .outputs = 2}; }
   Specs infer(std::span<const Spec> in) const override {
-    require(in[0].dtype != DType::bfloat16, name(),
-            ": does not support bfloat16; convert with to(DType::float32).");
     require(in[0].shape[axis] > 0, name(), ": axis ", axis, " of shape ", in[0].shape, " is empty.");
     Spec values = in[0];
     values.shape[axis] = 1;
@@ -119,7 +116,9 @@ Tensor drop(const Tensor& x, int axis, KeepDims keep) { return keep.value ? x : 
 
 Tensor extreme(Extreme which, const Tensor& x, int64_t axis, KeepDims keep, std::string_view what) {
   const int a = wrap_axis(axis, x.rank(), what);
-  return drop(apply(std::make_shared<const ExtremeOp>(which, a), {x})[0], a, keep);
+  return rounded({x}, [&](const Tensors& in) {
+    return drop(apply_op(std::make_shared<const ExtremeOp>(which, a), in)[0], a, keep);
+  });
 }
 
 /// Nothing to average is the caller's mistake; 0 / 0 would hide it.
@@ -131,15 +130,16 @@ int64_t averaged(const Tensor& x, int64_t elements, std::string_view what) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x) { return reshape(op<SumOp>({x}, 0, x.rank()), {}); }
+Tensor sum(const Tensor& x) { return reshape(rounded_op<SumOp>({x}, 0, x.rank()), {}); }
 
 Tensor sum(const Tensor& x, int64_t axis, KeepDims keep) {
   const int a = wrap_axis(axis, x.rank(), "sum");
-  return drop(op<SumOp>({x}, a, a + 1), a, keep);
+  return drop(rounded_op<SumOp>({x}, a, a + 1), a, keep);
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  if (is_bfloat16(x)) return sum_to(x.to(DType::float32), shape).to(DType::bfloat16);
   broadcast_strides(shape, row_major(shape), x.shape(), "sum_to");
   const int added = x.rank() - shape.rank();
   const auto reduced = [&](int axis) {
@@ -156,11 +156,16 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   return reshape(y, shape);
 }
 
-Tensor mean(const Tensor& x) { return sum(x) / double(averaged(x, x.size(), "mean")); }
+Tensor mean(const Tensor& x) {
+  return rounded(
+      {x}, [](const Tensors& in) { return sum(in[0]) / double(averaged(in[0], in[0].size(), "mean")); });
+}
 
 Tensor mean(const Tensor& x, int64_t axis, KeepDims keep) {
   const int a = wrap_axis(axis, x.rank(), "mean");
-  return sum(x, a, keep) / double(averaged(x, x.shape()[a], "mean"));
+  return rounded({x}, [&](const Tensors& in) {
+    return sum(in[0], a, keep) / double(averaged(in[0], x.shape()[a], "mean"));
+  });
 }
 
 Tensor max(const Tensor& x) { return max(reshape(x, {x.size()}), 0); }
@@ -174,11 +179,14 @@ Tensor min(const Tensor& x, int64_t axis, KeepDims keep) {
 
 Tensor argmax(const Tensor& x, int64_t axis, KeepDims keep) {
   const int a = wrap_axis(axis, x.rank(), "argmax");
-  return drop(apply(std::make_shared<const ExtremeOp>(Extreme::max, a), {x.detach()})[1], a, keep);
+  Tensors in{x.detach()};
+  widen(in);
+  return drop(apply_op(std::make_shared<const ExtremeOp>(Extreme::max, a), in)[1], a, keep);
 }
 
 Tensor var(const Tensor& x, int64_t axis, VarOptions options) {
   const int a = wrap_axis(axis, x.rank(), "var");
+  if (is_bfloat16(x)) return var(x.to(DType::float32), axis, options).to(DType::bfloat16);
   const int64_t n = averaged(x, x.shape()[a], "var"), divisor = options.unbiased ? n - 1 : n;
   require(divisor > 0, "var: the unbiased variance needs two values, axis ", a, " of shape ", x.shape(),
           " has one.");

@@ -1,4 +1,5 @@
 #include "uncial/kernels/softmax.h"
+#include "bfloat16.h"
 #include "uncial/autograd/op.h"
 #include "uncial/ops/elementwise.h"
 #include "uncial/ops/loss.h"
@@ -66,7 +67,7 @@ struct LogSoftmaxOp : SoftmaxBase {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int64_t axis) { return op<SoftmaxOp>({x}, axis); }
-Tensor log_softmax(const Tensor& x, int64_t axis) { return op<LogSoftmaxOp>({x}, axis); }
+Tensor softmax(const Tensor& x, int64_t axis) { return rounded_op<SoftmaxOp>({x}, axis); }
+Tensor log_softmax(const Tensor& x, int64_t axis) { return rounded_op<LogSoftmaxOp>({x}, axis); }
 
 }  // namespace uncial

@@ -85,13 +85,13 @@ void Tensor::copy_(const Tensor& source) const {
   const NoGrad no_grad;
   // Windows of one memory may overlap; the copy must read all before it writes.
   const bool shared = source.defined() && source.storage() == storage();
-  apply(std::make_shared<const CopyIntoOp>(), {*this, shared ? source.clone() : source});
+  apply_op(std::make_shared<const CopyIntoOp>(), {*this, shared ? source.clone() : source});
 }
 
 void Tensor::fill_(double value) const {
   require_off_the_tape(*this, "fill_");
   const NoGrad no_grad;
-  apply(std::make_shared<const FillOp>(value), {*this});
+  apply_op(std::make_shared<const FillOp>(value), {*this});
 }
 
 Tensor Tensor::reshape(const Shape& target) const { return uncial::reshape(*this, target); }

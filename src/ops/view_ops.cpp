@@ -11,7 +11,7 @@
 namespace uncial {
 namespace {
 
-/// x comes row-major: apply() copies a strided one, because this record does not take strides.
+/// x comes row-major: apply_op() copies a strided one, because this record does not take strides.
 struct ReshapeOp : ViewOp {
   Shape target;
   explicit ReshapeOp(Shape shape) : target(shape) {}

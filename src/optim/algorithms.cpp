@@ -35,7 +35,7 @@ void SGD::update(const Tensor& p, const Tensor& g, const Tensors& slots, const T
   Tensors inputs{p};
   inputs.insert(inputs.end(), slots.begin(), slots.end());
   inputs.insert(inputs.end(), {g, lr});
-  uncial::apply(
+  apply_op(
       std::make_shared<const SgdOp>(SgdRule{options_.momentum, options_.weight_decay, options_.nesterov}),
       inputs);
 }
@@ -69,9 +69,9 @@ void RMSprop::update(const Tensor& p, const Tensor& g, const Tensors& slots, con
   Tensors inputs{p};
   inputs.insert(inputs.end(), slots.begin(), slots.end());
   inputs.insert(inputs.end(), {g, lr});
-  uncial::apply(std::make_shared<const RmspropOp>(
-                    RmspropRule{options_.alpha, options_.epsilon, options_.momentum, options_.weight_decay}),
-                inputs);
+  apply_op(std::make_shared<const RmspropOp>(
+               RmspropRule{options_.alpha, options_.epsilon, options_.momentum, options_.weight_decay}),
+           inputs);
 }
 
 std::string RMSprop::describe() const {
@@ -97,9 +97,9 @@ std::vector<std::string> Adam::slots() const { return {"m", "v"}; }
 
 void Adam::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Tensor& lr,
                   const Tensor& step) {
-  uncial::apply(std::make_shared<const AdamOp>(AdamRule{options_.beta1, options_.beta2, options_.epsilon,
-                                                        options_.weight_decay, decoupled()}),
-                {p, slots[0], slots[1], g, lr, step});
+  apply_op(std::make_shared<const AdamOp>(AdamRule{options_.beta1, options_.beta2, options_.epsilon,
+                                                   options_.weight_decay, decoupled()}),
+           {p, slots[0], slots[1], g, lr, step});
 }
 
 std::string Adam::describe() const {

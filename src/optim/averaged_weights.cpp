@@ -20,7 +20,7 @@ AveragedWeights::AveragedWeights(const Tensors& parameters, double decay)
 void AveragedWeights::update() {
   const NoGrad no_grad;
   const auto op = std::make_shared<const AverageOp>(decay_);
-  for (size_t i = 0; i < parameters_.size(); ++i) uncial::apply(op, {averages_[i], parameters_[i], step_});
+  for (size_t i = 0; i < parameters_.size(); ++i) apply_op(op, {averages_[i], parameters_[i], step_});
   advance(step_);
 }
 

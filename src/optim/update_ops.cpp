@@ -20,7 +20,7 @@ struct AdvanceOp : Op {
 
 void advance(const Tensor& counter) {
   const NoGrad no_grad;
-  uncial::apply(std::make_shared<const AdvanceOp>(), {counter});
+  apply_op(std::make_shared<const AdvanceOp>(), {counter});
 }
 
 Specs UpdateOp::infer(std::span<const Spec> in) const {

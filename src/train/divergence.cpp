@@ -1,5 +1,7 @@
 #include "train/divergence.h"
 
+#include "uncial/core/finite.h"
+
 namespace uncial::train {
 namespace {
 

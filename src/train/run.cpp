@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "uncial/core/finite.h"
+
 namespace uncial::train {
 namespace {
 

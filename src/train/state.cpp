@@ -1,7 +1,6 @@
 #include "train/state.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "train/description.h"
 #include "train/number_text.h"
@@ -176,14 +175,6 @@ std::string digest(const RunState& state) {
     hash.update(flat.view().data, size_t(flat.bytes()));
   }
   return hash.hex();
-}
-
-bool all_finite(const Tensor& tensor) {
-  if (!is_floating(tensor.dtype())) return true;
-  const Tensor flat = tensor.detach().to(Device::cpu()).contiguous();
-  const auto finite = [](auto value) { return std::isfinite(value); };
-  if (flat.dtype() == DType::float32) return std::ranges::all_of(flat.span<float>(), finite);
-  return std::ranges::all_of(flat.to(DType::float64).span<double>(), finite);
 }
 
 }  // namespace uncial::train

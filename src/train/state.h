@@ -44,7 +44,4 @@ void require_same_run(const std::map<std::string, std::string>& saved,
 /// Lower-case hex SHA-256 over all texts, names, dtypes, shapes and bytes.
 std::string digest(const RunState& state);
 
-/// True when no element of a float tensor is NaN or infinite.
-bool all_finite(const Tensor& tensor);
-
 }  // namespace uncial::train

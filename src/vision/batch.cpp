@@ -31,7 +31,9 @@ ImageBatch::ImageBatch(std::string_view what, const Tensor& images, const std::v
 }
 
 kernels::AugmentStream stream_of(AugmentKey key, AugmentUse use) {
-  return {key.seed, uint64_t(key.epoch), uint32_t(use) << 16 | (key.position & 0xffff)};
+  require(key.position < kMaxParts, "augmentation: position ", key.position,
+          " in a composition, expected less than ", kMaxParts, ".");
+  return {key.seed, uint64_t(key.epoch), uint16_t(uint32_t(use) * kMaxParts + key.position)};
 }
 
 void require_range(std::string_view what, std::string_view field, double value, double low, double high) {

@@ -12,6 +12,9 @@ namespace uncial::vision {
 /// Kinds of augmentation; the number is part of the random key, so it must not change between versions.
 enum class AugmentUse : uint32_t { affine = 1, elastic, noise, erase };
 
+/// Places in a composition that keys can tell apart: with the kind they make 16 bits.
+inline constexpr uint32_t kMaxParts = 4096;
+
 /// A batch as the kernels see it.
 class ImageBatch {
  public:
@@ -30,6 +33,7 @@ class ImageBatch {
   const int64_t* indices_;
 };
 
+/// Throws a usage Error for a position that no key has room for.
 kernels::AugmentStream stream_of(AugmentKey key, AugmentUse use);
 
 /// Throws a usage Error naming both unless low <= value <= high (so also for NaN).

@@ -1,4 +1,5 @@
 #include "uncial/vision/augment.h"
+#include "vision/batch.h"
 
 namespace uncial::vision {
 namespace {
@@ -40,6 +41,8 @@ Augment Compose(std::vector<Augment> parts) {
     else
       flat.push_back(part);
   }
+  require(flat.size() <= kMaxParts, "Compose: got ", flat.size(), " parts, expected at most ", kMaxParts,
+          ".");
   return std::make_shared<Composition>(std::move(flat));
 }
 

@@ -62,6 +62,12 @@ while read -r file path; do
   [[ $path != ../* ]] || fault "$file includes $path: spell it uncial/..."
 done < <(includes include)
 
+# Eigen's names would be the user's own in any other file, and an instruction set's in kernels/cpu/simd.
+while read -r file path; do
+  [[ ! $path =~ ^(unsupported/)?Eigen || $file == src/core/eigen.h ]] || fault "$file includes $path: use core/eigen.h"
+  [[ $path != core/eigen.h || $file != kernels/cpu/simd/* ]] || fault "$file includes $path: compiled for one instruction set"
+done < <(includes src kernels)
+
 while read -r file path; do
   [[ $path != */* || $path == uncial/* || $path == cli/* || ! -d src/${path%%/*} ]] ||
     fault "$file includes $path: programs use the public headers and src/cli"

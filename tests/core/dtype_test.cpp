@@ -3,6 +3,7 @@
 
 #include "support/check_op.h"
 #include "uncial/core/dtype.h"
+#include "uncial/core/precision.h"
 
 using namespace uncial;
 using namespace uncial::test;
@@ -36,4 +37,11 @@ TEST_CASE("dtype: dispatch picks the type or names what it cannot do") {
   check_error([] { dispatch(floats, DType::int32, "probe", []<class T>() {}); },
               "probe: does not support int32");
   check_error([] { dispatch(floats, DType::uint8, "probe", []<class T>() { return sizeof(T); }); }, "probe");
+}
+
+TEST_CASE("precision: has a name for each kind, and reads it") {
+  CHECK(join(Precision::float32) == "float32");
+  CHECK(precision_of(name_of(Precision::bf16)) == Precision::bf16);
+  check_error(
+      ErrorKind::usage, [] { precision_of("fp16"); }, "got 'fp16', expected float32 or bf16");
 }

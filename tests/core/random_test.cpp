@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <set>
+#include <vector>
 
 #include "support/check_op.h"
 
@@ -19,20 +20,41 @@ TEST_CASE("random: Philox4x32-10 gives the published vectors") {
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("random: every coordinate of a stream matters") {
-  const auto first = [](uint64_t seed, Purpose purpose, uint64_t a, uint64_t b) {
-    return RandomStream(seed, purpose, a, b).block(0);
-  };
-  const std::set<Words> all = {first(1, Purpose::shuffle, 0, 0),
-                               first(2, Purpose::shuffle, 0, 0),
-                               first(uint64_t(2) << 32 | 1, Purpose::shuffle, 0, 0),
-                               first(1, Purpose::dropout, 0, 0),
-                               first(1, Purpose::shuffle, 1, 0),
-                               first(1, Purpose::shuffle, uint64_t(1) << 32, 0),
-                               first(1, Purpose::shuffle, 0, 1),
-                               RandomStream(1, Purpose::shuffle).block(1),
-                               RandomStream(1, Purpose::shuffle).block(uint64_t(1) << 32)};
-  CHECK(all.size() == 9);
+TEST_CASE("random: streams are where an independent implementation finds them") {
+  CHECK(RandomStream((uint64_t(1) << 40) + 5, Purpose::dropout, 3, (uint64_t(1) << 33) + 7)
+            .block((uint64_t(1) << 32) + 9) == Words{0xba909165, 0x56b17dd2, 0xd2d02e7c, 0x4b562ba8});
+  CHECK(RandomStream((uint64_t(1) << 40) + 5, Purpose::dropout, (uint64_t(1) << 32) + 3,
+                     (uint64_t(1) << 41) + 7)
+            .block(9) == Words{0xcf0d047b, 0xf3fe818a, 0xb814b4bb, 0x57f3cc0b});
+  CHECK(derived_seed((uint64_t(1) << 63) + 1, 0x123456789abcdef0) == 0x7869e59169552a40);
+}
+
+TEST_CASE("random: no two addresses share words, whatever bits of their numbers are set") {
+  constexpr uint64_t k32 = uint64_t(1) << 32, k40 = uint64_t(1) << 40;
+  // Around each place where a number grows into the next word, and what an exclusive-or with a purpose would
+  // undo.
+  const std::vector<uint64_t> seeds = {0, 1, k32 - 1, k32, k32 + 1, uint64_t(0x9E3779B9) << 32, ~uint64_t(0)};
+  const std::vector<uint64_t> numbers = {0,       1,       k32 - 1, k32,       k32 + 1,
+                                         2 * k32, k40 - 1, k40,     k40 + k32, ~uint64_t(0)};
+  const std::vector<uint64_t> blocks = {0, 1, k32 - 1, k32, (uint64_t(1) << 48) - 1};
+  std::set<Words> all;
+  size_t count = 0;
+  for (const Purpose purpose :
+       {Purpose::generator, Purpose::initial_weights, Purpose::dropout, Purpose::augment})
+    for (const uint64_t seed : seeds)
+      for (const uint64_t a : numbers)
+        for (const uint64_t b : numbers)
+          for (const uint64_t block : blocks) {
+            all.insert(RandomStream(seed, purpose, a, b).block(block));
+            ++count;
+          }
+  for (const uint64_t seed : seeds)
+    for (const uint64_t number : numbers) {
+      const uint64_t derived = derived_seed(seed, number);
+      all.insert({uint32_t(derived), uint32_t(derived >> 32), 0, 0});
+      ++count;
+    }
+  CHECK(all.size() == count);
 }
 
 TEST_CASE("random: a generator is its seed and position") {

@@ -1,9 +1,32 @@
 #include "uncial/core/tensor.h"
 
+#include <cmath>
+#include <utility>
+
 #include "support/check_op.h"
+#include "uncial/core/finite.h"
 
 using namespace uncial;
 using namespace uncial::test;
+
+namespace {
+
+template <class T>
+concept HandsOutPointer = requires {
+  std::declval<T>().template data<float>();
+};
+template <class T>
+concept HandsOutSpan = requires {
+  std::declval<T>().template span<float>();
+};
+
+// `for (float v : (a + b).span<float>())` walked over memory that was freed before the first step.
+static_assert(HandsOutSpan<Tensor&> && HandsOutSpan<const Tensor&>);
+static_assert(HandsOutPointer<Tensor&> && HandsOutPointer<const Tensor&>);
+static_assert(!HandsOutSpan<Tensor> && !HandsOutSpan<const Tensor>);
+static_assert(!HandsOutPointer<Tensor> && !HandsOutPointer<const Tensor>);
+
+}  // namespace
 
 TEST_CASE("tensor: an undefined one refuses every question") {
   const Tensor t;
@@ -63,7 +86,8 @@ TEST_CASE("tensor: reading elements") {
   check_error([&] { t.at({0, 3}); }, "at: index 3 is outside axis 1 of shape (2, 3)");
   check_error([&] { t.data<float>(); },
               "data: the tensor is int32, not float32; convert with to(DType::float32)");
-  check_error([&] { t.transpose().data<int32_t>(); }, "is a strided view; call contiguous() first");
+  const Tensor turned = t.transpose();
+  check_error([&] { turned.data<int32_t>(); }, "is a strided view; call contiguous() first");
 }
 
 TEST_CASE("tensor: writing through data() counts only when told") {
@@ -109,4 +133,20 @@ TEST_CASE("integers are read and printed exactly") {
   CHECK(full({1}, -1, DType::uint8).item<int>() == 0);
   CHECK(full({1}, 300, DType::uint8).item<int>() == 255);
   CHECK_THROWS_AS(arange(0, 1e30), Error);
+}
+
+TEST_CASE("tensor: the first value that is not finite is found, whatever the layout") {
+  const double inf = INFINITY, nan = NAN;
+  CHECK_FALSE(first_non_finite(tensor<float>({1, -2})));
+  CHECK_FALSE(first_non_finite(zeros({0})));
+  CHECK_FALSE(first_non_finite(full({2}, 3, DType::int64)));
+  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16})
+    for (const double bad : {inf, -inf, nan}) {
+      Tensor x = zeros({2, 3}, DType::float64);
+      x.data<double>()[1] = x.data<double>()[5] = bad;
+      x = x.to(dtype);
+      CHECK(first_non_finite(x) == 1);
+      CHECK(first_non_finite(x.transpose()) == 2);
+      CHECK(all_finite(x.slice(1, {.stop = 1})));
+    }
 }

@@ -14,10 +14,11 @@ LaneStreams streams_of(const DropoutMask& mask, int lanes) {
   LaneStreams all{};
   for (int i = 0; i < lanes; ++i) {
     const RandomStream stream = mask.row(1000 + i);
-    all.key0[i] = stream.key[0];
-    all.key1[i] = stream.key[1];
-    all.a[i] = stream.a;
-    all.b[i] = stream.b;
+    all.key0[i] = stream.key()[0];
+    all.key1[i] = stream.key()[1];
+    all.high[i] = uint32_t(stream.first() >> 32);
+    all.a[i] = stream.a();
+    all.b[i] = stream.b();
   }
   return all;
 }

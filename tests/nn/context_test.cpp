@@ -44,6 +44,24 @@ TEST_CASE("context: dropout is a function of seed, path, epoch and sample") {
   CHECK(same_bits(picked[1].contiguous(), first[0].contiguous()));
 }
 
+TEST_CASE("context: carries what a module may ask for") {
+  nn::Context context(nn::Mode::train);
+  CHECK(context.precision() == Precision::float32);
+  CHECK(context.step() == 0);
+  CHECK_FALSE(context.samples().defined());
+  context.set_seed(uint64_t(1) << 40);
+  context.set_epoch(3);
+  context.set_step(700);
+  context.set_samples(tensor<int64_t>({8, 9}));
+  context.set_precision(Precision::bf16);
+  CHECK(context.training());
+  CHECK(context.seed() == uint64_t(1) << 40);
+  CHECK(context.epoch() == 3);
+  CHECK(context.step() == 700);
+  CHECK(context.samples().size() == 2);
+  CHECK(context.precision() == Precision::bf16);
+}
+
 TEST_CASE("context: layers at different paths draw different masks") {
   nn::Context context = seeded(1);
   Tensors outputs;

@@ -103,6 +103,26 @@ TEST_CASE("init: orthogonal rows or columns") {
   check_error([] { filled(nn::init::orthogonal(), {3}); }, "init::orthogonal");
 }
 
+TEST_CASE("init: orthogonal matrices are uniform: no direction and no sign is preferred") {
+  // The first entry of a uniform vector of 3 has mean 0 and variance 1/3; without the sign fix the means of
+  // the diagonal are far below 0. Five standard errors each.
+  constexpr int kDraws = 3000;
+  std::vector<double> sums(9), squares(9);
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const Tensor w = zeros({3, 3}, DType::float64);
+    Generator generator(uint64_t(draw), Purpose::initial_weights, 1);
+    nn::init::orthogonal()(w, generator);
+    for (size_t i = 0; i < 9; ++i) {
+      sums[i] += w.data<double>()[i];
+      squares[i] += w.data<double>()[i] * w.data<double>()[i];
+    }
+  }
+  for (size_t i = 0; i < 9; ++i) {
+    CHECK(std::abs(sums[i] / kDraws) < 5 * 0.577 / std::sqrt(kDraws));
+    CHECK(std::abs(squares[i] / kDraws - 1.0 / 3) < 5 * 0.298 / std::sqrt(kDraws));
+  }
+}
+
 TEST_CASE("init: float32 values are the float64 ones rounded") {
   test::check_close(filled(nn::init::he_normal(), {8, 8}, DType::float32),
                     filled(nn::init::he_normal(), {8, 8}).to(DType::float32), 0);

@@ -1,7 +1,7 @@
 #include <limits>
 
 #include "layer_check.h"
-#include "support/errors.h"
+#include "support/check_op.h"
 #include "uncial/autograd/op.h"
 #include "uncial/core/random.h"
 #include "uncial/ops/ops.h"
@@ -18,8 +18,8 @@ DropoutKey key(int64_t seed, int64_t layer, int64_t epoch, const Tensor& samples
 /// Whether the documented word drops element j: one Philox block at a time, compared in floating point.
 bool dropped(const DropoutKey& k, int64_t row, int64_t j, double p) {
   const int64_t *state = k.state.data<int64_t>(), sample = k.samples.data<int64_t>()[row];
-  const RandomStream stream(uint64_t(state[0]), Purpose::dropout,
-                            uint64_t(state[1]) << 32 | uint64_t(state[2]), uint64_t(sample));
+  const RandomStream stream(derived_seed(uint64_t(state[0]), uint64_t(state[1])), Purpose::dropout,
+                            uint64_t(state[2]), uint64_t(sample));
   return double(stream.block(uint64_t(j) / 4)[size_t(j % 4)]) < p * 0x1p32;
 }
 
@@ -60,10 +60,10 @@ TEST_CASE("dropout: the mask belongs to the sample, not to the batch") {
   const Tensor x = ones({4, 100});
   const Tensor a = dropout(x, 0.5, key(1, 0, 0, tensor<int64_t>({10, 11, 12, 13})));
   const Tensor b = dropout(x, 0.5, key(1, 0, 0, tensor<int64_t>({12, 99, 10, 12})));
-  CHECK(detail::same_bits(a[2], b[0]));
-  CHECK(detail::same_bits(a[0], b[2]));
-  CHECK(detail::same_bits(a[2], b[3]));
-  CHECK_FALSE(detail::same_bits(a[0], a[1]));
+  CHECK(same_bits(a[2], b[0]));
+  CHECK(same_bits(a[0], b[2]));
+  CHECK(same_bits(a[2], b[3]));
+  CHECK_FALSE(same_bits(a[0], a[1]));
 }
 
 TEST_CASE("dropout: seed, layer, epoch and sample each change the mask") {
@@ -71,16 +71,29 @@ TEST_CASE("dropout: seed, layer, epoch and sample each change the mask") {
   const auto mask = [&](int64_t seed, int64_t layer, int64_t epoch, int64_t sample) {
     return dropout(x, 0.5, key(seed, layer, epoch, tensor<int64_t>({sample})));
   };
+  constexpr int64_t k32 = int64_t(1) << 32;
   const Tensor base = mask(1, 2, 3, 4);
-  CHECK(detail::same_bits(base, mask(1, 2, 3, 4)));
+  CHECK(same_bits(base, mask(1, 2, 3, 4)));
   for (const Tensor& other :
-       {mask(2, 2, 3, 4), mask(1, 3, 3, 4), mask(1, 2, 4, 4), mask(1, 2, 3, 5),
-        mask(int64_t(1) << 32 | 1, 2, 3, 4), mask(1, int64_t(1) << 40 | 2, 3, 4), mask(-1, 2, 3, 4)}) {
+       {mask(2, 2, 3, 4), mask(1, 3, 3, 4), mask(1, 2, 4, 4), mask(1, 2, 3, 5), mask(k32 | 1, 2, 3, 4),
+        mask(1, k32 | 2, 3, 4), mask(1, 2, k32 | 3, 4), mask(1, 2, 3, k32 | 4), mask(1, 2, 3, 256 * k32 | 4),
+        mask(-1, 2, 3, 4), mask(1, 2, 3, -4)}) {
     int64_t differing = 0;
     for (int64_t i = 0; i < 256; ++i) differing += base.data<float>()[i] != other.data<float>()[i];
     CHECK(differing > 80);  // 128 expected, deviation 8
     CHECK(differing < 176);
   }
+}
+
+TEST_CASE("dropout: large coordinates are those of the documented words") {
+  // The upper half of a sample's number and a block's own bits lie in one word of the kernel's counter.
+  const DropoutKey k =
+      key(-3, int64_t(1) << 50, int64_t(1) << 35, tensor<int64_t>({int64_t(0xab) << 32 | 5, -1}));
+  const Tensor x = ones({2, 300}, DType::float64);
+  for_each_isa([&](const std::string& isa) {
+    INFO(isa);
+    check_close(dropout(x, 0.5, k), slow_dropout(x, 0.5, k), 0);
+  });
 }
 
 TEST_CASE("dropout: the key is read when the operator runs") {
@@ -89,7 +102,7 @@ TEST_CASE("dropout: the key is read when the operator runs") {
   const Tensor before = dropout(x, 0.5, k);
   k.state.data<int64_t>()[2] = 4;
   k.state.mark_changed();
-  CHECK_FALSE(detail::same_bits(dropout(x, 0.5, k), before));
+  CHECK_FALSE(same_bits(dropout(x, 0.5, k), before));
   // The old mask is gone, so the gradient of the old result is refused.
   check_error(
       ErrorKind::usage,
@@ -108,7 +121,7 @@ TEST_CASE("dropout: drops the fraction p and keeps the mean") {
     CHECK(std::abs(double(zeros_in(y)) - 1e6 * p) < 5 * deviation);
     CHECK(y.mean().item() == Approx(1).margin(5 * deviation / 1e6 / (1 - p)));
   }
-  CHECK(detail::same_bits(dropout(x, 0, key(5, 1, 0, samples)), x));
+  CHECK(same_bits(dropout(x, 0, key(5, 1, 0, samples)), x));
   CHECK(zeros_in(dropout(ones({4, 50}), 1 - 1e-12, key(1, 1, 1, arange(0, 4)))) == 200);
 }
 
@@ -132,10 +145,10 @@ TEST_CASE("dropout without a key: a new mask at each call, and recordings are to
   };
   const Tensor x = parameter(ones({4, 64}));
   const Tensor a = dropout(x, 0.5), b = dropout(x, 0.5);
-  CHECK_FALSE(detail::same_bits(a, b));
+  CHECK_FALSE(same_bits(a, b));
   CHECK(zeros_in(a) > 64);
   a.backward(ones({4, 64}));
-  CHECK(detail::same_bits(x.grad(), a));
+  CHECK(same_bits(x.grad(), a));
   Listener listener;
   {
     const RecorderScope scope(&listener);

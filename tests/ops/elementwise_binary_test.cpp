@@ -110,7 +110,7 @@ TEST_CASE("binary: integers") {
   both(maximum, [](double a, double b) { return std::max(a, b); });
 
   const int64_t lowest = std::numeric_limits<int64_t>::min();
-  CHECK((tensor<int64_t>({lowest}) / tensor<int64_t>({-1})).span<int64_t>()[0] ==
+  CHECK((tensor<int64_t>({lowest}) / tensor<int64_t>({-1})).item<int64_t>() ==
         lowest);  // wraps, does not trap
   CHECK((tensor<int32_t>({7}) / 2).item<int>() == 3);
   CHECK((tensor<int64_t>({7}) * -3).item<int>() == -21);
@@ -206,9 +206,6 @@ TEST_CASE("binary: wrong arguments") {
   check_error([] { zeros({2}) * zeros({2}, DType::float64); },
               "multiply: the operands are float32 and float64");
   check_error([] { pow(zeros({2}, DType::int64), zeros({2}, DType::int64)); }, "pow: does not support int64");
-  check_error([] { zeros({2}, DType::uint8) + zeros({2}, DType::uint8); }, "add: does not support uint8");
-  check_error([] { zeros({2}, DType::bfloat16) < zeros({2}, DType::bfloat16); },
-              "less: does not support bfloat16");
   check_error([] { where(zeros({2}), zeros({2}), zeros({2})); },
               "where: the condition must be bool, got float32");
 }

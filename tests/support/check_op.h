@@ -8,6 +8,7 @@
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/gradcheck.h"
+#include "support/isas.h"
 
 namespace uncial::test {
 
@@ -20,6 +21,7 @@ struct OpCheck {
   double gradient_tolerance = 1e-6;  ///< of gradient_gap(); 0 skips gradients
   double second_tolerance = 0;       ///< of second_gradient_gap(); 0 skips second derivatives
   double float_tolerance = 2e-6;     ///< in float32, on every instruction set; 0 skips float32
+  bool sums = false;  ///< results are long sums: float32 errors count relative to the largest element
 };
 
 /// Runs `op` on every input, as it is and as a strided view, with 1, 2 and 3 threads (same bits), on every
@@ -60,8 +62,4 @@ class Threads {
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 };
-
-/// Calls body once for each instruction set of this machine, and brings the best one back.
-void for_each_isa(const std::function<void(const std::string&)>& body);
-
 }  // namespace uncial::test

@@ -34,6 +34,8 @@ Tensor moved(const Tensor& x, double step, const Tensor& v) {
 }
 
 double gradient_gap(const Function& f, const Tensors& x, GapOptions o) {
+  // Far from the seeds of inputs: were w equal to x, a normalisation's gradient would vanish.
+  o.seed += 1'000'000;
   Tensors v(x.size()), leaves = x;
   for (size_t i = 0; i < x.size(); ++i) {
     if (!moves(x[i])) continue;

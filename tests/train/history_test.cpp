@@ -1,8 +1,7 @@
 #include "uncial/train/history.h"
 
-#include <clocale>
-
 #include "support/catch.h"
+#include "support/locales.h"
 
 using namespace uncial;
 
@@ -45,10 +44,12 @@ TEST_CASE("History as JSON: NaN is null, texts are escaped", "[train]") {
 
 TEST_CASE("History's texts do not depend on the locale", "[train]") {
   const std::string csv = example().csv(), json = example().json();
-  for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8"})
-    if (std::setlocale(LC_ALL, name)) {
-      CHECK(example().csv() == csv);
-      CHECK(example().json() == json);
-    }
-  std::setlocale(LC_ALL, "C");
+  test::for_each_locale([&](const std::string& name) {
+    INFO(name);
+    char text[8];
+    std::snprintf(text, sizeof text, "%.1f", 1.5);
+    REQUIRE(std::string(text) == "1,5");  // or the locale would be none
+    CHECK(example().csv() == csv);
+    CHECK(example().json() == json);
+  });
 }

@@ -110,6 +110,10 @@ TEST_CASE("Compose applies its parts in order", "[vision]") {
         Compose({RandomNoise(0.5), nullptr});
       },
       "Compose: part 1 is empty");
+  check_error(
+      ErrorKind::usage, [] { Compose(std::vector<Augment>(4097, RandomNoise(0.5))); }, "got 4097 parts");
+  check_error(
+      ErrorKind::usage, [&] { RandomNoise(0.5)->apply(x, {0}, {.position = 4096}); }, "position 4096");
 }
 
 TEST_CASE("equal parts of a composition draw different numbers, nested or not", "[vision]") {

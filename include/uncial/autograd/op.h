@@ -122,12 +122,12 @@ class ViewOp : public Op {
 
 /// Runs `op` on `inputs`, and appends it to the tape when an input wants a gradient and to the recorder when
 /// this thread records.
-Tensors apply(std::shared_ptr<const Op> op, Tensors inputs);
+Tensors apply_op(std::shared_ptr<const Op> op, Tensors inputs);
 
 /// Computes `op` into outputs that are there, with scratch memory of its own: nothing is recorded.
 void run_now(const Op& op, std::span<const Spec> specs, std::span<const View> in, std::span<const View> out);
 
-/// apply() for operators with one output.
+/// apply_op() for operators with one output.
 Tensor apply1(std::shared_ptr<const Op> op, Tensors inputs);
 
 /// Makes the record and applies it: `op<SoftmaxOp>({x}, axis)`.

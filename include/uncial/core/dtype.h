@@ -67,7 +67,7 @@ template <class... Ts>
 struct Types {};
 
 inline constexpr Types<float, double> floats{};
-inline constexpr Types<float, double, int64_t, int32_t> numbers{};
+inline constexpr Types<float, double, int64_t, int32_t, uint8_t> numbers{};
 inline constexpr Types<float, double, int64_t, int32_t, uint8_t, bool> all_types{};
 inline constexpr Types<float, double, int64_t, int32_t, uint8_t, bool, bfloat16> storage_types{};
 

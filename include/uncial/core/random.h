@@ -22,24 +22,60 @@ constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::a
   return counter;
 }
 
-/// What a stream of random numbers is for; part of its key, so that no two uses share numbers.
-enum class Purpose : uint32_t { generator = 0, initial_weights, shuffle, split, dropout, augment, synthetic };
+/// What a stream of random numbers is for; part of its address, so that no two uses share numbers.
+enum class Purpose : uint8_t {
+  generator = 0,
+  initial_weights,
+  shuffle,
+  split,
+  dropout,
+  augment,
+  synthetic,
+  derived_seed = 0xff,  ///< the library's own: seeds made from seeds
+};
+
+/// A seed of its own for something that a 64-bit number (the hash of a name) tells apart from its siblings.
+/// Two derived seeds are equal by accident alone: one chance in 2^64 for each pair.
+constexpr uint64_t derived_seed(uint64_t seed, uint64_t number, uint32_t kind = 0) {
+  const auto words =
+      philox({uint32_t(number), uint32_t(Purpose::derived_seed) << 24, uint32_t(number >> 32), kind},
+             {uint32_t(seed), uint32_t(seed >> 32)});
+  return uint64_t(words[1]) << 32 | words[0];
+}
 
 /// A keyed stream: word i of the stream (seed, purpose, a, b) never depends on who asks or when.
 /// `a` and `b` are the use's own coordinates, such as epoch and sample index.
-struct RandomStream {
-  std::array<uint32_t, 2> key;
-  uint32_t a, b;
-
-  RandomStream(uint64_t seed, Purpose purpose, uint64_t a = 0, uint64_t b = 0)
-      : key{uint32_t(seed), uint32_t(seed >> 32) ^ (uint32_t(purpose) * 0x9E3779B9u) ^ uint32_t(a >> 32)},
-        a(uint32_t(a)),
-        b(uint32_t(b)) {}
+///
+/// Philox's key is the seed; its counter holds everything else side by side: 8 bits of purpose, 32 of a, 40
+/// of b, 48 of the block. So streams of one seed never meet. Larger coordinates are hashed into the seed with
+/// derived_seed(), nothing is cut off. After 2^48 blocks a stream starts again.
+class RandomStream {
+ public:
+  constexpr RandomStream(uint64_t seed, Purpose purpose, uint64_t a = 0, uint64_t b = 0)
+      : a_(uint32_t(a)), b_(uint32_t(b)), high_(uint64_t(purpose) << 56 | (b >> 32 & 0xff) << kBlockBits) {
+    const uint64_t beyond = (a >> 32) << 24 | b >> 40;
+    if (beyond != 0) seed = derived_seed(seed, beyond, 1);
+    key_ = {uint32_t(seed), uint32_t(seed >> 32)};
+  }
 
   /// Words 4*block .. 4*block+3 of the stream.
-  std::array<uint32_t, 4> block(uint64_t block) const {
-    return philox({uint32_t(block), uint32_t(block >> 32), a, b}, key);
+  constexpr std::array<uint32_t, 4> block(uint64_t block) const {
+    const uint64_t low = high_ | (block & ((uint64_t(1) << kBlockBits) - 1));
+    return philox({uint32_t(low), uint32_t(low >> 32), a_, b_}, key_);
   }
+
+  // For kernels that compute many blocks at once: Philox's arguments for block i are the key and the counter
+  // {lower half of first() + i, upper half of it, a(), b()}.
+  constexpr std::array<uint32_t, 2> key() const { return key_; }
+  constexpr uint64_t first() const { return high_; }
+  constexpr uint32_t a() const { return a_; }
+  constexpr uint32_t b() const { return b_; }
+
+ private:
+  static constexpr int kBlockBits = 48;
+  std::array<uint32_t, 2> key_{};
+  uint32_t a_, b_;
+  uint64_t high_;
 };
 
 /// A 32-bit word as a float in [0, 1): the upper 24 bits, exact.

@@ -61,15 +61,21 @@ class Tensor {
   bool empty() const { return size() == 0; }
 
   /// The elements of a contiguous CPU tensor. T must be the dtype. Throws a usage Error otherwise.
-  /// Writing through it does not count as an in-place change: call mark_changed().
+  /// Writing through it does not count as an in-place change: call mark_changed(). Not of a temporary, which
+  /// may be the last to hold the memory: `for (float v : (a + b).span<float>())` would walk over freed
+  /// memory.
   template <class T>
-  T* data() const {
+  T* data() const& {
     return static_cast<T*>(checked_data(dtype_of<T>()));
   }
   template <class T>
-  std::span<T> span() const {
+  T* data() const&& = delete;
+  template <class T>
+  std::span<T> span() const& {
     return {data<T>(), size_t(size())};
   }
+  template <class T>
+  std::span<T> span() const&& = delete;
   View view() const;
   Spec spec() const { return {dtype(), shape(), device()}; }
   const std::shared_ptr<Storage>& storage() const;

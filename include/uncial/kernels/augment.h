@@ -22,7 +22,7 @@ struct Images {
 /// The random words of one use of one augmentation in one epoch.
 struct AugmentStream {
   uint64_t seed, epoch;
-  uint32_t use;  ///< tells apart the kinds of augmentation and their places in a composition
+  uint16_t use;  ///< tells apart the kinds of augmentation and their places in a composition
 
   /// Words 4i .. 4i+3 of one sample.
   std::array<uint32_t, 4> block(int64_t sample, uint32_t i) const {

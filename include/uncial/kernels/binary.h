@@ -10,5 +10,7 @@
 UNCIAL_KERNEL(binary, (View a, View b, View y))
 /// y = f(a, b) for comparisons; y is bool and contiguous.
 UNCIAL_KERNEL(compare, (View a, View b, View y))
+/// y = f(a, b), all three bool; y is contiguous.
+UNCIAL_KERNEL(logical, (View a, View b, View y))
 /// y = condition ? a : b; T is the element type of a, b and y, condition is bool.
 UNCIAL_KERNEL(where, (View condition, View a, View b, View y))

@@ -6,9 +6,10 @@
 #include "uncial/kernels/math.h"
 
 namespace uncial::formula {
-// clang-format off: a table of formulas reads by its columns
+// A table of formulas reads by its columns.
+// clang-format off
 
-/// Integers wrap around; computing in the unsigned type makes that defined.
+/// Integers wrap around; computing in the unsigned type makes that defined. (uint8 is computed in int and cut.)
 template <class V> struct Wrapping { using Type = V; };
 template <> struct Wrapping<int32_t> { using Type = uint32_t; };
 template <> struct Wrapping<int64_t> { using Type = uint64_t; };
@@ -35,7 +36,7 @@ struct Multiply {
 struct Divide {
   template <class V> UNCIAL_HD static V forward(V a, V b) {
     if constexpr (V(1) / V(2) == V(0))  // an integer type: the smallest integer / -1 would trap
-      return b == V(-1) ? Subtract::forward(V(0), a) : a / b;
+      return V(-1) < V(0) && b == V(-1) ? Subtract::forward(V(0), a) : V(a / b);
     else
       return a / b;
   }
@@ -70,10 +71,20 @@ struct GreaterEqual {
   template <class V> UNCIAL_HD static bool forward(V a, V b) { return a >= b; }
 };
 
+struct LogicalAnd {
+  UNCIAL_HD static bool forward(bool a, bool b) { return a && b; }
+};
+struct LogicalOr {
+  UNCIAL_HD static bool forward(bool a, bool b) { return a || b; }
+};
+struct LogicalXor {
+  UNCIAL_HD static bool forward(bool a, bool b) { return a != b; }
+};
+
 // clang-format on
 }  // namespace uncial::formula
 
-/// Arithmetic, OP(name, struct): float32, float64, int64, int32 (pow: floats only).
+/// Arithmetic, OP(name, struct): float32, float64, int64, int32, uint8 (pow: floats only).
 #define UNCIAL_BINARY_OPS(OP) \
   OP(add, Add)                \
   OP(subtract, Subtract)      \
@@ -83,3 +94,7 @@ struct GreaterEqual {
   OP(equal, Equal)             \
   OP(not_equal, NotEqual)      \
   OP(less, Less) OP(less_equal, LessEqual) OP(greater, Greater) OP(greater_equal, GreaterEqual)
+/// Of bool tensors; the result is bool.
+#define UNCIAL_LOGICAL_OPS(OP) \
+  OP(logical_and, LogicalAnd)  \
+  OP(logical_or, LogicalOr) OP(logical_xor, LogicalXor)

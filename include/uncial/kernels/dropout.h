@@ -11,11 +11,10 @@ struct DropoutMask {
   uint64_t layer, epoch;
   uint32_t threshold;  ///< a place is dropped when its random word is below
 
-  /// The stream of one row; word j belongs to element j. `layer` is folded to 32 bits; epochs and samples
-  /// count below 2^32.
+  /// The stream of one row; word j belongs to element j. Layers have seeds of their own, because the hash of
+  /// a path fills all 64 bits.
   RandomStream row(int64_t sample) const {
-    const uint32_t folded = uint32_t(layer) ^ uint32_t(layer >> 32);
-    return RandomStream(seed, Purpose::dropout, uint64_t(folded) << 32 | uint32_t(epoch), uint64_t(sample));
+    return RandomStream(derived_seed(seed, layer), Purpose::dropout, epoch, uint64_t(sample));
   }
 };
 

@@ -11,7 +11,8 @@
 #include "uncial/kernels/math.h"
 
 namespace uncial::formula {
-// clang-format off: a table of formulas reads by its columns
+// A table of formulas reads by its columns.
+// clang-format off
 
 /// Written so that NaN passes. The gradient at 0 is 0.
 struct Relu {
@@ -208,10 +209,11 @@ struct DivideBy {
 }  // namespace uncial::formula
 
 /// Every formula: OP(name of the operator, struct). Loops, tests and backends walk this list.
-#define UNCIAL_UNARY_OPS(OP)                                                                            \
-  OP(relu, Relu)                                                                                        \
-  OP(leaky_relu, LeakyRelu)                                                                             \
-  OP(elu, Elu) OP(gelu, Gelu) OP(sigmoid, Sigmoid) OP(silu, Silu) OP(tanh, Tanh) OP(softplus, Softplus) \
-      OP(exp, Exp) OP(log, Log) OP(sqrt, Sqrt) OP(abs, Abs) OP(sign, Sign) OP(square, Square)           \
-          OP(reciprocal, Reciprocal) OP(sin, Sin) OP(cos, Cos) OP(clip, Clip) OP(pow_scalar, PowScalar) \
-              OP(quotient, Quotient) OP(affine, Affine) OP(divide_by, DivideBy)
+#define UNCIAL_UNARY_OPS(OP)                                                                                \
+  OP(relu, Relu)                                                                                            \
+  OP(leaky_relu, LeakyRelu)                                                                                 \
+  OP(elu, Elu)                                                                                              \
+  OP(gelu, Gelu) OP(sigmoid, Sigmoid) OP(silu, Silu) OP(tanh, Tanh) OP(softplus, Softplus) OP(exp, Exp)     \
+      OP(log, Log) OP(sqrt, Sqrt) OP(abs, Abs) OP(sign, Sign) OP(square, Square) OP(reciprocal, Reciprocal) \
+          OP(sin, Sin) OP(cos, Cos) OP(clip, Clip) OP(pow_scalar, PowScalar) OP(quotient, Quotient)         \
+              OP(affine, Affine) OP(divide_by, DivideBy)

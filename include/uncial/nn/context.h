@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "uncial/core/precision.h"
 #include "uncial/core/tensor.h"
 #include "uncial/ops/dropout.h"
 
@@ -35,11 +36,21 @@ class Context {
   /// Makes dropout a pure function of (seed, layer path, epoch, sample index). Without it each call draws
   /// anew.
   void set_seed(uint64_t seed);
+  uint64_t seed() const { return seed_; }
   /// Changes the epoch that the keys hold, also in steps that were recorded with this context. Counts as an
   /// in-place change: not between a forward pass and its backward().
   void set_epoch(int64_t epoch);
+  int64_t epoch() const { return epoch_; }
+  /// Steps taken before this pass, over all epochs: for modules of a user's own that change with it. A number
+  /// of the host: a recorded step keeps the one that it was recorded with.
+  void set_step(int64_t step) { step_ = step; }
+  int64_t step() const { return step_; }
   /// Source indices of the rows of the batch, int64 (N). Without them row i is sample i.
   void set_samples(Tensor samples) { samples_ = std::move(samples); }
+  const Tensor& samples() const { return samples_; }
+  /// What convolutions and dense layers may compute in. Part of the recording, like the mode.
+  void set_precision(Precision precision) { precision_ = precision; }
+  Precision precision() const { return precision_; }
   /// dropout() of `x` for the module at the current path; `x` itself in evaluation.
   Tensor dropout(const Tensor& x, double p);
 
@@ -65,7 +76,8 @@ class Context {
   Mode mode_ = Mode::eval;
   bool seeded_ = false;
   uint64_t seed_ = 0;
-  int64_t epoch_ = 0;
+  int64_t epoch_ = 0, step_ = 0;
+  Precision precision_ = Precision::float32;
   Tensor samples_;
   std::string path_;
   std::unordered_map<std::string, Tensor> keys_;  // by path: {seed, hash of the path, epoch}

@@ -2,6 +2,12 @@
 /// @file elementwise.h
 /// Operators that act on each element alone. Two-operand ones broadcast by NumPy's rule and take operands of
 /// one dtype (a Python-like double is converted to the tensor's dtype). All float ones are differentiable.
+///
+/// float32, float64   everything
+/// bfloat16           everything; computed in float32 and rounded once, to nearest, ties to even
+/// int64, int32       arithmetic, comparisons, where; what is too large wraps around
+/// uint8              likewise: modulo 256, as in NumPy and PyTorch (200 + 100 = 44, 1 - 2 = 255)
+/// bool               comparisons, where, logical_and/or/xor/not; arithmetic is a usage Error
 
 #include <optional>
 
@@ -48,6 +54,12 @@ inline Tensor operator<(const Tensor& a, const Tensor& b) { return less(a, b); }
 inline Tensor operator<=(const Tensor& a, const Tensor& b) { return less_equal(a, b); }
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greater_equal(a, b); }
+
+/// Of bool tensors, to bool; everything else is a usage Error that says how to make one.
+Tensor logical_and(const Tensor& a, const Tensor& b);
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_xor(const Tensor& a, const Tensor& b);
+Tensor logical_not(const Tensor& x);
 
 Tensor exp(const Tensor& x);
 Tensor log(const Tensor& x);

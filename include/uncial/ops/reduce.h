@@ -1,7 +1,8 @@
 #pragma once
 /// @file reduce.h
 /// Sums and their relatives, over all elements or one axis. Sums follow a fixed tree: the same bits for any
-/// number of threads. float32 partial sums are held in float64 where that is free.
+/// number of threads. float32 partial sums are held in float64 where that is free;
+/// bfloat16 is reduced like float32 and rounded at the end.
 
 #include "uncial/core/tensor.h"
 

@@ -34,16 +34,16 @@ constexpr int kWords = 4 * kLanes * kVectors;
 }
 
 /// Words 4 * block ... 4 * block + kWords - 1 of the stream.
-inline void philox_words(uint64_t block, uint32_t key0, uint32_t key1, uint32_t a, uint32_t b,
-                         uint32_t* words) {
+inline void philox_words(uint64_t block, const uncial::cpu::PhiloxStream& stream, uint32_t* words) {
+  uint32_t key0 = stream.key0, key1 = stream.key1;
   V c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors], counter = {};
-  for (int l = 0; l < kLanes; ++l) counter[l] = block + uint64_t(l);
+  for (int l = 0; l < kLanes; ++l) counter[l] = stream.first + block + uint64_t(l);
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v, counter += uint64_t(kLanes)) {
     c0[v] = counter & 0xFFFFFFFFu;
     c1[v] = counter >> 32;
-    c2[v] = V{} + a;
-    c3[v] = V{} + b;
+    c2[v] = V{} + stream.a;
+    c3[v] = V{} + stream.b;
   }
   for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u)
 #pragma GCC unroll 4
@@ -70,16 +70,15 @@ template <class T>
 }
 
 template <class T>
-void row(const T* x, T* y, int64_t n, T scale, uint32_t threshold, uint32_t key0, uint32_t key1, uint32_t a,
-         uint32_t b) {
+void row(const T* x, T* y, int64_t n, T scale, uint32_t threshold, uncial::cpu::PhiloxStream stream) {
   alignas(64) uint32_t words[kWords] = {};
   int64_t j = 0;
   for (; j + kWords <= n; j += kWords) {
-    philox_words(uint64_t(j) / 4, key0, key1, a, b, words);
+    philox_words(uint64_t(j) / 4, stream, words);
     for (int i = 0; i < kWords; ++i) y[j + i] = kept(x[j + i], scale, words[i], threshold);
   }
   if (j == n) return;
-  philox_words(uint64_t(j) / 4, key0, key1, a, b, words);
+  philox_words(uint64_t(j) / 4, stream, words);
   for (int i = 0; j < n; ++i, ++j) y[j] = kept(x[j], scale, words[i], threshold);
 }
 

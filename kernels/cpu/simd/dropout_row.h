@@ -8,11 +8,17 @@
 
 namespace uncial::cpu {
 
-/// y[j] = 0 where word j of the Philox stream is below `threshold`, else x[j] * scale. The stream has key
-/// (key0, key1) and counter (block low, block high, a, b), block = j / 4.
+/// What RandomStream says of itself: block i has the key (key0, key1) and the counter (lower half of first +
+/// i, upper half of it, a, b).
+struct PhiloxStream {
+  uint32_t key0, key1;
+  uint64_t first;
+  uint32_t a, b;
+};
+
+/// y[j] = 0 where word j of the stream is below `threshold`, else x[j] * scale.
 template <class T>
-using DropoutRow = void (*)(const T* x, T* y, int64_t n, T scale, uint32_t threshold, uint32_t key0,
-                            uint32_t key1, uint32_t a, uint32_t b);
+using DropoutRow = void (*)(const T* x, T* y, int64_t n, T scale, uint32_t threshold, PhiloxStream stream);
 
 struct DropoutSimd {
   DropoutRow<float> f32;

@@ -38,10 +38,11 @@ constexpr int kLanes = Lanes<float>::count;
 
 /// Every second lane of a stream's coordinates, in the lower halves.
 struct Streams {
-  Wide key0, key1, a, b;
+  Wide key0, key1, high, a, b;
   [[gnu::always_inline]] Streams(const LaneStreams& s, int odd)
       : key0(load_wide(s.key0, odd)),
         key1(load_wide(s.key1, odd)),
+        high(load_wide(s.high, odd)),
         a(load_wide(s.a, odd)),
         b(load_wide(s.b, odd)) {}
   [[gnu::always_inline]] static Wide load_wide(const uint32_t* lanes, int odd) {
@@ -54,7 +55,7 @@ struct Streams {
 struct Philox {
   Wide c0, c1, c2, c3;
   [[gnu::always_inline]] Philox(const Streams& s, uint64_t block)
-      : c0(Wide{} + (block & 0xFFFFFFFFu)), c1(Wide{} + (block >> 32)), c2(s.a), c3(s.b) {}
+      : c0(Wide{} + (block & 0xFFFFFFFFu)), c1(s.high + (block >> 32)), c2(s.a), c3(s.b) {}
   [[gnu::always_inline]] void round(Wide key0, Wide key1) {
     const Wide p0 = multiply(c0, Wide{} + 0xD2511F53u), p1 = multiply(c2, Wide{} + 0xCD9E8D57u);
     c0 = (p1 >> 32) ^ c1 ^ key0;

@@ -9,7 +9,9 @@ namespace uncial::cpu {
 
 /// What decides a dropout mask in one lane (see DropoutMask): word j of the stream belongs to element j.
 struct LaneStreams {
-  uint32_t key0[16], key1[16], a[16], b[16];
+  uint32_t key0[16], key1[16];
+  uint32_t high[16];  ///< upper half of the counter's first 64 bits
+  uint32_t a[16], b[16];
 };
 
 struct LaneDropoutSimd {

@@ -23,10 +23,11 @@ class DropoutNode final : public Node {
     cpu::LaneStreams streams{};
     for (int64_t i = 0; i < g.samples; ++i) {
       const RandomStream s = mask.row(g.operand<const int64_t>(samples_)[g.first() + i]);
-      streams.key0[i] = s.key[0];
-      streams.key1[i] = s.key[1];
-      streams.a[i] = s.a;
-      streams.b[i] = s.b;
+      streams.key0[i] = s.key()[0];
+      streams.key1[i] = s.key()[1];
+      streams.high[i] = uint32_t(s.first() >> 32);
+      streams.a[i] = s.a();
+      streams.b[i] = s.b();
     }
     g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams, mask.threshold,
                                 float(1 / (1 - p_)), g.memory(y_), nullptr);

@@ -25,21 +25,20 @@ class ChannelPairsNode : public ReducingNode {
 
 class MomentsNode final : public ChannelPairsNode {
  public:
-  MomentsNode(int64_t channels, int x, int mean, int variance)
-      : ChannelPairsNode(channels), x_(x), mean_(mean), variance_(variance) {
-    lanes = {x};
+  MomentsNode(const ImageOperand& x, int mean, int variance)
+      : ChannelPairsNode(x.C), x_(x), mean_(mean), variance_(variance) {
+    lanes = {x.lane};
     rows = {mean, variance};
   }
   std::string name() const override { return "batch_norm statistics"; }
   void run(const GroupRun& g) const override { g.table.kernels.norm.moments(g.image(x_), g.samples, pairs(g)); }
   /// Joins the groups' moments in order. Source: Chan, Golub & LeVeque, 1979.
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
-    const LaneValue& x = t.values[size_t(x_)];
     float *mean = runtime.views[size_t(mean_)].as<float>(), *variance = runtime.views[size_t(variance_)].as<float>();
     for (int64_t c = 0; c < C; ++c) {
       double n = 0, m = 0, squares = 0;
       for (int64_t g = 0; g < t.groups(); ++g) {
-        const double count = double(std::min(t.kernels.lanes, t.samples - g * t.kernels.lanes) * x.H * x.W);
+        const double count = double(std::min(t.kernels.lanes, t.samples - g * t.kernels.lanes) * x_.H * x_.W);
         const double* pair = pairs(t, runtime, g) + 2 * c;
         const double distance = pair[0] - m, all = n + count;
         squares += pair[1] + distance * distance * n * count / all;
@@ -52,7 +51,8 @@ class MomentsNode final : public ChannelPairsNode {
   }
 
  private:
-  int x_, mean_, variance_;
+  ImageOperand x_;
+  int mean_, variance_;
 };
 
 /// Row-major operands of a normalisation.
@@ -62,10 +62,10 @@ struct NormRows {
 
 class NormalizeNode final : public Node {
  public:
-  NormalizeNode(int64_t channels, double epsilon, NormRows operands, int x, int y, bool with_relu)
-      : epsilon_(epsilon), r_(operands), x_(x), y_(y), relu_(with_relu), factor_(size_t(channels)) {
-    lanes = {x, y};
-    makes = {y};
+  NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y, bool with_relu)
+      : epsilon_(epsilon), r_(operands), x_(x), y_(y), relu_(with_relu), factor_(size_t(x.C)) {
+    lanes = {x.lane, y.lane};
+    makes = {y.lane};
     rows = {r_.scale, r_.shift, r_.mean, r_.variance};
   }
   std::string name() const override { return relu_ ? "batch_norm+relu" : "batch_norm"; }
@@ -83,25 +83,25 @@ class NormalizeNode final : public Node {
  private:
   double epsilon_;
   NormRows r_;
-  int x_, y_;
+  ImageOperand x_, y_;
   bool relu_;
   std::vector<float> factor_;
 };
 
 /// What the gradient of a normalisation reads.
 struct NormGradientOperands {
-  int dy, relu_y, x;              ///< lane values; relu_y may be -1
+  ImageOperand dy, relu_y, x;     ///< there may be no relu_y
   int scale, mean, variance;      ///< row-major
   int dscale, dshift;             ///< row-major results
-  const float* relu(const GroupRun& g) const { return relu_y >= 0 ? g.image(relu_y).data : nullptr; }
+  const float* relu(const GroupRun& g) const { return relu_y.lane >= 0 ? g.image(relu_y).data : nullptr; }
 };
 
 class NormSumsNode final : public ChannelPairsNode {
  public:
-  NormSumsNode(int64_t channels, double epsilon, const NormGradientOperands& operands)
-      : ChannelPairsNode(channels), epsilon_(epsilon), o_(operands) {
-    lanes = {o_.dy, o_.x};
-    if (o_.relu_y >= 0) lanes.push_back(o_.relu_y);
+  NormSumsNode(double epsilon, const NormGradientOperands& operands)
+      : ChannelPairsNode(operands.x.C), epsilon_(epsilon), o_(operands) {
+    lanes = {o_.dy.lane, o_.x.lane};
+    if (o_.relu_y.lane >= 0) lanes.push_back(o_.relu_y.lane);
     rows = {o_.mean, o_.variance, o_.dscale, o_.dshift};
   }
   std::string name() const override { return "batch_norm gradient sums"; }
@@ -128,18 +128,17 @@ class NormSumsNode final : public ChannelPairsNode {
 
 class NormGradientNode final : public Node {
  public:
-  NormGradientNode(int64_t channels, double epsilon, const NormGradientOperands& operands, int dx)
+  NormGradientNode(double epsilon, const NormGradientOperands& operands, const ImageOperand& dx)
       : epsilon_(epsilon), o_(operands), dx_(dx) {
-    lanes = {o_.dy, o_.x, dx};
-    if (o_.relu_y >= 0) lanes.push_back(o_.relu_y);
-    makes = {dx};
+    lanes = {o_.dy.lane, o_.x.lane, dx.lane};
+    if (o_.relu_y.lane >= 0) lanes.push_back(o_.relu_y.lane);
+    makes = {dx.lane};
     rows = {o_.scale, o_.mean, o_.variance, o_.dscale, o_.dshift};
-    for (auto* v : {&dy_mean_, &slope_, &factor_}) v->resize(size_t(channels));
+    for (auto* v : {&dy_mean_, &slope_, &factor_}) v->resize(size_t(o_.x.C));
   }
   std::string name() const override { return "batch_norm gradient"; }
   void begin(const LaneTable& t, const Runtime& runtime) override {
-    const LaneValue& x = t.values[size_t(o_.x)];
-    const double count = double(t.samples * x.H * x.W);
+    const double count = double(t.samples * o_.x.H * o_.x.W);
     const auto at = [&](int v, size_t c) { return double(runtime.views[size_t(v)].as<const float>()[c]); };
     for (size_t c = 0; c < factor_.size(); ++c) {
       const double inverse = 1 / std::sqrt(at(o_.variance, c) + epsilon_);
@@ -156,7 +155,7 @@ class NormGradientNode final : public Node {
  private:
   double epsilon_;
   NormGradientOperands o_;
-  int dx_;
+  ImageOperand dx_;
   std::vector<float> dy_mean_, slope_, factor_;
 };
 
@@ -165,8 +164,9 @@ double epsilon_of(const Planner& p, int step) { return attribute<double>(*p.grap
 void add_normalize(Planner& p, int step, const NormFusion& fusion, NormRows operands) {
   const Graph& graph = p.graph();
   for (int v : {operands.scale, operands.shift, operands.mean, operands.variance}) p.need_rows(v);
-  const int x = p.image_in_lanes(graph.in(step, 0), {}), y = p.make(fusion.result);
-  auto node = std::make_unique<NormalizeNode>(p.lane(x).C, epsilon_of(p, step), operands, x, y, fusion.relu >= 0);
+  const int xv = graph.in(step, 0);
+  const ImageOperand x = p.operand(p.image_in_lanes(xv, {}), xv), y = p.operand(p.make(fusion.result), xv);
+  auto node = std::make_unique<NormalizeNode>(epsilon_of(p, step), operands, x, y, fusion.relu >= 0);
   node->steps = {step};
   if (fusion.relu >= 0) node->steps.push_back(fusion.relu);
   p.add(std::move(node));
@@ -179,8 +179,8 @@ bool lower_batch_norm(Planner& p, int step) {
   if (found == p.fusions().norms.end()) return false;
   const Graph& graph = p.graph();
   const int mean = graph.out(step, 1), variance = graph.out(step, 2);
-  const int x = p.image_in_lanes(graph.in(step, 0), {});
-  p.add(std::make_unique<MomentsNode>(p.lane(x).C, x, mean, variance));
+  const int xv = graph.in(step, 0);
+  p.add(std::make_unique<MomentsNode>(p.operand(p.image_in_lanes(xv, {}), xv), mean, variance));
   p.makes_rows(mean);
   p.makes_rows(variance);
   add_normalize(p, step, found->second, {graph.in(step, 1), graph.in(step, 2), mean, variance});
@@ -202,22 +202,28 @@ bool lower_batch_norm_gradient(Planner& p, int step) {
   const Graph& graph = p.graph();
   const NormFusion& fusion = found->second;
   for (size_t i : {2, 3, 4}) p.need_rows(graph.in(step, i));
-  NormGradientOperands o{.dy = -1,
-                         .relu_y = fusion.relu_y >= 0 ? p.in_lanes(fusion.relu_y) : -1,
-                         .x = -1,
+  NormGradientOperands o{.dy = {},
+                         .relu_y = {},
+                         .x = {},
                          .scale = graph.in(step, 2),
                          .mean = graph.in(step, 3),
                          .variance = graph.in(step, 4),
                          .dscale = graph.out(step, 1),
                          .dshift = graph.out(step, 2)};
-  o.dy = o.relu_y >= 0 ? p.in_lanes_like(fusion.dy, o.relu_y) : p.image_in_lanes(fusion.dy, {});
-  o.x = p.image_in_lanes(graph.in(step, 1), {});
-  const int64_t C = p.lane(o.x).C;
-  p.add(std::make_unique<NormSumsNode>(C, epsilon_of(p, step), o));
+  const int xv = graph.in(step, 1);
+  if (fusion.relu_y >= 0) {
+    o.relu_y = p.operand(p.in_lanes(fusion.relu_y), xv);
+    o.dy = p.operand(p.in_lanes_like(fusion.dy, o.relu_y.lane), xv);
+  } else {
+    o.dy = p.operand(p.image_in_lanes(fusion.dy, {}), xv);
+  }
+  o.x = p.operand(p.image_in_lanes(xv, {}), xv);
+  p.add(std::make_unique<NormSumsNode>(epsilon_of(p, step), o));
   p.makes_rows(o.dscale);
   p.makes_rows(o.dshift);
   p.need_rows(o.dscale);
-  auto node = std::make_unique<NormGradientNode>(C, epsilon_of(p, step), o, p.make(graph.out(step)));
+  auto node =
+      std::make_unique<NormGradientNode>(epsilon_of(p, step), o, p.operand(p.make(graph.out(step)), xv));
   node->steps = {step};
   p.add(std::move(node));
   return true;

@@ -12,9 +12,9 @@ cpu::LanePoolShape shape_of(const Op& op) {
 
 class PoolNode final : public Node {
  public:
-  PoolNode(const Op& op, int x, int y) : max_(op.name() == "max_pool2d"), shape_(shape_of(op)), x_(x), y_(y) {
-    lanes = {x, y};
-    makes = {y};
+  PoolNode(const Op& op, const ImageOperand& x, const ImageOperand& y) : max_(op.name() == "max_pool2d"), shape_(shape_of(op)), x_(x), y_(y) {
+    lanes = {x.lane, y.lane};
+    makes = {y.lane};
   }
   std::string name() const override { return max_ ? "max_pool2d" : "avg_pool2d"; }
   void run(const GroupRun& g) const override {
@@ -25,20 +25,20 @@ class PoolNode final : public Node {
  private:
   bool max_;
   cpu::LanePoolShape shape_;
-  int x_, y_;
+  ImageOperand x_, y_;
 };
 
 class PoolGradientNode final : public Node {
  public:
-  /// `x` is -1 for average pooling.
-  PoolGradientNode(const Op& op, int dy, int x, int dx) : shape_(shape_of(op)), dy_(dy), x_(x), dx_(dx) {
-    lanes = {dy, dx};
-    if (x >= 0) lanes.push_back(x);
-    makes = {dx};
+  /// There is no x for average pooling.
+  PoolGradientNode(const Op& op, const ImageOperand& dy, const ImageOperand& x, const ImageOperand& dx) : shape_(shape_of(op)), dy_(dy), x_(x), dx_(dx) {
+    lanes = {dy.lane, dx.lane};
+    if (x.lane >= 0) lanes.push_back(x.lane);
+    makes = {dx.lane};
   }
-  std::string name() const override { return x_ >= 0 ? "max_pool2d_gradient" : "avg_pool2d_gradient"; }
+  std::string name() const override { return x_.lane >= 0 ? "max_pool2d_gradient" : "avg_pool2d_gradient"; }
   void run(const GroupRun& g) const override {
-    if (x_ >= 0)
+    if (x_.lane >= 0)
       g.table.kernels.pool.max_pool_gradient(g.image(dy_), g.image(x_), shape_, g.image(dx_));
     else
       g.table.kernels.pool.average_pool_gradient(g.image(dy_), shape_, g.image(dx_));
@@ -46,7 +46,7 @@ class PoolGradientNode final : public Node {
 
  private:
   cpu::LanePoolShape shape_;
-  int dy_, x_, dx_;
+  ImageOperand dy_, x_, dx_;
 };
 
 }  // namespace
@@ -54,8 +54,8 @@ class PoolGradientNode final : public Node {
 bool lower_pool(Planner& p, int step) {
   const Graph& graph = p.graph();
   if (!p.fits_lanes(graph.in(step, 0))) return false;
-  const int x = p.image_in_lanes(graph.in(step, 0), {});
-  auto node = std::make_unique<PoolNode>(*graph.step(step).op, x, p.make(graph.out(step)));
+  const int xv = graph.in(step, 0), yv = graph.out(step), x = p.image_in_lanes(xv, {});
+  auto node = std::make_unique<PoolNode>(*graph.step(step).op, p.operand(x, xv), p.operand(p.make(yv), yv));
   node->steps = {step};
   p.add(std::move(node));
   return true;
@@ -66,9 +66,10 @@ bool lower_pool_gradient(Planner& p, int step) {
   const bool max = graph.is(step, "max_pool2d_backward");
   if (!p.fits_lanes(graph.in(step, 0)) || !p.fits_lanes(graph.out(step)) || (max && !p.fits_lanes(graph.in(step, 1))))
     return false;
-  const int dy = p.image_in_lanes(graph.in(step, 0), {});
-  const int x = max ? p.image_in_lanes(graph.in(step, 1), {}) : -1;
-  auto node = std::make_unique<PoolGradientNode>(*graph.step(step).op, dy, x, p.make(graph.out(step)));
+  const auto image = [&](int value) { return p.operand(p.image_in_lanes(value, {}), value); };
+  const ImageOperand dy = image(graph.in(step, 0)), x = max ? image(graph.in(step, 1)) : ImageOperand{};
+  const int dx = graph.out(step);
+  auto node = std::make_unique<PoolGradientNode>(*graph.step(step).op, dy, x, p.operand(p.make(dx), dx));
   node->steps = {step};
   p.add(std::move(node));
   return true;

@@ -160,6 +160,11 @@ int Planner::image_in_lanes(int value, const Halo& halo) {
   return to;
 }
 
+ImageOperand Planner::operand(int lane, int value) const {
+  const LaneValue v = lane_of_shape(graph_.value(value).shape);
+  return {lane, v.C, v.H, v.W};
+}
+
 int Planner::flat_in_lanes(int value) {
   const int v = in_lanes(value);
   Geometry& g = geometries_[size_t(geometry_of(v))];

@@ -38,6 +38,8 @@ class Planner {
   int in_lanes(int value);
   /// The same as an image whose halo may grow: a copy where others need the value without gaps.
   int image_in_lanes(int value, const Halo& halo);
+  /// Lane value `lane` with the extents of `value`.
+  ImageOperand operand(int lane, int value) const;
   /// The same without a halo.
   int flat_in_lanes(int value);
   /// A lane value for the result `value` of a step.

@@ -58,6 +58,12 @@ struct LaneValue {
   int64_t elements() const { return C * rows() * columns(); }
 };
 
+/// A lane value read with extents that may be other than its own (a reshape).
+struct ImageOperand {
+  int lane = -1;
+  int64_t C = 0, H = 0, W = 0;
+};
+
 /// All lane values of a program, and the sizes that they share.
 struct LaneTable {
   Kernels kernels;
@@ -96,6 +102,7 @@ struct GroupRun {
     const int64_t columns = W + x.halo.before + x.halo.behind, rows = H + x.halo.before + x.halo.below;
     return {memory(v) + x.halo.before * (columns + 1) * lanes, C, H, W, rows * columns * lanes, columns * lanes};
   }
+  cpu::LaneImage image(const ImageOperand& x) const { return image(x.lane, x.C, x.H, x.W); }
   /// A row-major operand.
   template <class T = const float>
   T* operand(int value) const {

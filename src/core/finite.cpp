@@ -1,0 +1,21 @@
+#include "uncial/core/finite.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace uncial {
+
+std::optional<int64_t> first_non_finite(const Tensor& x) {
+  if (!is_floating(x.dtype())) return std::nullopt;
+  const Tensor flat = x.detach().to(Device::cpu()).contiguous();
+  return dispatch(Types<float, double, bfloat16>(), flat.dtype(), "first_non_finite",
+                  [&]<class T>() -> std::optional<int64_t> {
+                    const auto values = flat.span<T>();
+                    const auto bad =
+                        std::ranges::find_if(values, [](T v) { return !std::isfinite(convert<double>(v)); });
+                    if (bad == values.end()) return std::nullopt;
+                    return bad - values.begin();
+                  });
+}
+
+}  // namespace uncial

@@ -1,0 +1,27 @@
+#include "uncial/core/precision.h"
+
+#include <ostream>
+
+#include "uncial/core/error.h"
+
+namespace uncial {
+
+std::string_view name_of(Precision precision) {
+  switch (precision) {
+    case Precision::float32:
+      return "float32";
+    case Precision::bf16:
+      return "bf16";
+  }
+  throw InternalError("name_of: unknown precision");
+}
+
+Precision precision_of(std::string_view name) {
+  for (const Precision precision : {Precision::float32, Precision::bf16})
+    if (name == name_of(precision)) return precision;
+  fail(ErrorKind::usage, "precision: got '", name, "', expected float32 or bf16.");
+}
+
+std::ostream& operator<<(std::ostream& out, Precision precision) { return out << name_of(precision); }
+
+}  // namespace uncial

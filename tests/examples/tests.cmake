@@ -1,0 +1,18 @@
+# The program of the README on a sixth of the images: its own source with one line changed.
+if(UNCIAL_PROGRAMS AND UNCIAL_BASH)
+  set(quickstart ${PROJECT_SOURCE_DIR}/examples/quickstart.cpp)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${quickstart})
+  file(READ ${quickstart} program)
+  string(REPLACE "mnist.train.split({.validation = 5'000" "mnist.train.take(12'500).split({.validation = 2'500" short "${program}")
+  if(short STREQUAL program)
+    message(FATAL_ERROR "examples/quickstart.cpp has changed: tests/examples/tests.cmake no longer knows how to shorten it")
+  endif()
+  file(CONFIGURE OUTPUT quickstart_short.cpp CONTENT "${short}" @ONLY)
+  add_executable(quickstart_short ${CMAKE_CURRENT_BINARY_DIR}/quickstart_short.cpp)
+  target_link_libraries(quickstart_short PRIVATE uncial::uncial)
+  target_compile_options(quickstart_short PRIVATE -Wall -Wextra)
+  set_target_properties(quickstart_short PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME examples_quickstart
+    COMMAND ${UNCIAL_BASH} ${CMAKE_CURRENT_LIST_DIR}/quickstart_test.sh $<TARGET_FILE:quickstart_short> ${PROJECT_SOURCE_DIR} 95.5)
+  set_tests_properties(examples_quickstart PROPERTIES LABELS "examples")
+endif()
