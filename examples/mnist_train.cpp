@@ -6,6 +6,7 @@
 
 #include "cli/figures.h"
 #include "cli/output.h"
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/io/atomic_file.h"
@@ -65,6 +66,7 @@ void run(cli::Program& program) {
                  "Use only so many training images; 0: all");
   program.flag("--resume", flags.resume, "Go on from the newest whole checkpoint, if there is one");
   program.flag("--check-finite", flags.check_finite, "Look at every weight after every step");
+  cli::ProfileFlag profile(program);
   program.parse();
 
   const cli::Network network = cli::find_network(flags.model);
@@ -82,6 +84,7 @@ void run(cli::Program& program) {
                   "augmentation: {}",
                   network.name, summary.parameters, summary.multiply_adds, data.train.size(),
                   data.validation.size(), recipe.augment.text()));
+  profile.start();
   std::vector<cli::TrainedNetwork> runs;
   std::vector<double> accuracies;
   std::vector<cli::TrainingJob> jobs;
@@ -98,6 +101,7 @@ void run(cli::Program& program) {
     if (seeds.size() > 1) program.print("seed {}: {}\n", seeds[i], trained.report.line());
     runs.push_back(std::move(trained));
   });
+  profile.finish();
 
   save_pictures(output, runs[0], network.name, data.test);
   if (!runs[0].history.epochs.empty())

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "uncial/autograd/op.h"
+#include "uncial/autograd/origin.h"
 
 namespace uncial::program {
 
@@ -45,6 +46,7 @@ struct Step {
   std::shared_ptr<const Op> op;
   std::vector<int> inputs, outputs;  ///< value numbers
   bool is_view = false;              ///< nothing runs: the output is a window on the input's buffer
+  Origin origin;                     ///< the layer that applied it
 };
 
 /// What the planner may do.
@@ -75,6 +77,8 @@ class Program {
   /// What they would take without sharing memory.
   int64_t unplanned_bytes() const;
   Cost cost() const;
+  /// Of one step.
+  Cost cost(const Step& step) const;
   /// Names of what runs, one after the other: operators, or several of them fused.
   std::vector<std::string> stages() const;
   /// A table of the steps (operator and shapes), what runs for them, and the size of the arena.
@@ -85,6 +89,8 @@ class Program {
   void replay(std::span<const Tensor> inputs);
 
  private:
+  void replay_probed();
+
   std::vector<Buffer> buffers_;
   std::vector<Value> values_;
   std::vector<Step> steps_;

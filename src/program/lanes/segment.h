@@ -26,6 +26,7 @@ class Segment final : public Stage {
 
   std::vector<Block*> own_blocks() override;
   std::string name() const override;
+  std::vector<Piece> pieces() const override;
   void run(const Runtime& runtime) override;
 
  private:
