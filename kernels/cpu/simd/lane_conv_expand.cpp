@@ -28,8 +28,8 @@ void pooled_row_of(const LaneGradient& g, int64_t k, int64_t p, float* out, floa
     const WinnerCode* winners = g.winners + (k * P + p / 2) * Q * kLanes;
     const int left = int(p % 2 * 2);
     for (; q < Q; ++q) {
-      const V at_left = where_code(winners + q * kLanes, left, dy + q * kLanes),
-              at_right = where_code(winners + q * kLanes, left + 1, dy + q * kLanes);
+      const V at_left = where_code(winners + q * kLanes, left, dy + q * kLanes) * g.scale,
+              at_right = where_code(winners + q * kLanes, left + 1, dy + q * kLanes) * g.scale;
       store(out + 2 * q * kLanes, at_left);
       store(out + (2 * q + 1) * kLanes, at_right);
       sum += at_left + at_right;

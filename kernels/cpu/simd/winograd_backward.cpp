@@ -40,7 +40,7 @@ template <Source kSource>
         const Codes codes = inside ? load<WinnerCode, kLanes>(dy.winners + window * kLanes) : Codes{};
         const Index winner = __builtin_convertvector(codes, Index);
 #pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q) z[2 * i + q / 2][2 * j + q % 2] = winner == q ? g : V{};
+        for (int q = 0; q < 4; ++q) z[2 * i + q / 2][2 * j + q % 2] = winner == q ? g * dy.scale : V{};
       }
     }
 }
