@@ -35,6 +35,20 @@ namespace {
 #endif
 }
 
+/// The same of a vector at hand.
+[[gnu::always_inline]] inline Lanes<float>::V where_code(const uncial::cpu::WinnerCode* codes, int which,
+                                                         Lanes<float>::V x) {
+#if defined(UNCIAL_SIMD_avx512)
+  using V = Lanes<float>::V;
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
+  return (V)_mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(bytes, _mm_set1_epi8(char(which))), (__m512)x);
+#else
+  float lanes[Lanes<float>::count];
+  store<float>(lanes, x);
+  return where_code(codes, which, lanes);
+#endif
+}
+
 /// The larger of each lane, the first among equals; a NaN stays when it is the first.
 [[gnu::always_inline]] inline Lanes<float>::V larger_lanes(Lanes<float>::V first, Lanes<float>::V second) {
   return second > first ? second : first;

@@ -121,7 +121,7 @@ void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGra
 constexpr int64_t kRowsAtOnce = 8;
 void channel_weight_sums(const LaneConvShape& s, const LaneImage& x, const RowRing& dy, int64_t K, int64_t Q,
                          int64_t p0, int64_t p1, const RowRing& turned, float* sums);
-/// Floats from filter to filter... of one group's sums.
+/// Floats of one transposed row of x.
 int64_t turned_row_floats(const LaneConvShape& s, int64_t C, int64_t W);
 
 }  // namespace UNCIAL_SIMD
