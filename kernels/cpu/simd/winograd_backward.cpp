@@ -12,6 +12,8 @@ using uncial::cpu::WinnerCode;
 
 namespace {
 
+using Index = Lanes<int32_t>::V;
+
 enum class Source { plain, relu, pooled };
 
 /// Filter k's 4x4 gradients of a tile; zero beyond the image.
