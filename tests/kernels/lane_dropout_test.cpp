@@ -82,5 +82,17 @@ TEST_CASE("dropout keeps the decisions of the row-major kernel, and drops NaN") 
   });
 }
 
+TEST_CASE("dropout keeps an element whose word equals the threshold") {
+  for_each_isa([](const std::string&) {
+    const LaneDropoutSimd& simd = lane_dropout_simd();
+    DropoutMask mask{4, 2, 1, 0};
+    mask.threshold = mask.row(1000 + simd.lanes - 1).block(0)[2];
+    const Floats x(3 * simd.lanes);
+    for (int64_t i = 0; i < x.size(); ++i) x[i] = 1;
+    simd.dropout(x.data(), 3, streams_of(mask, simd.lanes), mask.threshold, 2, x.data(), nullptr);
+    CHECK(x[x.size() - 1] == 2);
+  });
+}
+
 }  // namespace
 }  // namespace uncial::cpu
