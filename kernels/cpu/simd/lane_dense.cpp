@@ -55,7 +55,7 @@ void forward(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch,
                   .vector_step = x.distance,
                   .vector_in_step = kLanes,
                   .count = count,
-                  .bias = bias && d == d0 ? bias + k0 + i : nullptr,
+                  .start = bias && d == d0 ? bias + k0 + i : kZeros,
                   .add = add || d > d0,
                   .y = y.data + g * y.distance + (k0 + i) * kLanes,
                   .y_out_step = kLanes,
@@ -93,7 +93,7 @@ void gradient_strip(const LaneMatrix& dy, int64_t groups, const float* w, int64_
                 .vector_step = dy.distance,
                 .vector_in_step = kLanes,
                 .count = count,
-                .bias = nullptr,
+                .start = kZeros,
                 .add = k > 0,
                 .y = to + i * kLanes,
                 .y_out_step = kLanes,
@@ -138,25 +138,28 @@ void weight_gradient(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, 
     const int64_t vectors = (width + kLanes - 1) / kLanes, ahead = share(next * kLanes, K);
     const bool whole = width == vectors * kLanes;
     turn(x, groups, d, width, vectors, workspace);
+    float tile[12 * kWidth];  // for a last block that is no whole number of vectors
+    Product p{.scalars = nullptr,
+              .out_step = kLanes,
+              .in_step = 1,
+              .run = kLanes,
+              .run_step = dy.distance,
+              .vectors = workspace,
+              .vector_step = kLanes,
+              .vector_in_step = vectors * kLanes,
+              .count = (groups - 1) * kLanes + samples,
+              .start = kZeros,
+              .add = add && whole,
+              .y = tile,
+              .y_out_step = whole ? pitch : kWidth,
+              .y_vector_step = kLanes};
     for_outputs(K, vectors, [&](int64_t k, int64_t rows, Multiply multiply) {
       float* to = dw + k * pitch + d;
       fetch<true>(to + width, rows, pitch, next);
       fetch(x.data + (d + width) * kLanes + k * ahead, groups, x.distance, rows * ahead);
-      float tile[12 * kWidth];  // for a last block that is no whole number of vectors
-      multiply({.scalars = dy.data + k * kLanes,
-                .out_step = kLanes,
-                .in_step = 1,
-                .run = kLanes,
-                .run_step = dy.distance,
-                .vectors = workspace,
-                .vector_step = kLanes,
-                .vector_in_step = vectors * kLanes,
-                .count = (groups - 1) * kLanes + samples,
-                .bias = nullptr,
-                .add = add && whole,
-                .y = whole ? to : tile,
-                .y_out_step = whole ? pitch : kWidth,
-                .y_vector_step = kLanes});
+      p.scalars = dy.data + k * kLanes;
+      if (whole) p.y = to;
+      multiply(p);
       if (whole) return;
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < width; ++j)

@@ -24,7 +24,9 @@ constexpr int kMaxVectors = 2, kMaxOut[] = {8, 4};
 
 constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/// y[i][j] = start[i][j] + sum over l of scalar(i, l) * vector(j, l). The scalars of one l are out_step
+constexpr float kZeros[12] = {};  // a start for sums without a bias
+
+/// y[i][j] = start[i] + sum over l of scalar(i, l) * vector(j, l). The scalars of one l are out_step
 /// apart; after `run` values of l they go on run_step further (one group of samples to the next).
 struct Product {
   const float* scalars;
@@ -32,8 +34,8 @@ struct Product {
   const float* vectors;
   int64_t vector_step, vector_in_step;
   int64_t count;
-  const float* bias;  ///< start, one an output; or null
-  bool add;           ///< start with y
+  const float* start;  ///< one an output: see kZeros
+  bool add;            ///< start with y too
   float* y;
   int64_t y_out_step, y_vector_step;
 };
@@ -47,7 +49,7 @@ void multiply(const Product& product) {
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) {
       sum[i][j] = p.add ? load(p.y + i * p.y_out_step + j * p.y_vector_step) : V{};
-      if (p.bias) sum[i][j] += p.bias[i];
+      sum[i][j] += p.start[i];
     }
   const float *scalars = p.scalars, *vectors = p.vectors;
   for (int64_t done = 0; done < p.count; done += p.run, scalars += p.run_step) {

@@ -11,6 +11,7 @@
 #endif
 
 #include "lanes.h"
+#include "low_halves.h"
 
 namespace UNCIAL_SIMD {
 namespace {
@@ -22,19 +23,6 @@ using V = Lanes<float>::V;
 using Words = Lanes<uint32_t>::V;
 using Wide = Lanes<uint64_t>::V;
 constexpr int kLanes = Lanes<float>::count;
-
-/// The product of the lower halves of each 64-bit lane.
-[[gnu::always_inline]] inline Wide multiply(Wide a, Wide b) {
-#if defined(UNCIAL_SIMD_avx512)
-  return Wide(_mm512_maskz_mul_epu32(0xff, __m512i(a), __m512i(b)));  // g++ 12 warns about the unmasked one
-#elif defined(UNCIAL_SIMD_avx2)
-  return Wide(_mm256_mul_epu32(__m256i(a), __m256i(b)));
-#elif defined(__SSE2__)
-  return Wide(_mm_mul_epu32(__m128i(a), __m128i(b)));
-#else
-  return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
-#endif
-}
 
 /// Every second lane of a stream's coordinates, in the lower halves.
 struct Streams {
@@ -57,7 +45,8 @@ struct Philox {
   [[gnu::always_inline]] Philox(const Streams& s, uint64_t block)
       : c0(Wide{} + (block & 0xFFFFFFFFu)), c1(s.high + (block >> 32)), c2(s.a), c3(s.b) {}
   [[gnu::always_inline]] void round(Wide key0, Wide key1) {
-    const Wide p0 = multiply(c0, Wide{} + 0xD2511F53u), p1 = multiply(c2, Wide{} + 0xCD9E8D57u);
+    const Wide p0 = multiply_low_halves(c0, Wide{} + 0xD2511F53u),
+               p1 = multiply_low_halves(c2, Wide{} + 0xCD9E8D57u);
     c0 = (p1 >> 32) ^ c1 ^ key0;
     c1 = p1;
     c2 = (p0 >> 32) ^ c3 ^ key1;
