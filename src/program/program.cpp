@@ -35,7 +35,8 @@ void Program::replay(std::span<const Tensor> inputs) {
     s.runtime.views[size_t(v.value)].data =
         static_cast<std::byte*>(inputs[size_t(v.input)].view().data) + v.byte_offset;
   const FlushDenormals flush;
-  for (Storage* storage : s.written) storage->bump_version();  // first: a step that throws has written something
+  for (Storage* storage : s.written)
+    storage->bump_version();  // first: a step that throws has written something
   s.runtime.probe = current_probe();
   if (s.runtime.probe) return replay_probed();
   for (const auto& stage : s.stages) stage->run(s.runtime);

@@ -4,8 +4,8 @@ namespace uncial::program {
 namespace {
 
 View view_of(const Value& v, const Buffer& b) {
-  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, Device::cpu(), v.shape,
-          v.strides};
+  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, Device::cpu(),
+          v.shape, v.strides};
 }
 
 }  // namespace
@@ -90,7 +90,8 @@ void ProgramRecorder::refuse(const std::string& reason) {
 void ProgramRecorder::run_deferred() {
   const auto views = [this](const std::vector<int>& numbers) {
     std::vector<View> all;
-    for (int v : numbers) all.push_back(view_of(values_[size_t(v)], buffers_[size_t(values_[size_t(v)].buffer)]));
+    for (int v : numbers)
+      all.push_back(view_of(values_[size_t(v)], buffers_[size_t(values_[size_t(v)].buffer)]));
     return all;
   };
   for (const Step& s : steps_) {

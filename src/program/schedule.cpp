@@ -16,11 +16,13 @@ std::vector<std::unique_ptr<Stage>> as_recorded(const Graph& graph) {
 }
 
 /// Places temporaries and lane values in one arena.
-void place(const Program& program, std::vector<Buffer>& buffers, lanes::LaneTable* table, Schedule& schedule) {
+void place(const Program& program, std::vector<Buffer>& buffers, lanes::LaneTable* table,
+           Schedule& schedule) {
   std::vector<Block> blocks;
   for (const Buffer& b : buffers) blocks.push_back(Block::unused(b.bytes));
   for (int i = 0; i < int(schedule.stages.size()); ++i)
-    for (int v : schedule.stages[size_t(i)]->values()) blocks[size_t(program.values()[size_t(v)].buffer)].use(i);
+    for (int v : schedule.stages[size_t(i)]->values())
+      blocks[size_t(program.values()[size_t(v)].buffer)].use(i);
   std::vector<Block*> all;
   for (size_t b = 0; b < buffers.size(); ++b)
     if (buffers[b].role == Role::temporary) all.push_back(&blocks[b]);
@@ -79,7 +81,8 @@ void find_written(const Program& program, Schedule& schedule) {
     for (int v : s.outputs) add(v);
   }
   std::sort(schedule.written.begin(), schedule.written.end());
-  schedule.written.erase(std::unique(schedule.written.begin(), schedule.written.end()), schedule.written.end());
+  schedule.written.erase(std::unique(schedule.written.begin(), schedule.written.end()),
+                         schedule.written.end());
 }
 
 }  // namespace
@@ -98,7 +101,8 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
   }
   place(program, buffers, table.get(), *schedule);
   schedule->workspace_bytes = largest_workspace(program, *schedule);
-  schedule->memory = std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, Device::cpu());
+  schedule->memory =
+      std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, Device::cpu());
   bind(program, *schedule);
   find_written(program, *schedule);
   return schedule;

@@ -27,12 +27,16 @@ class Storage {
   Device device() const { return device_; }
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
   void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+  /// True once host code got a pointer to the bytes (Tensor::data()): it may write without changing the version.
+  bool handed_out() const { return handed_out_.load(std::memory_order_relaxed); }
+  void hand_out() { handed_out_.store(true, std::memory_order_relaxed); }
 
  private:
   void* data_ = nullptr;
   int64_t bytes_ = 0;
   Device device_;
   std::atomic<uint64_t> version_{0};
+  std::atomic<bool> handed_out_{false};
   std::shared_ptr<void> owner_;
 };
 

@@ -25,11 +25,11 @@ enum class Role {
 struct Buffer {
   Role role = Role::temporary;
   int64_t bytes = 0;
-  int first_step = 0, last_step = 0;  ///< first write and last use, as recorded
+  int first_step = 0, last_step = 0;     ///< first write and last use, as recorded
   int first_stage = 0, last_stage = -1;  ///< the same among what runs; last < first: nothing needs its memory
-  int64_t arena_offset = 0;           ///< temporaries only
-  int input = -1;                     ///< which input it is
-  std::shared_ptr<Storage> storage;   ///< externals and results
+  int64_t arena_offset = 0;              ///< temporaries only
+  int input = -1;                        ///< which input it is
+  std::shared_ptr<Storage> storage;      ///< externals and results
 };
 
 /// A window on a buffer.

@@ -134,10 +134,10 @@ class Finder {
     if (!g_.temporary(y)) return;
     int pool = -1, pool_gradient = -1, relu_gradient = -1;
     for (int s : g_.readers(y)) {
-      int* role = g_.is(s, "max_pool2d") && is_2x2(s)                                  ? &pool
+      int* role = g_.is(s, "max_pool2d") && is_2x2(s)                                       ? &pool
                   : g_.is(s, "max_pool2d_backward") && is_2x2(s) && g_.in_buffer(s, 1) == y ? &pool_gradient
-                  : fusion.relu >= 0 && is_relu_gradient(s) && g_.in_buffer(s, 0) == y ? &relu_gradient
-                                                                                       : nullptr;
+                  : fusion.relu >= 0 && is_relu_gradient(s) && g_.in_buffer(s, 0) == y      ? &relu_gradient
+                                                                                            : nullptr;
       if (!role || *role >= 0) return;
       *role = s;
     }

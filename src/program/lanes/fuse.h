@@ -36,14 +36,14 @@ struct NormFusion {
 };
 
 struct Fusions {
-  std::map<int, ConvFusion> convs;                  ///< by conv2d step
+  std::map<int, ConvFusion> convs;                   ///< by conv2d step
   std::map<int, ConvGradientFusion> conv_gradients;  ///< by the first of their steps
-  std::map<int, NormFusion> norms;                  ///< by step
-  std::vector<bool> absorbed;                       ///< steps that belong to another's node
+  std::map<int, NormFusion> norms;                   ///< by step
+  std::vector<bool> absorbed;                        ///< steps that belong to another's node
 };
 
-/// `fits` says whether a value may have its batch in the lanes, `plain` whether it is row-major memory that stays
-/// as it is; where operands of a convolution do not, nothing is fused.
+/// `fits` says whether a value may have its batch in the lanes, `plain` whether it is row-major memory that
+/// stays as it is; where operands of a convolution do not, nothing is fused.
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
                      const std::function<bool(int value)>& plain);
 

@@ -27,8 +27,8 @@ struct Conv {
         P((H + 2 * shape.padding - shape.dilation * (shape.R - 1) - 1) / shape.stride + 1),
         Q((W + 2 * shape.padding - shape.dilation * (shape.S - 1) - 1) / shape.stride + 1) {}
 
-  /// F(4x4, 3x3) computes whole 4 x 4 tiles of outputs at 36 multiplications each: from 3 x 3 outputs on that is
-  /// fewer than 9 for each. With few channels its transforms cost more than they save.
+  /// F(4x4, 3x3) computes whole 4 x 4 tiles of outputs at 36 multiplications each: from 3 x 3 outputs on that
+  /// is fewer than 9 for each. With few channels its transforms cost more than they save.
   bool winograd() const {
     return shape.R == 3 && shape.S == 3 && shape.stride == 1 && shape.dilation == 1 && shape.groups == 1 &&
            shape.padding <= 2 && C >= 8 && K >= 8 && P >= 3 && Q >= 3;
@@ -45,11 +45,13 @@ struct Conv {
 class WinogradWeights final : public Prepared {
  public:
   explicit WinogradWeights(const Conv& conv) : conv_(conv) {}
-  int64_t floats(const LaneTable& t) const override { return t.kernels.winograd.weight_floats(conv_.C, conv_.K); }
+  int64_t floats(const LaneTable& t) const override {
+    return t.kernels.winograd.weight_floats(conv_.C, conv_.K);
+  }
   int64_t tasks(const LaneTable&) const override { return ceil_div(conv_.K, kFilters); }
   void make(const LaneTable& t, const Runtime& runtime, int64_t task) const override {
-    t.kernels.winograd.transform_weights(runtime.views[size_t(source)].as<const float>(), conv_.C, conv_.K, data(),
-                                         task * kFilters, std::min((task + 1) * kFilters, conv_.K));
+    t.kernels.winograd.transform_weights(runtime.views[size_t(source)].as<const float>(), conv_.C, conv_.K,
+                                         data(), task * kFilters, std::min((task + 1) * kFilters, conv_.K));
   }
 
  private:
@@ -83,7 +85,8 @@ class ConvNode final : public Node {
                                      .y = g.image(y_),
                                      .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
     if (u)
-      g.table.kernels.winograd.forward(x, conv.shape.padding, u->data(), epilogue, conv.P, conv.Q, g.workspace);
+      g.table.kernels.winograd.forward(x, conv.shape.padding, u->data(), epilogue, conv.P, conv.Q,
+                                       g.workspace);
     else
       g.table.kernels.conv.forward(conv.shape, x, g.operand(w_), epilogue);
   }
@@ -106,10 +109,13 @@ class ConvGradientNode final : public ReducingNode {
   }
   std::string name() const override { return u ? "winograd_gradient" : "conv2d_gradient"; }
   int64_t workspace_floats(const LaneTable& t) const override {
-    return winograd ? t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K)
-                    : t.kernels.conv.workspace_floats(conv.shape, conv.C, conv.H, conv.W, conv.K, conv.P, conv.Q);
+    return winograd
+               ? t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K)
+               : t.kernels.conv.workspace_floats(conv.shape, conv.C, conv.H, conv.W, conv.K, conv.P, conv.Q);
   }
-  int64_t slot_floats(const LaneTable& t) const override { return weight_floats(t) + conv.K * t.kernels.lanes; }
+  int64_t slot_floats(const LaneTable& t) const override {
+    return weight_floats(t) + conv.K * t.kernels.lanes;
+  }
   int64_t tasks(const LaneTable&) const override { return filter_tasks() + (bias_out >= 0 ? 1 : 0); }
 
   void run(const GroupRun& g) const override {
@@ -125,8 +131,8 @@ class ConvGradientNode final : public ReducingNode {
     float* bias_sums = bias_out >= 0 ? sums + weight_floats(g.table) : nullptr;
     const cpu::LaneImage to = dx >= 0 ? g.image(dx) : cpu::LaneImage{};
     if (winograd)
-      g.table.kernels.winograd.backward(x, conv.shape.padding, u ? u->data() : nullptr, dy, sums, bias_sums, to,
-                                        g.workspace);
+      g.table.kernels.winograd.backward(x, conv.shape.padding, u ? u->data() : nullptr, dy, sums, bias_sums,
+                                        to, g.workspace);
     else
       g.table.kernels.conv.backward(conv.shape, x, w_ >= 0 ? g.operand(w_) : nullptr, dy,
                                     weight_out >= 0 ? sums : nullptr, bias_sums, to, g.workspace);
@@ -184,7 +190,8 @@ bool lower_conv(Planner& p, int step) {
   node->pool = fusion.pool >= 0;
   if (conv.winograd()) node->u = winograd_weights(p, conv, wv);
   const auto& gradients = p.fusions().conv_gradients;
-  if (std::any_of(gradients.begin(), gradients.end(), [&](const auto& g) { return g.second.forward == step; })) {
+  if (std::any_of(gradients.begin(), gradients.end(),
+                  [&](const auto& g) { return g.second.forward == step; })) {
     LaneValue codes;
     codes.C = conv.K;
     codes.H = conv.P / 2;

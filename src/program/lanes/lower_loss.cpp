@@ -29,8 +29,8 @@ class DropoutNode final : public Node {
       streams.a[i] = s.a();
       streams.b[i] = s.b();
     }
-    g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams, mask.threshold,
-                                float(1 / (1 - p_)), g.memory(y_), nullptr);
+    g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams,
+                                    mask.threshold, float(1 / (1 - p_)), g.memory(y_), nullptr);
   }
 
  private:
@@ -42,9 +42,9 @@ class DropoutNode final : public Node {
 class CrossEntropyNode final : public ReducingNode {
  public:
   struct Operands {
-    int logits;                        ///< lane value
-    int labels, class_weights, loss;   ///< row-major; class_weights may be -1
-    int gradient;                      ///< lane value
+    int logits;                       ///< lane value
+    int labels, class_weights, loss;  ///< row-major; class_weights may be -1
+    int gradient;                     ///< lane value
   };
   CrossEntropyNode(double smoothing, int64_t classes, int64_t samples, const Operands& operands)
       : smoothing_(smoothing), classes_(classes), o_(operands), weights_(size_t(samples)) {
@@ -60,16 +60,18 @@ class CrossEntropyNode final : public ReducingNode {
   void begin(const LaneTable&, const Runtime& runtime) override {
     const auto* labels = runtime.views[size_t(o_.labels)].as<const int64_t>();
     check_labels("cross_entropy", labels, int64_t(weights_.size()), classes_);
-    const float* by_class = o_.class_weights >= 0 ? runtime.views[size_t(o_.class_weights)].as<const float>() : nullptr;
+    const float* by_class =
+        o_.class_weights >= 0 ? runtime.views[size_t(o_.class_weights)].as<const float>() : nullptr;
     const auto weight = [&](size_t i) { return by_class ? double(by_class[labels[i]]) : 1.0; };
     double total = 0;
     for (size_t i = 0; i < weights_.size(); ++i) total += weight(i);
     for (size_t i = 0; i < weights_.size(); ++i) weights_[i] = float(weight(i) / total);
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.loss.cross_entropy(g.memory(o_.logits), classes_, g.operand<const int64_t>(o_.labels) + g.first(),
-                                      weights_.data() + g.first(), smoothing_, g.samples,
-                                      reinterpret_cast<double*>(slot(g)), g.memory(o_.gradient));
+    g.table.kernels.loss.cross_entropy(g.memory(o_.logits), classes_,
+                                       g.operand<const int64_t>(o_.labels) + g.first(),
+                                       weights_.data() + g.first(), smoothing_, g.samples,
+                                       reinterpret_cast<double*>(slot(g)), g.memory(o_.gradient));
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     double loss = 0;
@@ -92,8 +94,8 @@ bool lower_dropout(Planner& p, int step) {
   if (!p.fits_lanes(graph.in(step, 0)) || !p.is_in_lanes(graph.in(step, 0))) return false;
   const int x = p.flat_in_lanes(graph.in(step, 0)), y = p.make(graph.out(step));
   p.fix(y);
-  auto node = std::make_unique<DropoutNode>(attribute<double>(*graph.step(step).op, "p"), x, graph.in(step, 1),
-                                            graph.in(step, 2), y);
+  auto node = std::make_unique<DropoutNode>(attribute<double>(*graph.step(step).op, "p"), x,
+                                            graph.in(step, 1), graph.in(step, 2), y);
   node->steps = {step};
   p.add(std::move(node));
   return true;

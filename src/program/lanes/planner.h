@@ -60,7 +60,8 @@ class Planner {
   /// Adds a node, whose makes, lanes and rows are set, to the open segment.
   void add(std::unique_ptr<Node> node) { open_->add(std::move(node)); }
   /// A stage of its own that reads lane values `in` of earlier stages and makes `out`.
-  void add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& lanes_in, const std::vector<int>& lanes_out);
+  void add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& lanes_in,
+                 const std::vector<int>& lanes_out);
   /// Transformed weights, shared by all nodes that ask for the same `kind` of the same value.
   std::shared_ptr<Prepared> prepared(const std::string& kind, int source,
                                      const std::function<std::shared_ptr<Prepared>()>& make);
@@ -114,8 +115,8 @@ bool lower_pool_gradient(Planner& p, int step);
 bool lower_dropout(Planner& p, int step);
 bool lower_cross_entropy(Planner& p, int step);
 
-/// The batch that a program works on: the leading extent of its first convolution or dense layer; 0 when it has
-/// none or it is too small to fill half of the lanes.
+/// The batch that a program works on: the leading extent of its first convolution or dense layer; 0 when it
+/// has none or it is too small to fill half of the lanes.
 int64_t batch_of(const Graph& graph);
 
 }  // namespace uncial::program::lanes

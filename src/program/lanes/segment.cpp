@@ -8,8 +8,8 @@
 namespace uncial::program::lanes {
 namespace {
 
-/// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group. Few
-/// slots keep their memory and the final sum small; many let more threads work at once.
+/// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group.
+/// Few slots keep their memory and the final sum small; many let more threads work at once.
 constexpr int64_t kSlots = 4;
 
 /// Pieces of a list of jobs, each with some tasks: finds the job and the task of a running number.
@@ -24,6 +24,18 @@ struct Cut {
 };
 
 }  // namespace
+
+bool Prepared::renew(const Runtime& runtime) {
+  if (!origin) return true;
+  const View& w = runtime.views[size_t(source)];
+  const auto* now = w.as<const float>();
+  const bool same_version = origin->version() == version_ && version_ != 0;
+  version_ = origin->version();
+  if (!origin->handed_out()) return !same_version;
+  if (same_version && std::equal(copy_.begin(), copy_.end(), now, now + w.size())) return false;
+  copy_.assign(now, now + w.size());
+  return true;
+}
 
 void Segment::add(std::unique_ptr<Node> node) {
   for (int v : node->rows) values_.push_back(v);
@@ -89,8 +101,7 @@ void Segment::update_prepared(const Runtime& runtime) {
   std::vector<Prepared*> stale;
   Cut cut;
   for (const auto& p : prepared_) {
-    if (p->origin && p->origin->version() == p->version) continue;
-    if (p->origin) p->version = p->origin->version();
+    if (!p->renew(runtime)) continue;
     stale.push_back(p.get());
     cut.add(p->tasks(*table_));
   }
