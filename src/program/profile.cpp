@@ -14,9 +14,10 @@ namespace {
 
 thread_local program::Probe* probe = nullptr;
 
-/// The row that a piece belongs to, without times: its layers, pass and cost. A step that several pieces share
-/// costs the first of them: `counted` says which did.
-ProfileRow describe(const program::Program& program, const program::Piece& piece, std::vector<bool>& counted) {
+/// The row that a piece belongs to, without times: its layers, pass and cost. A step that several pieces
+/// share costs the first of them: `counted` says which did.
+ProfileRow describe(const program::Program& program, const program::Piece& piece,
+                    std::vector<bool>& counted) {
   ProfileRow row;
   row.operators = piece.name;
   std::vector<std::string> layers;

@@ -5,7 +5,6 @@ source "${BASH_SOURCE[0]%/*}/support.sh"
 
 echo '{"note": "mine"}' >trace.json
 refused 4 'trace.json: a file that these programs did not make' "${train[@]}" --out o --profile trace.json
-refused 4 'absent' "${train[@]}" --out o --profile absent/trace.json
 rm trace.json
 
 expect 0 '% peak' "${train[@]}" --out o --profile trace.json
