@@ -86,6 +86,16 @@ name=$'a\nb \xff'
 expect 0 '' "${train[@]}" --out "$name"
 [ -s "$name/models/mnist_tiny_final.safetensors" ] || fail 'a strange name: no model'
 ! grep -q '^b' err || fail 'a strange name was printed raw'
+# Results that are JSON, but not what was expected.
+cp o/models/mnist_tiny_results.json kept.json
+echo '{"generator": "uncial 0", "networks": 1}' >o/figures/model_comparison.json
+refused 3 'another content' mnist_report --out o
+rm o/figures/model_comparison.json
+sed 's/"mean_accuracy": [0-9.]*/"mean_accuracy": "high"/' kept.json >o/models/mnist_tiny_results.json
+expect 3 'another content' project_status --out o
+echo '[' >o/models/mnist_tiny_results.json
+refused 3 'mnist_tiny_results.json@byte' mnist_report --out o
+cp kept.json o/models/mnist_tiny_results.json
 # No temporary file may be left anywhere.
 left=$(find . -name '.uncial-*.tmp')
 [ -z "$left" ] || fail "temporary files: $left"

@@ -110,6 +110,14 @@ const std::vector<Case>& cases() {
        },
        {3, 11, 10},
        "winograd+max_pool2d"},
+      {"dropout behind pool, before and after flatten",
+       [] {
+         return Sequential(Conv2d(1, 8, {.kernel = 3}), ReLU(), MaxPool2d(2), Dropout(0.25),
+                           Conv2d(8, 16, {.kernel = 3, .padding = 1}), ReLU(), MaxPool2d(2), Flatten(),
+                           Dropout(0.5), Dense(16 * 9, 3));
+       },
+       {1, 14, 14},
+       "winograd+relu+max_pool2d"},
       {"batch norm behind pool",
        [] {
          return Sequential(Conv2d(1, 8, {.kernel = 5, .padding = 2, .bias = false}), MaxPool2d(2),

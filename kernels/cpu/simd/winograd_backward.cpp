@@ -1,5 +1,6 @@
 // Winograd transforms of the backward pass: output gradient -> points, and points -> input gradient.
 
+#include "lane_codes.h"
 #include "winograd_matrices.h"
 #include "winograd_tiles.h"
 
@@ -12,7 +13,6 @@ using uncial::cpu::WinnerCode;
 namespace {
 
 using Index = Lanes<int32_t>::V;
-using Codes = Lanes<WinnerCode, kLanes>::V;
 
 enum class Source { plain, relu, pooled };
 
@@ -36,11 +36,11 @@ template <Source kSource>
       } else if constexpr (kSource == Source::relu) {
         z[i][j] = inside ? (load(dy.relu_y + here) > V{} ? g : V{}) : V{};
       } else {
-        const int64_t window = (k * P + tile.row * 2 + i) * Q + tile.col * 2 + j;
-        const Codes codes = inside ? load<WinnerCode, kLanes>(dy.winners + window * kLanes) : Codes{};
-        const Index winner = __builtin_convertvector(codes, Index);
+        const WinnerCode* codes = dy.winners + ((k * P + tile.row * 2 + i) * Q + tile.col * 2 + j) * kLanes;
+        const V scaled = g * dy.scale;
 #pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q) z[2 * i + q / 2][2 * j + q % 2] = winner == q ? g : V{};
+        for (int q = 0; q < 4; ++q)
+          z[2 * i + q / 2][2 * j + q % 2] = inside ? where_code(codes, q, scaled) : V{};
       }
     }
 }

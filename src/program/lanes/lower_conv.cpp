@@ -79,11 +79,12 @@ class ConvNode final : public Node {
   }
   void run(const GroupRun& g) const override {
     const cpu::LaneImage x = g.image(x_, conv.C, conv.H, conv.W);
-    const cpu::LaneEpilogue epilogue{.bias = bias_ >= 0 ? g.operand(bias_) : nullptr,
-                                     .relu = relu,
-                                     .pool = pool,
-                                     .y = g.image(y_),
-                                     .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
+    const cpu::LaneEpilogue epilogue{
+        .bias = bias_ >= 0 ? g.operand(bias_) : nullptr,
+        .relu = relu,
+        .pool = pool,
+        .y = g.image(y_, conv.K, pool ? conv.P / 2 : conv.P, pool ? conv.Q / 2 : conv.Q),
+        .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
     if (u)
       g.table.kernels.winograd.forward(x, conv.shape.padding, u->data(), epilogue, conv.P, conv.Q,
                                        g.workspace);
@@ -126,7 +127,8 @@ class ConvGradientNode final : public ReducingNode {
         .relu_y = relu_y >= 0 ? g.image(relu_y, conv.K, conv.P, conv.Q).data : nullptr,
         .winners = pooled ? g.memory<cpu::WinnerCode>(winners) : nullptr,
         .P = conv.P,
-        .Q = conv.Q};
+        .Q = conv.Q,
+        .scale = scale};
     float* sums = slot(g);
     float* bias_sums = bias_out >= 0 ? sums + weight_floats(g.table) : nullptr;
     const cpu::LaneImage to = dx >= 0 ? g.image(dx) : cpu::LaneImage{};
@@ -151,6 +153,7 @@ class ConvGradientNode final : public ReducingNode {
   Conv conv;
   bool winograd = false;
   int winners = -1, relu_y = -1, dx = -1;
+  float scale = 1;
   int weight_out = -1, bias_out = -1;  // row-major values
   std::shared_ptr<Prepared> u;
 
@@ -185,7 +188,12 @@ bool lower_conv(Planner& p, int step) {
   p.need_rows(wv);
   if (bv >= 0) p.need_rows(bv);
   const int x = p.image_in_lanes(xv, conv.halo());
-  auto node = std::make_unique<ConvNode>(conv, x, wv, bv, p.make(fusion.result));
+  const int y = p.make(fusion.result);
+  if (fusion.dropout >= 0) {
+    for (size_t i : {1, 2}) p.need_rows(graph.in(fusion.dropout, i));
+    p.fix(y);
+  }
+  auto node = std::make_unique<ConvNode>(conv, x, wv, bv, y);
   node->relu = fusion.relu >= 0;
   node->pool = fusion.pool >= 0;
   if (conv.winograd()) node->u = winograd_weights(p, conv, wv);
@@ -203,6 +211,7 @@ bool lower_conv(Planner& p, int step) {
   for (int s : {step, fusion.relu, fusion.pool})
     if (s >= 0) node->steps.push_back(s);
   p.add(std::move(node));
+  if (fusion.dropout >= 0) add_dropout(p, fusion.dropout, y, y, fusion.winners);
   return true;
 }
 
@@ -230,6 +239,10 @@ bool lower_conv_gradients(Planner& p, int step) {
   if (f.forward >= 0) {
     node->winners = p.fusions().convs.at(f.forward).winners;
     node->lanes.push_back(node->winners);
+    if (f.dropout >= 0) {
+      node->scale = float(1 / (1 - attribute<double>(*graph.step(f.dropout).op, "p")));
+      node->steps.push_back(f.dropout);
+    }
   }
   if (f.input >= 0) {
     node->dx = p.make(graph.out(f.input));

@@ -10,9 +10,10 @@ namespace {
 
 class DropoutNode final : public Node {
  public:
-  DropoutNode(double p, int x, int state, int samples, int y)
-      : p_(p), x_(x), state_(state), samples_(samples), y_(y) {
+  DropoutNode(double p, int x, int state, int samples, int y, int winners)
+      : p_(p), x_(x), state_(state), samples_(samples), y_(y), winners_(winners) {
     lanes = {x, y};
+    if (winners >= 0) lanes.push_back(winners);
     makes = {y};
     rows = {state, samples};
   }
@@ -30,12 +31,13 @@ class DropoutNode final : public Node {
       streams.b[i] = s.b();
     }
     g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams,
-                                    mask.threshold, float(1 / (1 - p_)), g.memory(y_), nullptr);
+                                    mask.threshold, float(1 / (1 - p_)), g.memory(y_),
+                                    winners_ >= 0 ? g.memory<cpu::WinnerCode>(winners_) : nullptr);
   }
 
  private:
   double p_;
-  int x_, state_, samples_, y_;
+  int x_, state_, samples_, y_, winners_;
 };
 
 /// Loss and its gradient in one pass over the logits.
@@ -89,15 +91,21 @@ class CrossEntropyNode final : public ReducingNode {
 
 }  // namespace
 
+void add_dropout(Planner& p, int step, int x, int y, int winners) {
+  const Graph& graph = p.graph();
+  auto node = std::make_unique<DropoutNode>(attribute<double>(*graph.step(step).op, "p"), x,
+                                            graph.in(step, 1), graph.in(step, 2), y, winners);
+  node->steps = {step};
+  p.add(std::move(node));
+}
+
 bool lower_dropout(Planner& p, int step) {
   const Graph& graph = p.graph();
   if (!p.fits_lanes(graph.in(step, 0)) || !p.is_in_lanes(graph.in(step, 0))) return false;
+  for (size_t i : {1, 2}) p.need_rows(graph.in(step, i));
   const int x = p.flat_in_lanes(graph.in(step, 0)), y = p.make(graph.out(step));
   p.fix(y);
-  auto node = std::make_unique<DropoutNode>(attribute<double>(*graph.step(step).op, "p"), x,
-                                            graph.in(step, 1), graph.in(step, 2), y);
-  node->steps = {step};
-  p.add(std::move(node));
+  add_dropout(p, step, x, y, -1);
   return true;
 }
 

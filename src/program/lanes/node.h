@@ -71,8 +71,8 @@ class Prepared {
   float* data() const { return static_cast<float*>(storage->data()); }
 
  private:
-  uint64_t version_ = 0;      // of origin when storage was made
-  std::vector<float> copy_;   // of the weights, when host code has a pointer to them
+  uint64_t version_ = 0;     // of origin when storage was made
+  std::vector<float> copy_;  // of the weights, when host code has a pointer to them
 };
 
 }  // namespace uncial::program::lanes

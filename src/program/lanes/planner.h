@@ -99,6 +99,9 @@ class Planner {
   std::map<const Stage*, std::vector<int>> stage_lanes_;
 };
 
+/// A node for dropout of lane value x; `winners` (-1: none) of dropped places are forgotten.
+void add_dropout(Planner& p, int step, int x, int y, int winners);
+
 /// A lowering function: adds nodes for a step and returns true, or leaves everything alone and returns false.
 using Lowering = bool (*)(Planner&, int step);
 bool lower_conv(Planner& p, int step);
