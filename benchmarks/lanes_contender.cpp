@@ -161,7 +161,9 @@ struct Work {
 
 }  // namespace
 
-bool lanes_has(const ConvExtents& e, ConvPass, bool winograd) {
+bool lanes_has(const ConvExtents& e, ConvPass pass, bool winograd) {
+  // Winograd's backward pass always makes the weight gradient too.
+  if (winograd && pass == ConvPass::input_gradient) return false;
   if (e.N < cpu::lane_layout_simd().lanes / 2) return false;  // most lanes would be empty
   return !winograd || (e.R == 3 && e.S == 3 && e.stride == 1 && e.dilation == 1 && e.groups == 1 && e.C >= 8);
 }

@@ -178,9 +178,9 @@ void run(cli::Program& program) {
   for (const cli::TrainingJob& job : jobs)
     for (const auto& file : cli::checkpoint_files(job.prefix))
       cli::claim_file(file, program.common().overwrite);
+  profile.start();
 
   const cli::MnistData data = cli::load_mnist(program.root(), both[0].recipe.validation, train_samples);
-  profile.start();
   cli::train_all(program, data, jobs, [&](size_t i, const cli::TrainedNetwork& trained) {
     add_result(both[i / size_t(seeds)], trained, data.test);
   });

@@ -61,11 +61,11 @@ void run(cli::Program& program) {
   require(!files.empty() || !indices.empty(),
           "mnist_predict: got no picture, expected PNG files or --index N.");
   program.prepare_json();
+  profile.start();
 
   const std::vector<Question> asked = questions(program, files, indices, options);
   const auto net = cli::load_trained(program.root(), model);
   require_finite(*net, model);
-  profile.start();
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Question& question : asked) {
     const Tensor p = train::predict(*net, question.image);

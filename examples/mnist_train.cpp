@@ -76,6 +76,7 @@ void run(cli::Program& program) {
   std::vector<uint64_t> seeds;
   for (int64_t i = 0; i < flags.seeds; ++i) seeds.push_back(program.common().seed + uint64_t(i));
   claim_results(output, network.name, seeds);
+  profile.start();
   const cli::MnistData data = cli::load_mnist(program.root(), recipe.validation, flags.train_samples);
 
   const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
@@ -84,7 +85,6 @@ void run(cli::Program& program) {
                   "augmentation: {}",
                   network.name, summary.parameters, summary.multiply_adds, data.train.size(),
                   data.validation.size(), recipe.augment.text()));
-  profile.start();
   std::vector<cli::TrainedNetwork> runs;
   std::vector<double> accuracies;
   std::vector<cli::TrainingJob> jobs;

@@ -14,17 +14,22 @@ namespace {
 
 thread_local program::Probe* probe = nullptr;
 
-/// The row that a piece belongs to, without times: its layers, pass and cost.
-ProfileRow describe(const program::Program& program, const program::Piece& piece) {
+/// The row that a piece belongs to, without times: its layers, pass and cost. A step that several pieces
+/// share costs the first of them: `counted` says which did.
+ProfileRow describe(const program::Program& program, const program::Piece& piece,
+                    std::vector<bool>& counted) {
   ProfileRow row;
   row.operators = piece.name;
   std::vector<std::string> layers;
   for (const int s : piece.steps) {
     const program::Step& step = program.steps()[size_t(s)];
     row.pass = std::max(row.pass, step.origin.pass);
-    const Cost cost = program.cost(step);
-    row.flops += cost.flops;
-    row.bytes += cost.bytes;
+    if (!counted[size_t(s)]) {
+      const Cost cost = program.cost(step);
+      row.flops += cost.flops;
+      row.bytes += cost.bytes;
+      counted[size_t(s)] = true;
+    }
     const std::string& layer = step.origin.layer;
     if (layer.empty() || std::find(layers.begin(), layers.end(), layer) != layers.end()) continue;
     row.layers += (layers.empty() ? "" : " + ") + layer;
@@ -66,8 +71,7 @@ double Profile::seconds() const { return state_->seconds; }
 std::vector<ProfileRow> Profile::rows() const { return state_->rows; }
 
 /// Pieces with equal texts share a row: one step recorded for two batch sizes is one line of the table.
-size_t Profile::State::row_of(const program::Program& program, const program::Piece& piece) {
-  ProfileRow row = describe(program, piece);
+size_t Profile::State::row_of(ProfileRow row) {
   const auto [place, fresh] =
       row_by_text_.try_emplace(join(row.layers, '\n', row.operators, '\n', int(row.pass)), rows.size());
   if (fresh) {
@@ -83,8 +87,9 @@ void Profile::State::begin(const program::Program& program, const std::vector<pr
   const std::lock_guard lock(mutex);
   concurrency_ = num_threads();
   known_.clear();
+  std::vector<bool> counted(program.steps().size());
   for (const program::Piece& piece : pieces) {
-    const size_t row = row_of(program, piece);
+    const size_t row = row_of(describe(program, piece, counted));
     known_[piece.who] = piece.stage ? Known{row, true, known_.at(piece.stage).row} : Known{row};
   }
 }

@@ -39,7 +39,7 @@ struct Profile::State final : program::Probe {
   double seconds = 0;
 
  private:
-  size_t row_of(const program::Program& program, const program::Piece& piece);
+  size_t row_of(ProfileRow row);
   int thread_number();
 
   std::map<std::string, size_t> row_by_text_;

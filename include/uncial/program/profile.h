@@ -38,7 +38,8 @@ struct ProfileRow {
 /// pool, with the instruction set in use, measured for `seconds` on numbers that stay in registers.
 double measure_peak_flops(double seconds = 0.05);
 
-/// Collects the times of replays. May be read while nobody replays under a scope of it.
+/// Collects the times of replays, one at a time: threads that replay at once need a profile each. May be read
+/// while nobody replays under a scope of it.
 class Profile {
  public:
   explicit Profile(const ProfileOptions& options = {});

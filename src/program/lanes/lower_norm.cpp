@@ -189,7 +189,9 @@ bool lower_batch_norm(Planner& p, int step) {
   const Graph& graph = p.graph();
   const int mean = graph.out(step, 1), variance = graph.out(step, 2);
   const int xv = graph.in(step, 0);
-  p.add(std::make_unique<MomentsNode>(p.operand(p.image_in_lanes(xv, {}), xv), mean, variance));
+  auto moments = std::make_unique<MomentsNode>(p.operand(p.image_in_lanes(xv, {}), xv), mean, variance);
+  moments->steps = {step};
+  p.add(std::move(moments));
   p.makes_rows(mean);
   p.makes_rows(variance);
   add_normalize(p, step, found->second, {graph.in(step, 1), graph.in(step, 2), mean, variance});
@@ -227,7 +229,9 @@ bool lower_batch_norm_gradient(Planner& p, int step) {
     o.dy = p.operand(p.image_in_lanes(fusion.dy, {}), xv);
   }
   o.x = p.operand(p.image_in_lanes(xv, {}), xv);
-  p.add(std::make_unique<NormSumsNode>(epsilon_of(p, step), o));
+  auto sums = std::make_unique<NormSumsNode>(epsilon_of(p, step), o);
+  sums->steps = {step};
+  p.add(std::move(sums));
   p.makes_rows(o.dscale);
   p.makes_rows(o.dshift);
   p.need_rows(o.dscale);
