@@ -69,7 +69,10 @@ chmod 000 unread/figures/confusion_matrix.png
 if [ ! -r unread/figures/confusion_matrix.png ]; then  # root reads everything
   refused 4 'confusion_matrix.png: cannot be read: Permission denied' "${train[@]}" --out unread
 fi
-expect 4 'Too many open files' bash -c "ulimit -n 4; ${train[*]} --out o"
+# Descriptors that whoever runs the tests left open would use up the few that there are.
+# shellcheck disable=SC2016  # the shell that bash -c starts expands it
+only_standard='for fd in /proc/$$/fd/*; do fd=${fd##*/}; if ((fd > 2)); then eval "exec $fd>&-"; fi; done'
+expect 4 'Too many open files' bash -c "$only_standard; ulimit -n 4; ${train[*]} --out o"
 expect 4 'Train it first' mnist_train --model tiny --epochs 0 --out never
 # Wrong network descriptions and models.
 echo '{"kind": "sequential", "layers": [{"kind": "flatten"}, {"kind": "dense", "in": 784, "out": 7}]}' >seven.json
