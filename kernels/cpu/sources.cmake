@@ -21,6 +21,10 @@ target_sources(uncial PRIVATE
 
 set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/channel_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/channel_dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/channel_dense_one.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/channel_winograd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/gemm_tile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_channels.cpp

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "channels/planner.h"
 #include "lanes/planner.h"
+#include "layout.h"
 #include "step_stage.h"
 
 namespace uncial::program {
@@ -15,22 +17,18 @@ std::vector<std::unique_ptr<Stage>> as_recorded(const Graph& graph) {
   return stages;
 }
 
-/// Places temporaries and lane values in one arena.
-void place(const Program& program, std::vector<Buffer>& buffers, lanes::LaneTable* table,
+/// Places temporaries and what planners keep from stage to stage in one arena.
+void place(const Program& program, std::vector<Buffer>& buffers, std::vector<Block*> all,
            Schedule& schedule) {
   std::vector<Block> blocks;
   for (const Buffer& b : buffers) blocks.push_back(Block::unused(b.bytes));
   for (int i = 0; i < int(schedule.stages.size()); ++i)
     for (int v : schedule.stages[size_t(i)]->values())
       blocks[size_t(program.values()[size_t(v)].buffer)].use(i);
-  std::vector<Block*> all;
   for (size_t b = 0; b < buffers.size(); ++b)
     if (buffers[b].role == Role::temporary) all.push_back(&blocks[b]);
   for (const auto& stage : schedule.stages)
     for (Block* block : stage->own_blocks()) all.push_back(block);
-  if (table)
-    for (lanes::LaneValue& v : table->values)
-      if (!v.local) all.push_back(&v.block);
   schedule.arena_bytes = plan_arena(std::move(all));
   for (size_t b = 0; b < buffers.size(); ++b) {
     buffers[b].arena_offset = blocks[b].offset;
@@ -91,15 +89,21 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
                                         const PlanOptions& options) {
   auto schedule = std::make_unique<Schedule>();
   const Graph graph(program);
-  std::shared_ptr<lanes::LaneTable> table;
-  if (const int64_t samples = options.fuse ? lanes::batch_of(graph) : 0) {
-    lanes::Planner planner(graph, samples);
+  const LayoutChoice choice = options.fuse ? choose_layout(graph) : LayoutChoice{};
+  std::vector<Block*> blocks;  // of values that the stages keep alive
+  if (choice.layout == Layout::lanes) {
+    lanes::Planner planner(graph, choice.samples);
     schedule->stages = planner.plan();
-    table = planner.table();
+    for (lanes::LaneValue& v : planner.table()->values)
+      if (!v.local) blocks.push_back(&v.block);
+  } else if (choice.layout == Layout::channels) {
+    channels::Planner planner(graph, choice.samples);
+    schedule->stages = planner.plan();
+    for (channels::Image& image : planner.table()->images) blocks.push_back(&image.block);
   } else {
     schedule->stages = as_recorded(graph);
   }
-  place(program, buffers, table.get(), *schedule);
+  place(program, buffers, std::move(blocks), *schedule);
   schedule->workspace_bytes = largest_workspace(program, *schedule);
   schedule->memory =
       std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, Device::cpu());

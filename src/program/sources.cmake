@@ -1,13 +1,19 @@
 target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/arena.cpp
   ${CMAKE_CURRENT_LIST_DIR}/compile.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fuse.cpp
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile_output.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/prepared.cpp
   ${CMAKE_CURRENT_LIST_DIR}/program.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recorder.cpp
   ${CMAKE_CURRENT_LIST_DIR}/schedule.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/lanes/fuse.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/channels/conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/channels/dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/channels/images.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/channels/planner.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_dense.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_loss.cpp

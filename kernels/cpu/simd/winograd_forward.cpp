@@ -39,25 +39,6 @@ struct Extent {
   }
 }
 
-/// Rows 2 * kHalf and 2 * kHalf + 1 of an output tile.
-template <int kHalf>
-[[gnu::always_inline]] inline void output_rows(const float* m, int64_t point, float bias, V* upper,
-                                               V* lower) {
-  V first[6], second[6];
-#pragma GCC unroll 6
-  for (int j = 0; j < 6; ++j)
-    output_pair<kHalf>(
-        [=](int i) __attribute__((always_inline))->V { return load(m + (i * 6 + j) * point); }, first[j],
-        second[j]);
-  output_row(first, upper);
-  output_row(second, lower);
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    upper[j] += bias;
-    lower[j] += bias;
-  }
-}
-
 /// Everything about one filter's plane of the output.
 struct Plane {
   float* y;
@@ -74,7 +55,12 @@ template <int kHalf, bool kPool>
   constexpr int kRow = kPool ? kHalf : 2 * kHalf;
   if (kRow >= extent.rows) return;
   V upper[4], lower[4];
-  output_rows<kHalf>(m, point, to.bias, upper, lower);
+  output_rows<kHalf>(m, point, upper, lower);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    upper[j] += to.bias;
+    lower[j] += to.bias;
+  }
   if constexpr (kPool) {
     const int64_t at = (tile.row * 2 + kRow) * to.winner_row + tile.col * 2 * kLanes;
     store_pooled(upper, lower, to.relu, extent.cols,

@@ -117,6 +117,51 @@ UNCIAL_INLINE void input_gradient_pair(Load m, V& first, V& second) {
   }
 }
 
+/// Rows 2 * kHalf and 2 * kHalf + 1 of an output tile, from its points.
+template <int kHalf>
+UNCIAL_INLINE void output_rows(const float* m, int64_t point, V* upper, V* lower) {
+  V first[6], second[6];
+#pragma GCC unroll 6
+  for (int j = 0; j < 6; ++j)
+    output_pair<kHalf>(
+        [=](int i) __attribute__((always_inline))->V { return load(m + (i * 6 + j) * point); }, first[j],
+        second[j]);
+  output_row(first, upper);
+  output_row(second, lower);
+}
+
+/// G: a row of the weights, 3 -> 6, in vectors of kBytes.
+template <int kBytes>
+UNCIAL_INLINE void weight_row(const typename Lanes<float, kBytes>::V* w,
+                              typename Lanes<float, kBytes>::V* o) {
+  const typename Lanes<float, kBytes>::V s = (w[0] + w[2]) * (-1.f / 6), m = w[1] * (1.f / 6),
+                                         t = w[0] * (1.f / 24) + w[2] * (1.f / 6), n = w[1] * (1.f / 12);
+  o[0] = w[0] * .25f;
+  o[1] = s - m;
+  o[2] = s + m;
+  o[3] = t + n;
+  o[4] = t - n;
+  o[5] = w[2];
+}
+
+/// w[tap][filter] -> G w G^T, `point` floats between points.
+template <int kBytes>
+UNCIAL_INLINE void weight_tile(const float (*w)[kBytes / sizeof(float)], float* u, int64_t point) {
+  using Filters = typename Lanes<float, kBytes>::V;
+  Filters half[3][6];  // [column of w][row of u]
+  for (int s = 0; s < 3; ++s) {
+    Filters column[3];
+    for (int r = 0; r < 3; ++r) column[r] = load<float, kBytes>(w[r * 3 + s]);
+    weight_row<kBytes>(column, half[s]);
+  }
+  for (int i = 0; i < 6; ++i) {
+    const Filters row[3] = {half[0][i], half[1][i], half[2][i]};
+    Filters o[6];
+    weight_row<kBytes>(row, o);
+    for (int j = 0; j < 6; ++j) store<float, kBytes>(u + (i * 6 + j) * point, o[j]);
+  }
+}
+
 /// f(std::integral_constant<int, 0>), then 1 and 2.
 template <class F>
 UNCIAL_INLINE void for_pairs(F f) {

@@ -1,24 +1,10 @@
 // The weights of Winograd convolutions: G w G^T before, and G^T (sums) G after.
 
+#include "winograd_matrices.h"
 #include "winograd_products.h"
 
 namespace UNCIAL_SIMD::winograd {
 namespace {
-
-/// As many filters as a register block holds.
-using Filters = Lanes<float, kBlock* int(sizeof(float))>::V;
-
-/// G: 3 -> 6.
-[[gnu::always_inline]] inline void weight_row(const Filters* w, Filters* o) {
-  const Filters s = (w[0] + w[2]) * (-1.f / 6), m = w[1] * (1.f / 6);
-  const Filters t = w[0] * (1.f / 24) + w[2] * (1.f / 6), n = w[1] * (1.f / 12);
-  o[0] = w[0] * .25f;
-  o[1] = s - m;
-  o[2] = s + m;
-  o[3] = t + n;
-  o[4] = t - n;
-  o[5] = w[2];
-}
 
 /// G^T: 6 -> 3.
 [[gnu::always_inline]] inline void weight_gradient_row(const V* m, V* o) {
@@ -34,21 +20,6 @@ void gather_filters(const float* w, int64_t C, int64_t K, int64_t k, int64_t c, 
     for (int i = 0; i < kBlock; ++i) to[tap][i] = k + i < K && c < C ? w[((k + i) * C + c) * 9 + tap] : 0;
 }
 
-void transform_filters(const float (*w)[kBlock], float* u, int64_t point) {
-  Filters half[3][6];  // [column of w][row of u]
-  for (int s = 0; s < 3; ++s) {
-    Filters column[3];
-    for (int r = 0; r < 3; ++r) column[r] = load<float, sizeof(Filters)>(w[r * 3 + s]);
-    weight_row(column, half[s]);
-  }
-  for (int i = 0; i < 6; ++i) {
-    const Filters row[3] = {half[0][i], half[1][i], half[2][i]};
-    Filters o[6];
-    weight_row(row, o);
-    for (int j = 0; j < 6; ++j) store<float, sizeof(Filters)>(u + (i * 6 + j) * point, o[j]);
-  }
-}
-
 }  // namespace
 
 void transform_weights(const float* w, int64_t C, int64_t K, float* u, int64_t k0, int64_t k1) {
@@ -57,7 +28,7 @@ void transform_weights(const float* w, int64_t C, int64_t K, float* u, int64_t k
     for (int64_t c = 0; c < round_up(C, kBlock); ++c) {
       float filters[9][kBlock];
       gather_filters(w, C, K, k, c, filters);
-      transform_filters(filters, u + k / kBlock * step + c * kBlock, point);
+      weight_tile<kBlock* int(sizeof(float))>(filters, u + k / kBlock * step + c * kBlock, point);
     }
 }
 

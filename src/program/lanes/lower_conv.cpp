@@ -44,23 +44,25 @@ struct Conv {
 
 class WinogradWeights final : public Prepared {
  public:
-  explicit WinogradWeights(const Conv& conv) : conv_(conv) {}
-  int64_t floats(const LaneTable& t) const override {
-    return t.kernels.winograd.weight_floats(conv_.C, conv_.K);
-  }
-  int64_t tasks(const LaneTable&) const override { return ceil_div(conv_.K, kFilters); }
-  void make(const LaneTable& t, const Runtime& runtime, int64_t task) const override {
-    t.kernels.winograd.transform_weights(runtime.views[size_t(source)].as<const float>(), conv_.C, conv_.K,
-                                         data(), task * kFilters, std::min((task + 1) * kFilters, conv_.K));
+  WinogradWeights(const cpu::WinogradSimd& kernels, const Conv& conv, int w)
+      : kernels_(kernels), conv_(conv), w_(w) {}
+  int64_t floats() const override { return kernels_.weight_floats(conv_.C, conv_.K); }
+  int64_t tasks() const override { return ceil_div(conv_.K, kFilters); }
+  void make(const Runtime& runtime, int64_t task) const override {
+    kernels_.transform_weights(runtime.views[size_t(w_)].as<const float>(), conv_.C, conv_.K, data(),
+                               task * kFilters, std::min((task + 1) * kFilters, conv_.K));
   }
 
  private:
   static constexpr int64_t kFilters = 8;
+  const cpu::WinogradSimd& kernels_;
   Conv conv_;
+  int w_;
 };
 
 std::shared_ptr<Prepared> winograd_weights(Planner& p, const Conv& conv, int w) {
-  return p.prepared("winograd", w, [&] { return std::make_shared<WinogradWeights>(conv); });
+  return p.prepared("winograd", w,
+                    [&] { return std::make_shared<WinogradWeights>(p.kernels().winograd, conv, w); });
 }
 
 class ConvNode final : public Node {

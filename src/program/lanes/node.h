@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "program/prepared.h"
 #include "value.h"
 
 namespace uncial::program::lanes {
@@ -50,29 +51,6 @@ class ReducingNode : public Node {
     return reinterpret_cast<float*>(runtime.arena + block.offset) + s * padded_slot(table);
   }
   int64_t padded_slot(const LaneTable& table) const { return ceil_div(slot_floats(table), 16) * 16; }
-};
-
-/// Something made of weights that stays right until they change: Winograd's transform.
-class Prepared {
- public:
-  virtual ~Prepared() = default;
-  virtual int64_t floats(const LaneTable& table) const = 0;
-  virtual int64_t tasks(const LaneTable& table) const = 0;
-  virtual void make(const LaneTable& table, const Runtime& runtime, int64_t task) const = 0;
-
-  /// True when the weights are not those that it was made of; remembers the present ones then. Versions tell,
-  /// but not of start values (version 0), nor of writes through a pointer: those are looked for.
-  bool renew(const Runtime& runtime);
-
-  int source = -1;                   ///< the weights, a row-major value
-  std::shared_ptr<Storage> storage;  ///< floats()
-  const Storage* origin = nullptr;   ///< of the weights; null when the program makes them itself
-
-  float* data() const { return static_cast<float*>(storage->data()); }
-
- private:
-  uint64_t version_ = 0;     // of origin when storage was made
-  std::vector<float> copy_;  // of the weights, when host code has a pointer to them
 };
 
 }  // namespace uncial::program::lanes

@@ -31,16 +31,6 @@ const std::map<std::string_view, Lowering>& lowerings() {
 
 }  // namespace
 
-int64_t batch_of(const Graph& graph) {
-  for (int s = 0; s < graph.steps(); ++s) {
-    if (!graph.is(s, "conv2d") && !graph.is(s, "linear")) continue;
-    const Value& x = graph.value(graph.in(s, 0));
-    const int64_t N = x.shape[0];
-    return x.dtype == DType::float32 && 2 * N >= Kernels().lanes ? N : 0;
-  }
-  return 0;
-}
-
 Planner::Planner(const Graph& graph, int64_t samples)
     : graph_(graph),
       table_(std::make_shared<LaneTable>()),
@@ -245,11 +235,8 @@ std::shared_ptr<Prepared> Planner::prepared(const std::string& kind, int source,
   std::shared_ptr<Prepared>& p = prepared_[{kind, w.buffer}];
   if (!p) {
     p = make();
-    p->source = source;
-    p->storage = std::make_shared<Storage>(p->floats(*table_) * int64_t(sizeof(float)), Device::cpu());
     // Weights that the program computes itself have no version of their own: those are made anew each time.
-    const bool fixed = graph_.buffer(w.buffer).role == Role::external && !rewritten_.count(w.buffer);
-    p->origin = fixed ? graph_.buffer(w.buffer).storage.get() : nullptr;
+    p->bind(graph_, {source}, graph_.buffer(w.buffer).role == Role::external && !rewritten_.count(w.buffer));
   }
   open_->prepare(p);
   return p;

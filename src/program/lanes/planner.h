@@ -6,7 +6,7 @@
 #include <functional>
 #include <set>
 
-#include "fuse.h"
+#include "program/fuse.h"
 #include "segment.h"
 
 namespace uncial::program::lanes {
@@ -117,9 +117,5 @@ bool lower_pool(Planner& p, int step);
 bool lower_pool_gradient(Planner& p, int step);
 bool lower_dropout(Planner& p, int step);
 bool lower_cross_entropy(Planner& p, int step);
-
-/// The batch that a program works on: the leading extent of its first convolution or dense layer; 0 when it
-/// has none or it is too small to fill half of the lanes.
-int64_t batch_of(const Graph& graph);
 
 }  // namespace uncial::program::lanes

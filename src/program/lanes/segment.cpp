@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "program/cut.h"
 #include "scratch.h"
 #include "uncial/core/parallel.h"
 
@@ -12,30 +13,7 @@ namespace {
 /// Few slots keep their memory and the final sum small; many let more threads work at once.
 constexpr int64_t kSlots = 4;
 
-/// Pieces of a list of jobs, each with some tasks: finds the job and the task of a running number.
-struct Cut {
-  std::vector<int64_t> ends;
-  void add(int64_t tasks) { ends.push_back(total() + tasks); }
-  int64_t total() const { return ends.empty() ? 0 : ends.back(); }
-  std::pair<size_t, int64_t> find(int64_t number) const {
-    const size_t job = size_t(std::upper_bound(ends.begin(), ends.end(), number) - ends.begin());
-    return {job, number - (job == 0 ? 0 : ends[job - 1])};
-  }
-};
-
 }  // namespace
-
-bool Prepared::renew(const Runtime& runtime) {
-  if (!origin) return true;
-  const View& w = runtime.views[size_t(source)];
-  const auto* now = w.as<const float>();
-  const bool same_version = origin->version() == version_ && version_ != 0;
-  version_ = origin->version();
-  if (!origin->handed_out()) return !same_version;
-  if (same_version && std::equal(copy_.begin(), copy_.end(), now, now + w.size())) return false;
-  copy_.assign(now, now + w.size());
-  return true;
-}
 
 void Segment::add(std::unique_ptr<Node> node) {
   for (int v : node->rows) values_.push_back(v);
@@ -45,7 +23,7 @@ void Segment::add(std::unique_ptr<Node> node) {
 }
 
 void Segment::prepare(std::shared_ptr<Prepared> prepared) {
-  values_.push_back(prepared->source);
+  for (int v : prepared->sources()) values_.push_back(v);
   if (std::find(prepared_.begin(), prepared_.end(), prepared) == prepared_.end())
     prepared_.push_back(std::move(prepared));
 }
@@ -92,24 +70,9 @@ std::vector<Piece> Segment::pieces() const {
 
 void Segment::run(const Runtime& runtime) {
   for (const auto& node : nodes_) node->begin(*table_, runtime);
-  update_prepared(runtime);
+  update(prepared_, runtime);
   run_groups(runtime);
   finish(runtime);
-}
-
-void Segment::update_prepared(const Runtime& runtime) {
-  std::vector<Prepared*> stale;
-  Cut cut;
-  for (const auto& p : prepared_) {
-    if (!p->renew(runtime)) continue;
-    stale.push_back(p.get());
-    cut.add(p->tasks(*table_));
-  }
-  parallel_for(cut.total(), [&](int64_t number) {
-    const auto [job, task] = cut.find(number);
-    const Probed probed(runtime.probe, stale[job]);
-    stale[job]->make(*table_, runtime, task);
-  });
 }
 
 void Segment::run_groups(const Runtime& runtime) {

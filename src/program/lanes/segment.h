@@ -30,7 +30,6 @@ class Segment final : public Stage {
   void run(const Runtime& runtime) override;
 
  private:
-  void update_prepared(const Runtime& runtime);
   void run_groups(const Runtime& runtime);
   void run_group(const GroupRun& g) const;
   void finish(const Runtime& runtime);

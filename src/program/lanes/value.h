@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "program/halo.h"
 #include "program/stage.h"
 #include "simd/lane_conv.h"
 #include "simd/lane_dense.h"
@@ -30,17 +31,6 @@ struct Kernels {
   const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
   const cpu::LaneLayoutSimd& layout = cpu::lane_layout_simd();
   int64_t lanes = layout.lanes;
-};
-
-/// Rows and columns around an image that convolutions read: `before` above and on the left, `below`,
-/// `behind`.
-struct Halo {
-  int64_t before = 0, below = 0, behind = 0;
-  bool none() const { return before == 0 && below == 0 && behind == 0; }
-  Halo merged(const Halo& other) const {
-    return {std::max(before, other.before), std::max(below, other.below), std::max(behind, other.behind)};
-  }
-  friend bool operator==(const Halo&, const Halo&) = default;
 };
 
 /// One value: C x H x W vectors a group. A vector of D features is D x 1 x 1.

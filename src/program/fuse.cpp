@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
-namespace uncial::program::lanes {
+namespace uncial::program {
 namespace {
 
 class Finder {
  public:
   using Test = std::function<bool(int value)>;
-  Finder(const Graph& graph, const Test& fits, const Test& plain) : g_(graph), fits_(fits), plain_(plain) {
+  Finder(const Graph& graph, const Test& fits, const Test& plain, bool fold_norms)
+      : g_(graph), fits_(fits), plain_(plain), fold_norms_(fold_norms) {
     found_.absorbed.assign(size_t(graph.steps()), false);
   }
 
@@ -17,7 +18,8 @@ class Finder {
       if (may_lower_gradient(s)) add_gradient(s);
     for (int s = 0; s < g_.steps(); ++s) {
       if (g_.is(s, "conv2d") && fits_(g_.in(s, 0)) && plain_(g_.in(s, 1))) fuse_forward(s);
-      const bool image = !g_.step(s).is_view && !g_.step(s).inputs.empty() && fits_(g_.in(s, 0));
+      const bool image = !g_.step(s).is_view && !found_.absorbed[size_t(s)] && !g_.step(s).inputs.empty() &&
+                         fits_(g_.in(s, 0));
       if (image && (g_.is(s, "batch_norm") || g_.is(s, "batch_norm_inference"))) fuse_norm(s);
       if (image && g_.is(s, "batch_norm_backward")) fuse_norm_gradient(s);
     }
@@ -113,7 +115,12 @@ class Finder {
 
   void fuse_forward(int conv) {
     ConvFusion fusion{.result = g_.out(conv)};
-    if (const int relu = only_relu(g_.out_buffer(conv)); relu >= 0) {
+    if (const int norm = fold_norms_ ? only_norm(fusion.result) : -1; norm >= 0) {
+      fusion.norm = norm;
+      fusion.result = g_.out(norm);
+      absorb(norm);
+    }
+    if (const int relu = only_relu(g_.value(fusion.result).buffer); relu >= 0) {
       fusion.relu = relu;
       fusion.result = g_.out(relu);
     }
@@ -125,6 +132,15 @@ class Finder {
   int only_relu(int buffer) const {
     const int relu = only_reader(buffer);
     return relu >= 0 && g_.is(relu, "relu") ? relu : -1;
+  }
+
+  int only_norm(int value) const {
+    const int norm = only_reader(g_.value(value).buffer);
+    if (norm < 0 || !g_.is(norm, "batch_norm_inference") || !fits_(g_.in(norm, 0))) return -1;
+    if (g_.value(g_.in(norm, 0)).shape != g_.value(value).shape) return -1;
+    for (size_t i = 1; i < 5; ++i)
+      if (!plain_(g_.in(norm, i))) return -1;
+    return norm;
   }
 
   /// A pooling is fused when nothing else needs the whole image: in training, when its gradient can go by
@@ -218,14 +234,15 @@ class Finder {
 
   const Graph& g_;
   const Test &fits_, &plain_;
+  const bool fold_norms_;
   Fusions found_;
 };
 
 }  // namespace
 
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
-                     const std::function<bool(int value)>& plain) {
-  return Finder(graph, fits, plain).find();
+                     const std::function<bool(int value)>& plain, bool fold_norms) {
+  return Finder(graph, fits, plain, fold_norms).find();
 }
 
-}  // namespace uncial::program::lanes
+}  // namespace uncial::program

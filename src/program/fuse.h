@@ -7,16 +7,17 @@
 #include <map>
 #include <vector>
 
-#include "program/graph.h"
+#include "graph.h"
 
-namespace uncial::program::lanes {
+namespace uncial::program {
 
-/// conv2d [relu] [max_pool2d of 2x2 windows [dropout]]. What lies between exists nowhere.
+/// conv2d [batch_norm_inference] [relu] [max_pool2d of 2x2 windows [dropout]]. What lies between exists
+/// nowhere.
 struct ConvFusion {
-  int relu = -1, pool = -1;  ///< steps
-  int dropout = -1;          ///< step: dropped places lose their winner, so that the gradient draws no mask
-  int result = -1;           ///< value that comes out at the end
-  int winners = -1;          ///< lane value of the winner codes, once the convolution is lowered
+  int norm = -1, relu = -1, pool = -1;  ///< steps
+  int dropout = -1;  ///< step: dropped places lose their winner, so that the gradient draws no mask
+  int result = -1;   ///< value that comes out at the end
+  int winners = -1;  ///< lane value of the winner codes, once the convolution is lowered
 };
 
 /// conv2d_input_gradient, conv2d_weight_gradient and the bias gradient of one dy, with the gradients of the
@@ -44,9 +45,10 @@ struct Fusions {
   std::vector<bool> absorbed;                        ///< steps that belong to another's node
 };
 
-/// `fits` says whether a value may have its batch in the lanes, `plain` whether it is row-major memory that
-/// stays as it is; where operands of a convolution do not, nothing is fused.
+/// `fits` says whether a value may be in lanes, `plain` whether it is row-major memory that stays as it is;
+/// where operands of a convolution do not, nothing is fused. `fold_norms`: batch_norm_inference goes into
+/// convolutions.
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
-                     const std::function<bool(int value)>& plain);
+                     const std::function<bool(int value)>& plain, bool fold_norms = false);
 
-}  // namespace uncial::program::lanes
+}  // namespace uncial::program

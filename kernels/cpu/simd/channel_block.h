@@ -1,0 +1,109 @@
+#pragma once
+/// @file channel_block.h
+/// The register block of convolutions with the channels in the lanes: some neighbouring pixels times one or
+/// two vectors of filters.
+
+#include "channel_conv.h"
+#include "lanes.h"
+
+namespace UNCIAL_SIMD {
+namespace {
+
+using uncial::cpu::ChannelConvShape;
+using uncial::cpu::ChannelSource;
+using uncial::cpu::LaneEpilogue;
+using uncial::cpu::LaneImage;
+using V = Lanes<float>::V;
+constexpr int kLanes = Lanes<float>::count;
+
+// Pixels of a block for one and for two vectors of filters: with the filters' vectors, and a broadcast pixel
+// where there are no broadcasting operands, they fill the registers.
+#if defined(UNCIAL_SIMD_avx512)
+constexpr int kMostPixels[2] = {14, 14};
+#elif defined(UNCIAL_SIMD_avx2)
+constexpr int kMostPixels[2] = {12, 6};
+#else
+constexpr int kMostPixels[2] = {8, 5};
+#endif
+
+constexpr int64_t vectors_of(int64_t channels) { return (channels + kLanes - 1) / kLanes; }
+[[maybe_unused]] constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/// NaN passes.
+[[gnu::always_inline]] inline V relu(V x) { return V{} > x ? V{} : x; }
+
+/// What is summed for a pixel: planes x rows x columns runs of `length` neighbouring floats, the runs of the
+/// last plane `last_length`. Distances count floats.
+struct Taps {
+  int64_t planes, plane;
+  int64_t rows, row;
+  int64_t columns, column;
+  int64_t length, last_length;
+};
+
+/// Where sums begin and go.
+struct Sums {
+  const float* bias;  ///< of the first filter
+  bool relu;
+  float* y;  ///< pixels are kLanes apart
+  int64_t plane;
+};
+
+/// sums of kP pixels, kStep floats apart (`step` for kStep 0), and kV vectors of filters.
+template <int kP, int kV, int kStep>
+void channel_block(const Taps& t, const float* x, int64_t step, const float* w, const Sums& to) {
+  const int64_t distance = kStep ? kStep : step;
+  const Sums out = to;  // read once: stores might change it
+  V sum[kP][kV];
+#pragma GCC unroll 16
+  for (int p = 0; p < kP; ++p)
+#pragma GCC unroll 2
+    for (int v = 0; v < kV; ++v) sum[p][v] = load(out.bias + v * kLanes);
+  for (int64_t plane = 0; plane < t.planes; ++plane) {
+    const int64_t length = plane + 1 == t.planes ? t.last_length : t.length;
+    for (int64_t row = 0; row < t.rows; ++row)
+      for (int64_t column = 0; column < t.columns; ++column) {
+        const float* from = x + plane * t.plane + row * t.row + column * t.column;
+        for (int64_t i = 0; i < length; ++i, ++from, w += kV * kLanes) {
+          V filter[kV];
+#pragma GCC unroll 2
+          for (int v = 0; v < kV; ++v) filter[v] = load(w + v * kLanes);
+#pragma GCC unroll 16
+          for (int p = 0; p < kP; ++p) {
+            const float pixel = from[p * distance];
+#pragma GCC unroll 2
+            for (int v = 0; v < kV; ++v) sum[p][v] += pixel * filter[v];
+          }
+        }
+      }
+  }
+#pragma GCC unroll 16
+  for (int p = 0; p < kP; ++p)
+#pragma GCC unroll 2
+    for (int v = 0; v < kV; ++v)
+      store(out.y + v * out.plane + p * kLanes, out.relu ? relu(sum[p][v]) : sum[p][v]);
+}
+
+using ChannelBlock = void (*)(const Taps&, const float* x, int64_t step, const float* w, const Sums&);
+
+template <int kV, int kStep, int... kP>
+ChannelBlock pick_block(int64_t pixels, std::integer_sequence<int, kP...>) {
+  static constexpr ChannelBlock blocks[] = {channel_block<kP + 1, kV, kStep>...};
+  return blocks[pixels - 1];
+}
+
+/// A row of `pixels` outputs in blocks of nearly the same size.
+template <int kV, int kStep>
+void channel_row(const Taps& t, const float* x, int64_t step, int64_t pixels, const float* w, Sums to) {
+  constexpr int kMost = kMostPixels[kV - 1];
+  const int64_t parts = (pixels + kMost - 1) / kMost, distance = kStep ? kStep : step;
+  for (int64_t part = 0; part < parts; ++part) {
+    const int64_t q0 = part * pixels / parts, count = (part + 1) * pixels / parts - q0;
+    const Sums here = {to.bias, to.relu, to.y + q0 * kLanes, to.plane};
+    pick_block<kV, kStep>(count, std::make_integer_sequence<int, kMost>())(t, x + q0 * distance, step, w,
+                                                                           here);
+  }
+}
+
+}  // namespace
+}  // namespace UNCIAL_SIMD

@@ -1,0 +1,126 @@
+// Direct convolutions with the channels in the lanes. Two vectors of filters at a time walk over all rows, so
+// that their packed weights stay in the cache.
+
+#include "channel_block.h"
+
+namespace UNCIAL_SIMD {
+namespace {
+
+int64_t filter_floats(const ChannelConvShape& s) {
+  return vectors_of(s.K) * kLanes * s.C * s.shape.R * s.shape.S;
+}
+
+/// Columns of a row of taps are neighbours in memory, with nothing between them.
+bool runs_over_columns(const ChannelConvShape& s, bool in_lanes) {
+  return s.shape.dilation == 1 && (!in_lanes || s.C % kLanes == 0);
+}
+
+Taps taps_of(const ChannelConvShape& s, const ChannelSource& x) {
+  const int64_t step = x.in_lanes ? kLanes : 1, planes = x.in_lanes ? vectors_of(s.C) : s.C;
+  Taps t = {planes, x.plane, s.shape.R, s.shape.dilation * x.row, s.shape.S, s.shape.dilation * step,
+            step,   0};
+  t.last_length = x.in_lanes ? s.C - (planes - 1) * kLanes : 1;
+  if (runs_over_columns(s, x.in_lanes)) {
+    t.columns = 1;
+    t.length *= s.shape.S;
+    t.last_length *= s.shape.S;
+  }
+  return t;
+}
+
+/// One tap of a pair of vectors, beyond the last filter zeros.
+template <class Weight>
+float* pack_tap(int64_t k, int64_t vectors, int64_t K, float* to, const Weight& weight) {
+  for (int64_t l = 0; l < vectors * kLanes; ++l) to[l] = k + l < K ? weight(k + l) : 0.0f;
+  return to + vectors * kLanes;
+}
+
+/// [pair of vectors][plane of channels][r][s][channel of the plane][filter], as channel_block() reads it.
+void pack(const ChannelConvShape& s, bool in_lanes, const float* w, const float* factor, float* filters,
+          int64_t v0, int64_t v1) {
+  const int64_t plane = in_lanes ? kLanes : 1, taps = s.shape.R * s.shape.S;
+  for (int64_t v = v0; v < v1; v += 2) {
+    float* to = filters + v * kLanes * s.C * taps;
+    for (int64_t c0 = 0; c0 < s.C; c0 += plane)
+      for (int64_t tap = 0; tap < taps; ++tap)
+        for (int64_t c = c0; c < smaller(c0 + plane, s.C); ++c)
+          to = pack_tap(v * kLanes, smaller(2, vectors_of(s.K) - v), s.K, to, [&](int64_t k) {
+            const float value = w[(k * s.C + c) * taps + tap];
+            return factor ? value * factor[k] : value;
+          });
+  }
+}
+
+/// Row p of the unpooled output.
+template <int kV>
+void output_row(const ChannelConvShape& s, const ChannelSource& x, const Taps& taps, const float* w,
+                int64_t p, const Sums& to) {
+  const float* from = x.data + p * s.shape.stride * x.row;
+  const int64_t step = s.shape.stride * (x.in_lanes ? kLanes : 1);
+  if (step == kLanes)
+    channel_row<kV, kLanes>(taps, from, step, s.Q, w, to);
+  else if (step == 1)
+    channel_row<kV, 1>(taps, from, step, s.Q, w, to);
+  else
+    channel_row<kV, 0>(taps, from, step, s.Q, w, to);
+}
+
+/// The larger, the first among equals.
+[[gnu::always_inline]] inline V winner(V first, V second) { return second > first ? second : first; }
+
+/// Two rows of sums -> one row of 2x2 windows; ReLU behind the pooling gives the same as before it.
+void pool_rows(const float* rows, int64_t Q, bool with_relu, float* y) {
+  for (int64_t q = 0; q + 1 < Q; q += 2, rows += 2 * kLanes, y += kLanes) {
+    const float* lower = rows + Q * kLanes;
+    const V best = winner(winner(load(rows), load(rows + kLanes)), winner(load(lower), load(lower + kLanes)));
+    store(y, with_relu ? relu(best) : best);
+  }
+}
+
+template <int kV>
+void filter_rows(const ChannelConvShape& s, const ChannelSource& x, const float* w, const LaneEpilogue& e,
+                 int64_t v, int64_t p0, int64_t p1, float* workspace) {
+  const Taps taps = taps_of(s, x);
+  const float* bias = e.bias + v * kLanes;
+  float* y = e.y.data + v * e.y.plane;
+  for (int64_t p = p0; p < p1; ++p) {
+    if (!e.pool) {
+      output_row<kV>(s, x, taps, w, p, {bias, e.relu, y + p * e.y.row, e.y.plane});
+      continue;
+    }
+    const int64_t row = s.Q * kLanes;
+    for (int64_t i = 0; i < 2; ++i)
+      output_row<kV>(s, x, taps, w, 2 * p + i, {bias, false, workspace + i * row, 2 * row});
+    for (int64_t i = 0; i < kV; ++i)
+      pool_rows(workspace + i * 2 * row, s.Q, e.relu, y + i * e.y.plane + p * e.y.row);
+  }
+}
+
+void forward(const ChannelConvShape& s, const ChannelSource& x, const float* filters, const LaneEpilogue& e,
+             int64_t v0, int64_t v1, int64_t p0, int64_t p1, float* workspace) {
+  const int64_t vector = kLanes * s.C * s.shape.R * s.shape.S;
+  for (int64_t v = v0; v < v1; v += 2) {
+    const auto rows = vectors_of(s.K) - v > 1 ? filter_rows<2> : filter_rows<1>;
+    rows(s, x, filters + v * vector, e, v, p0, p1, workspace);
+  }
+}
+
+void affine(const LaneImage& x, const float* factor, const float* shift, bool with_relu, const LaneImage& y) {
+  for (int64_t v = 0; v < x.C; ++v) {
+    const V f = load(factor + v * kLanes), s = load(shift + v * kLanes);
+    for (int64_t h = 0; h < x.H; ++h) {
+      const float* from = x.data + v * x.plane + h * x.row;
+      float* to = y.data + v * y.plane + h * y.row;
+      for (int64_t i = 0; i < x.W * kLanes; i += kLanes) {
+        const V value = load(from + i) * f + s;
+        store(to + i, with_relu ? relu(value) : value);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+extern const uncial::cpu::ChannelConvSimd channel_conv_simd = {kLanes, filter_floats, pack, forward, affine};
+
+}  // namespace UNCIAL_SIMD
