@@ -12,16 +12,16 @@ void Prepared::bind(const Graph& graph, std::vector<int> sources, bool fixed) {
   sources_ = std::move(sources);
   storage_ = std::make_shared<Storage>(floats() * int64_t(sizeof(float)), Device::cpu());
   if (!fixed) return;
-  for (int v : sources_) origins_.push_back({graph.buffer(graph.value(v).buffer).storage.get(), 0, {}});
+  for (int v : sources_) origins_.push_back({graph.buffer(graph.value(v).buffer).storage.get(), ~uint64_t(0), {}});
 }
 
 bool Prepared::Origin::take_stale(const View& weights) {
-  const bool same_version = storage->version() == version && version != 0;
-  version = storage->version();
-  if (!storage->handed_out()) return !same_version;
+  const bool same = storage->generation() == generation;
+  generation = storage->generation();
+  if (!storage->handed_out()) return !same;
   const auto* now = weights.as<const float>();
   const int64_t size = weights.size();
-  if (same_version && std::equal(copy.begin(), copy.end(), now, now + size)) return false;
+  if (same && std::equal(copy.begin(), copy.end(), now, now + size)) return false;
   copy.assign(now, now + size);
   return true;
 }

@@ -32,7 +32,7 @@ class Prepared {
   bool take_stale(const Runtime& runtime);
   struct Origin {
     const Storage* storage;
-    uint64_t version = 0;     ///< when all was made
+    uint64_t generation = ~uint64_t(0);  ///< when all was made
     std::vector<float> copy;  ///< of the weights then, when host code has a pointer to them
     bool take_stale(const View& weights);
   };
