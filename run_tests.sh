@@ -171,6 +171,10 @@ if [[ $mode == release ]]; then
   check 'everything is in place' build/release/bin/project_validate --out build/runs/whole || true
   check 'five seeds' build/release/bin/mnist_train --model cnn --seeds 5 --out build/runs/seeds || true
   check 'five seeds: a mean of at least 99.5 %' scripts/check_accuracy.sh "$logs/five_seeds.log" 99.5 || true
+  check 'program of the README' build/release/bin/quickstart || true
+  check 'program of the README: at least 98.3 %' scripts/check_accuracy.sh "$logs/program_of_the_README.log" 98.3 || true
+  check 'augmentation experiment' build/release/bin/mnist_augment --out build/runs/augment || true
+  check 'augmentation: at least 96.5 %' scripts/check_accuracy.sh "$logs/augmentation_experiment.log" 96.5 || true
 fi
 
 part ''

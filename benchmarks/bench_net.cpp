@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "timing.h"
 #include "uncial/autograd/grad_mode.h"
@@ -129,13 +130,16 @@ void run(cli::Program& program) {
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
   program.number("--patience", flags.patience, {0, 3600},
                  "Seconds to wait for other processes to rest before a run (20)");
+  cli::ProfileFlag profile(program);
   program.parse();
   if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
   pin(program.common().threads);
 
+  profile.start();
   Json line = {{"model", flags.model},     {"task", flags.task},           {"batch", flags.batch},
                {"threads", num_threads()}, {"precision", flags.precision}, {"isa", isa()}};
   line.update(measure(find_bench_net(flags.model), flags, start));
+  profile.finish();
   program.write(line.dump() + "\n");
   program.save_results(line);
 }

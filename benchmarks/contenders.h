@@ -1,6 +1,6 @@
 #pragma once
-// Other libraries at the same work. Their results are row-major N C H W like ours; layouts of their own are
-// made before the clock starts.
+// Other implementations at the same work. Their results are row-major N C H W like ours; layouts of their own
+// are made before the clock starts.
 
 #include "kernel_case.h"
 #include "uncial/kernels/conv.h"
@@ -8,6 +8,11 @@
 namespace uncial::bench {
 
 enum class ConvPass { forward, input_gradient, weight_gradient };
+
+/// Our own kernels with the batch in the lanes, direct or by Winograd's algorithm; false where a planned
+/// program would not use them.
+bool lanes_has(const ConvExtents& e, ConvPass pass, bool winograd);
+Contestant lanes_conv(const ConvExtents& e, ConvPass pass, const Tensor& a, const Tensor& b, bool winograd);
 
 /// im2col and Eigen's matrix product, image by image on all threads; false when built without Eigen, and for
 /// groups.

@@ -63,6 +63,12 @@ void add(const ConvShape& shape, ConvPass pass) {
                .tolerance = 5e-5,
                .samples = double(e.N),
                .entries = {entry("naive", e, pass, run_naive), entry("uncial", e, pass, run_uncial)}};
+  for (const bool winograd : {false, true})
+    if (lanes_has(e, pass, winograd))
+      c.entries.push_back({winograd ? "winograd" : "lanes", [=] {
+                             const Operands o = operands(e, pass);
+                             return lanes_conv(e, pass, o.a, o.b, winograd);
+                           }});
   if (eigen_has(e, pass))
     c.entries.push_back({"eigen", [=] {
                            const Operands o = operands(e, pass);

@@ -40,14 +40,14 @@ std::vector<std::string> peak_isas() { return isas(); }
 
 double fma_peak(const std::string& isa, int threads, double seconds) {
   constexpr int64_t kRounds = 1'500'000;  // some 6 ms a thread, so that waking threads costs little
-  const PeakLoop loop = fma_loop(isa);
+  const cpu::PeakLoop loop = cpu::fma_loop(isa);
   return 1e-9 *
          best_rate(loop.flops_a_round * kRounds, threads, seconds, [&](int64_t) { loop.run(kRounds); });
 }
 
 double amx_peak(int threads, double seconds) {
   constexpr int64_t kRounds = 100'000;
-  const PeakLoop loop = amx_loop();
+  const cpu::PeakLoop loop = cpu::amx_loop();
   if (!loop.run) return 0;
   return 1e-9 *
          best_rate(loop.flops_a_round * kRounds, threads, seconds, [&](int64_t) { loop.run(kRounds); });

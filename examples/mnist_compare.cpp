@@ -5,6 +5,7 @@
 
 #include "cli/figures.h"
 #include "cli/output.h"
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/nn/summary.h"
@@ -162,6 +163,7 @@ void run(cli::Program& program) {
   program.number("--train-samples", train_samples, {0, 60'000}, "Use only so many training images; 0: all");
   program.flag("--resume", resume, "Go on where an earlier comparison was stopped, if there is one");
   const cli::RecipeFlags flags(program, "fast");
+  cli::ProfileFlag profile(program);
   program.parse();
   std::vector<Contestant> both(2);
   for (size_t i = 0; i < 2; ++i) {
@@ -176,11 +178,13 @@ void run(cli::Program& program) {
   for (const cli::TrainingJob& job : jobs)
     for (const auto& file : cli::checkpoint_files(job.prefix))
       cli::claim_file(file, program.common().overwrite);
+  profile.start();
 
   const cli::MnistData data = cli::load_mnist(program.root(), both[0].recipe.validation, train_samples);
   cli::train_all(program, data, jobs, [&](size_t i, const cli::TrainedNetwork& trained) {
     add_result(both[i / size_t(seeds)], trained, data.test);
   });
+  profile.finish();
 
   nlohmann::ordered_json table = nlohmann::ordered_json::array();
   program.print("{:<26}{:>16}{:>16}\n", "", both[0].network.name, both[1].network.name);

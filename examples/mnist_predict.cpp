@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/digit_image.h"
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/core/error.h"
@@ -55,10 +56,12 @@ void run(cli::Program& program) {
   program.list("--index", indices, "Test image 0..9999", "N");
   program.flag("--resize", options.resize, "Take pictures of any size: crop, scale and centre like MNIST");
   program.flag("--invert", options.invert, "The background is not what it looks like");
+  cli::ProfileFlag profile(program);
   program.parse();
   require(!files.empty() || !indices.empty(),
           "mnist_predict: got no picture, expected PNG files or --index N.");
   program.prepare_json();
+  profile.start();
 
   const std::vector<Question> asked = questions(program, files, indices, options);
   const auto net = cli::load_trained(program.root(), model);
@@ -79,6 +82,7 @@ void run(cli::Program& program) {
                        {"probabilities", probabilities},
                        {"remarks", question.remarks}});
   }
+  profile.finish();
   program.save_results({{"model", model}, {"predictions", results}});
 }
 

@@ -1,5 +1,6 @@
 // Gathers every picture and number made so far into one page that needs nothing else: figures/report.html.
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/output.h"
 #include "cli/program.h"
@@ -15,11 +16,22 @@ using Json = nlohmann::ordered_json;
 
 std::string percent(const Json& value) { return fmt::format("{:.2f}", 100 * value.get<double>()); }
 
-void add_picture(cli::ReportPage& page, const std::filesystem::path& root, const std::string& name,
-                 std::string_view caption) {
-  const std::filesystem::path path = root / "figures" / (name + ".png");
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) page.picture(io::read_file(path, int64_t(1) << 26), caption);
+/// A picture in figures/ and what it shows.
+struct Picture {
+  const char *name, *caption;
+};
+
+/// Those of the pictures that have been made, under a heading.
+void add_pictures(cli::ReportPage& page, const std::filesystem::path& root, const std::string& heading,
+                  const std::vector<Picture>& pictures) {
+  bool any = false;
+  for (const Picture& picture : pictures) {
+    const std::filesystem::path path = root / "figures" / fmt::format("{}.png", picture.name);
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) continue;
+    if (!std::exchange(any, true) && !heading.empty()) page.heading(heading);
+    page.picture(io::read_file(path, int64_t(1) << 26), picture.caption);
+  }
 }
 
 void add_models(cli::ReportPage& page, const std::vector<Json>& models) {
@@ -81,8 +93,26 @@ void add_comparison(cli::ReportPage& page, const std::filesystem::path& root) {
   page.table({"", comparison.at("networks").at(0).at("model").get<std::string>(),
               comparison.at("networks").at(1).at("model").get<std::string>()},
              rows);
-  add_picture(page, root, "model_comparison",
-              "Both networks, trained on the same data for the same number of epochs");
+  add_pictures(
+      page, root, "",
+      {{"model_comparison", "Both networks, trained on the same data for the same number of epochs"}});
+}
+
+void fill(cli::ReportPage& page, const std::filesystem::path& root, const std::vector<Json>& models) {
+  add_models(page, models);
+  add_pictures(page, root, "Data",
+               {{"mnist_samples", "Test images, a row a class"},
+                {"augmentation_samples", "Training images as augmentation changes them"}});
+  add_pictures(page, root, "The network trained last",
+               {{"training_history", "Loss and accuracy over the epochs"},
+                {"confusion_matrix", "True classes against answers on the test images"},
+                {"prediction_samples", "Answers with their probabilities"},
+                {"feature_maps", "What the layers see of one test image"},
+                {"filters", "Filters of a convolution"}});
+  add_comparison(page, root);
+  add_pictures(page, root, "Augmentation",
+               {{"augmentation_experiment", "Accuracy against kind and strength of augmentation"}});
+  for (const Json& model : models) add_details(page, model);
 }
 
 void run(cli::Program& program) {
@@ -96,19 +126,7 @@ void run(cli::Program& program) {
          ": no results found. Run mnist_train first.");
 
   cli::ReportPage page("Handwritten digits with uncial");
-  add_models(page, models);
-  page.heading("Data");
-  add_picture(page, root, "mnist_samples", "Test images, a row a class");
-  add_picture(page, root, "augmentation_samples", "Training images as augmentation changes them");
-  page.heading("The network trained last");
-  add_picture(page, root, "training_history", "Loss and accuracy over the epochs");
-  add_picture(page, root, "confusion_matrix", "True classes against answers on the test images");
-  add_picture(page, root, "prediction_samples", "Answers with their probabilities");
-  add_picture(page, root, "feature_maps", "What the layers see of one test image");
-  add_picture(page, root, "filters", "Filters of a convolution");
-  add_comparison(page, root);
-  add_picture(page, root, "augmentation_experiment", "Accuracy against kind and strength of augmentation");
-  for (const Json& model : models) add_details(page, model);
+  cli::read_results(root, [&] { fill(page, root, models); });
   output.save_text("figures/report.html", page.html());
   program.print("{}\n", io::printable((root / "figures/report.html").native()));
   program.save_results({{"report", (root / "figures/report.html").native()}, {"models", models}});

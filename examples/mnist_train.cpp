@@ -6,6 +6,7 @@
 
 #include "cli/figures.h"
 #include "cli/output.h"
+#include "cli/profile_flag.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/io/atomic_file.h"
@@ -65,6 +66,7 @@ void run(cli::Program& program) {
                  "Use only so many training images; 0: all");
   program.flag("--resume", flags.resume, "Go on from the newest whole checkpoint, if there is one");
   program.flag("--check-finite", flags.check_finite, "Look at every weight after every step");
+  cli::ProfileFlag profile(program);
   program.parse();
 
   const cli::Network network = cli::find_network(flags.model);
@@ -74,6 +76,7 @@ void run(cli::Program& program) {
   std::vector<uint64_t> seeds;
   for (int64_t i = 0; i < flags.seeds; ++i) seeds.push_back(program.common().seed + uint64_t(i));
   claim_results(output, network.name, seeds);
+  profile.start();
   const cli::MnistData data = cli::load_mnist(program.root(), recipe.validation, flags.train_samples);
 
   const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
@@ -98,6 +101,7 @@ void run(cli::Program& program) {
     if (seeds.size() > 1) program.print("seed {}: {}\n", seeds[i], trained.report.line());
     runs.push_back(std::move(trained));
   });
+  profile.finish();
 
   save_pictures(output, runs[0], network.name, data.test);
   if (!runs[0].history.epochs.empty())

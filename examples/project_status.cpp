@@ -69,12 +69,14 @@ void run(cli::Program& program) {
 
   const std::vector<Json> models = cli::load_results(root);
   program.print("trained networks: {}\n", models.empty() ? "none" : std::to_string(models.size()));
-  for (const Json& model : models)
-    program.print("  {:<20} accuracy {:.2f} %, {} parameters\n", model.at("model").get<std::string>(),
-                  100 * model.at("mean_accuracy").get<double>(), model.at("parameters").get<int64_t>());
-  for (const Json& model : models)
-    results["networks"].push_back(
-        {{"model", model.at("model")}, {"mean_accuracy", model.at("mean_accuracy")}});
+  cli::read_results(root, [&] {
+    for (const Json& model : models) {
+      program.print("  {:<20} accuracy {:.2f} %, {} parameters\n", model.at("model").get<std::string>(),
+                    100 * model.at("mean_accuracy").get<double>(), model.at("parameters").get<int64_t>());
+      results["networks"].push_back(
+          {{"model", model.at("model")}, {"mean_accuracy", model.at("mean_accuracy")}});
+    }
+  });
 
   results["models"] = show_files(program, "model files", files_in(root / "models", ".safetensors"));
   std::vector<fs::path> figures = files_in(root / "figures", ".png");

@@ -19,6 +19,7 @@
 #include "uncial/optim/optimizer.h"
 #include "uncial/optim/schedule.h"
 #include "uncial/program/compile.h"
+#include "uncial/program/profile.h"
 #include "uncial/train/evaluate.h"
 #include "uncial/train/fit.h"
 #include "uncial/train/model_file.h"

@@ -11,6 +11,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/index.cpp
   ${CMAKE_CURRENT_LIST_DIR}/norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/optim.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/peak_loops.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/reduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/softmax.cpp
@@ -30,6 +31,7 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_gather.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_images.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_plain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp

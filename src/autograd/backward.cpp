@@ -3,6 +3,7 @@
 
 #include "node.h"
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/autograd/origin.h"
 
 namespace uncial {
 namespace {
@@ -60,6 +61,7 @@ class Walk {
             " was freed by an earlier backward(); pass retain_graph = true to the first one.");
     check_versions(node, node.inputs, node.input_versions, "input");
     check_versions(node, node.outputs, node.output_versions, "output");
+    const OriginScope origin({node.layer, Pass::backward});
     const Tensors dx = node.op->gradient(context(self, dy));
     ensure(dx.size() <= node.edges.size(), node.op->name(), " returned ", dx.size(), " gradients for ",
            node.edges.size(), " inputs");

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/autograd/origin.h"
 
 namespace uncial {
 namespace {
@@ -27,6 +28,7 @@ void release_node(std::shared_ptr<Node> node) {
 void append_to_tape(const std::shared_ptr<const Op>& op, const Tensors& inputs, const Tensors& outputs) {
   auto node = std::make_shared<Node>();
   node->op = op;
+  if (current_recorder()) node->layer = current_origin().layer;
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   const Saves saves = op->saves();
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -3,6 +3,7 @@
 /// The tape: one node for each operator that ran while somebody wanted a gradient. Internal.
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "uncial/autograd/op.h"
@@ -41,6 +42,7 @@ struct Node {
   Specs input_specs, output_specs;
   Tensors inputs, outputs;  // saved ones; outputs detached, since a node that owns its output is a cycle
   std::vector<uint64_t> input_versions, output_versions;
+  std::string layer;  // where it comes from, when somebody records
   bool freed = false;
 
   void free_saved() {

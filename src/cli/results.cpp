@@ -36,4 +36,15 @@ std::vector<nlohmann::ordered_json> load_results(const fs::path& root) {
   return all;
 }
 
+void read_results(const fs::path& root, const std::function<void()>& use) {
+  try {
+    use();
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::data, "results: ", io::printable(root.native()),
+         ": a JSON file below it has another content than ",
+         "these programs write: ", io::printable(error.what()),
+         ". Delete it, or run mnist_train and mnist_compare again.");
+  }
+}
+
 }  // namespace uncial::cli

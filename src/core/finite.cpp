@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+
+#include "core/tensor_impl.h"
 
 namespace uncial {
 
@@ -10,7 +13,8 @@ std::optional<int64_t> first_non_finite(const Tensor& x) {
   const Tensor flat = x.detach().to(Device::cpu()).contiguous();
   return dispatch(Types<float, double, bfloat16>(), flat.dtype(), "first_non_finite",
                   [&]<class T>() -> std::optional<int64_t> {
-                    const auto values = flat.span<T>();
+                    if (flat.empty()) return std::nullopt;
+                    const std::span values(static_cast<const T*>(host_element(flat, 0)), size_t(flat.size()));
                     const auto bad =
                         std::ranges::find_if(values, [](T v) { return !std::isfinite(convert<double>(v)); });
                     if (bad == values.end()) return std::nullopt;

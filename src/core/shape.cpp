@@ -38,8 +38,9 @@ int64_t count(const Shape& shape) {
 
 Strides row_major(const Shape& shape) {
   Strides strides = Extents::filled(shape.rank(), 1);
+  // Unsigned: beside an extent of 0, where no stride is ever used, others may be as large as they like.
   for (int i = shape.rank() - 2; i >= 0; --i)
-    strides[i] = strides[i + 1] * std::max<int64_t>(shape[i + 1], 1);
+    strides[i] = int64_t(uint64_t(strides[i + 1]) * uint64_t(std::max<int64_t>(shape[i + 1], 1)));
   return strides;
 }
 

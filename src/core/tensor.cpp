@@ -46,6 +46,7 @@ void* Tensor::checked_data(DType wanted) const {
   require(device().is_cpu(), "data: the tensor is on ", device(), "; move it with to(Device::cpu()).");
   require(is_contiguous(), "data: the tensor ", shape(), " is a strided view; call contiguous() first.");
   if (host_access_hook) host_access_hook(*this, "data()");
+  storage()->hand_out();
   return view().data;
 }
 

@@ -1,6 +1,9 @@
 #include "uncial/nn/context.h"
 
+#include <optional>
+
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/autograd/origin.h"
 #include "uncial/core/random.h"
 #include "uncial/nn/module.h"
 #include "uncial/ops/elementwise.h"
@@ -67,6 +70,9 @@ void Context::apply_updates() {
 
 Tensor Context::run(const std::string& name, const Module& child, const Tensor& x) {
   const PathScope scope(path_, name);
+  std::optional<OriginScope> origin;
+  if (current_recorder())
+    origin.emplace(Origin{path_.empty() ? std::string(child.kind()) : join(path_, ' ', child.kind())});
   Tensor y = child.forward(x, *this);
   if (observer_) observer_(path_, child, x, y);
   return y;

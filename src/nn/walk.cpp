@@ -43,6 +43,7 @@ void start(const Field& field, uint64_t seed) {
     field.tensor.copy_(values.to(field.tensor.device()));
   else if (!values.empty())
     std::memcpy(field.tensor.view().data, values.view().data, size_t(values.bytes()));
+  field.tensor.storage()->touch();
 }
 
 }  // namespace

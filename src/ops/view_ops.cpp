@@ -100,7 +100,7 @@ struct SliceOp : PartOp<SliceOp> {
   Window window(const Shape& shape, const Strides& strides) const override {
     Window w{shape, strides, extent == 0 ? 0 : start * strides[axis]};
     w.shape[axis] = extent;
-    w.strides[axis] *= step;
+    if (extent > 1) w.strides[axis] *= step;  // else no step is taken, and a huge one would overflow
     return w;
   }
   std::vector<Attribute> attributes() const override {
@@ -205,9 +205,9 @@ Tensor flatten(const Tensor& x, int64_t first_axis) {
   const int first = wrap_axis(first_axis, x.rank(), "flatten");
   Shape shape;
   for (int axis = 0; axis < first; ++axis) shape.push_back(x.shape()[axis]);
-  int64_t joined = 1;
-  for (int axis = first; axis < x.rank(); ++axis) joined *= x.shape()[axis];
-  shape.push_back(joined);
+  Shape joined;
+  for (int axis = first; axis < x.rank(); ++axis) joined.push_back(x.shape()[axis]);
+  shape.push_back(count(joined));
   return reshape(x, shape);
 }
 
@@ -223,6 +223,7 @@ Tensor unsqueeze(const Tensor& x, int64_t axis) {
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
+  count(shape);  // refuses what could not be counted, before a view of it exists
   return shape == x.shape() ? x : op<ExpandOp>({x}, shape);
 }
 

@@ -4,6 +4,7 @@
 
 #include "nn/walk.h"
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/autograd/origin.h"
 #include "update_ops.h"
 
 namespace uncial::optim {
@@ -49,6 +50,7 @@ void Optimizer::bind(const Tensors& parameters) {
 void Optimizer::step() {
   require(bound(), "optimizer: step() of a recipe; bind(parameters) first.");
   const NoGrad no_grad;
+  const OriginScope origin({"optimizer", Pass::update});
   advance(step_);
   for (size_t i = 0; i < parameters_.size(); ++i)
     if (const Tensor gradient = parameters_[i].grad(); gradient.defined())

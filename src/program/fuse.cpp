@@ -175,6 +175,33 @@ class Finder {
     }
     fusion.pool = pool;
     fusion.result = g_.out(pool);
+    if (pool_gradient >= 0) fuse_dropout(fusion, *gradient_of_pool(pool_gradient));
+  }
+  ConvGradientFusion* gradient_of_pool(int pool_gradient) {
+    for (auto& [first, gradient] : found_.conv_gradients)
+      if (gradient.dy == g_.in(pool_gradient, 0)) return &gradient;
+    return nullptr;
+  }
+
+  /// Dropout behind the pooling, when nothing else reads the pooled values or their gradient.
+  void fuse_dropout(ConvFusion& fusion, ConvGradientFusion& gradient) {
+    const int dropout = only_reader(g_.value(fusion.result).buffer);
+    const int dy = g_.value(gradient.dy).buffer, undo = g_.writer(dy);
+    if (dropout < 0 || !g_.is(dropout, "dropout") || undo < 0 || !g_.is(undo, "dropout")) return;
+    if (!g_.temporary(dy) || g_.readers(dy).size() != 1) return;
+    for (size_t i : {1, 2})
+      if (!same_window(g_.in(dropout, i), g_.in(undo, i))) return;
+    if (attribute<double>(*g_.step(dropout).op, "p") != attribute<double>(*g_.step(undo).op, "p")) return;
+    fusion.dropout = dropout;
+    fusion.result = g_.out(dropout);
+    gradient.dropout = undo;
+    gradient.dy = g_.in(undo, 0);
+    absorb(dropout);
+    absorb(undo);
+  }
+  bool same_window(int a, int b) const {
+    const Value &x = g_.value(a), &y = g_.value(b);
+    return x.buffer == y.buffer && x.offset == y.offset && x.shape == y.shape && x.strides == y.strides;
   }
 
   void fuse_relu_gradient(ConvGradientFusion& gradient) {

@@ -11,11 +11,13 @@
 
 namespace uncial::program {
 
-/// conv2d [batch_norm_inference] [relu] [max_pool2d of 2x2 windows]. What lies between exists nowhere.
+/// conv2d [batch_norm_inference] [relu] [max_pool2d of 2x2 windows [dropout]]. What lies between exists
+/// nowhere.
 struct ConvFusion {
   int norm = -1, relu = -1, pool = -1;  ///< steps
-  int result = -1;                      ///< value that comes out at the end
-  int winners = -1;                     ///< lane value of the winner codes, once the convolution is lowered
+  int dropout = -1;  ///< step: dropped places lose their winner, so that the gradient draws no mask
+  int result = -1;   ///< value that comes out at the end
+  int winners = -1;  ///< lane value of the winner codes, once the convolution is lowered
 };
 
 /// conv2d_input_gradient, conv2d_weight_gradient and the bias gradient of one dy, with the gradients of the
@@ -25,6 +27,7 @@ struct ConvGradientFusion {
   int dy = -1;                             ///< value: the gradient before the fused steps
   int relu_y = -1;                         ///< value: the activation's output, or -1
   int forward = -1;                        ///< the convolution whose pooling is undone, or -1
+  int dropout = -1;                        ///< step of the dropout that is undone with it, or -1
 };
 
 /// batch_norm, batch_norm_inference or their gradient, with a ReLU behind.

@@ -27,12 +27,15 @@ class Prepared {
 
  private:
   friend void update(const std::vector<std::shared_ptr<Prepared>>& all, const Runtime& runtime);
+  /// Whether the weights are not those that it was made of; remembers the present ones then. Versions tell,
+  /// but not of start values (version 0), nor of writes through a pointer: those are looked for.
+  bool take_stale(const Runtime& runtime);
   struct Origin {
     const Storage* storage;
-    uint64_t version;  ///< when all was made
+    uint64_t generation = ~uint64_t(0);  ///< when all was made
+    std::vector<float> copy;  ///< of the weights then, when host code has a pointer to them
+    bool take_stale(const View& weights);
   };
-  /// Whether it must be made (again); from then on it counts as made.
-  bool take_stale();
 
   std::vector<int> sources_;
   std::vector<Origin> origins_;  ///< none when not fixed

@@ -35,21 +35,42 @@ void Program::replay(std::span<const Tensor> inputs) {
     s.runtime.views[size_t(v.value)].data =
         static_cast<std::byte*>(inputs[size_t(v.input)].view().data) + v.byte_offset;
   const FlushDenormals flush;
-  for (Storage* storage : s.written) storage->bump_version();  // first: a step that throws has written something
+  for (Storage* storage : s.written)
+    storage->bump_version();  // first: a step that throws has written something
+  s.runtime.probe = current_probe();
+  if (s.runtime.probe) return replay_probed();
   for (const auto& stage : s.stages) stage->run(s.runtime);
+}
+
+void Program::replay_probed() {
+  Schedule& s = *schedule_;
+  std::vector<Piece> pieces;
+  for (const auto& stage : s.stages)
+    for (Piece& piece : stage->pieces()) pieces.push_back(std::move(piece));
+  s.runtime.probe->begin(*this, pieces);
+  const auto start = Probe::Clock::now();
+  for (const auto& stage : s.stages) {
+    const Probed probed(s.runtime.probe, stage.get());
+    stage->run(s.runtime);
+  }
+  s.runtime.probe->end(start);
 }
 
 Cost Program::cost() const {
   Cost total;
   for (const Step& s : steps_) {
-    Specs in, out;
-    for (int v : s.inputs) in.push_back(values_[size_t(v)].spec());
-    for (int v : s.outputs) out.push_back(values_[size_t(v)].spec());
-    const Cost c = s.op->cost(in, out);
+    const Cost c = cost(s);
     total.flops += c.flops;
     total.bytes += c.bytes;
   }
   return total;
+}
+
+Cost Program::cost(const Step& step) const {
+  Specs in, out;
+  for (int v : step.inputs) in.push_back(values_[size_t(v)].spec());
+  for (int v : step.outputs) out.push_back(values_[size_t(v)].spec());
+  return step.op->cost(in, out);
 }
 
 std::vector<std::string> Program::stages() const {

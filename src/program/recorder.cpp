@@ -4,8 +4,8 @@ namespace uncial::program {
 namespace {
 
 View view_of(const Value& v, const Buffer& b) {
-  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, Device::cpu(), v.shape,
-          v.strides};
+  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, Device::cpu(),
+          v.shape, v.strides};
 }
 
 }  // namespace
@@ -42,7 +42,8 @@ int ProgramRecorder::value_of(const Tensor& x, Role role_if_new) {
 void ProgramRecorder::on_op(const std::shared_ptr<const Op>& op, const Tensors& inputs,
                             const Tensors& outputs) {
   Step step{
-      .op = op, .inputs = {}, .outputs = {}, .is_view = dynamic_cast<const ViewOp*>(op.get()) != nullptr};
+      .op = op, .inputs = {}, .outputs = {}, .is_view = dynamic_cast<const ViewOp*>(op.get()) != nullptr,
+      .origin = current_origin()};
   for (size_t i = 0; i < inputs.size(); ++i) {
     step.inputs.push_back(value_of(inputs[i], Role::external));
     if (!op->writes(i)) continue;
@@ -89,7 +90,8 @@ void ProgramRecorder::refuse(const std::string& reason) {
 void ProgramRecorder::run_deferred() {
   const auto views = [this](const std::vector<int>& numbers) {
     std::vector<View> all;
-    for (int v : numbers) all.push_back(view_of(values_[size_t(v)], buffers_[size_t(values_[size_t(v)].buffer)]));
+    for (int v : numbers)
+      all.push_back(view_of(values_[size_t(v)], buffers_[size_t(values_[size_t(v)].buffer)]));
     return all;
   };
   for (const Step& s : steps_) {

@@ -25,11 +25,11 @@ class ProgramRecorder final : public Recorder {
 
   /// True when x lies in memory of an input.
   bool is_input(const Tensor& x) const;
-  /// Why the computation cannot be replayed; empty when it can. Ask when the recorded function is done; with a
-  /// refusal everything has run by then.
+  /// Why the computation cannot be replayed; empty when it can. Ask when the recorded function is done; with
+  /// a refusal everything has run by then.
   const std::string& refusal();
-  /// The program; call once, when everything that the recorded function held is gone except `outputs`. Nothing
-  /// has run yet: the first replay does it.
+  /// The program; call once, when everything that the recorded function held is gone except `outputs`.
+  /// Nothing has run yet: the first replay does it.
   std::unique_ptr<Program> finish(const Tensors& outputs, const PlanOptions& options);
 
  private:

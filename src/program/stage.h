@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "probe.h"
 #include "uncial/program/program.h"
 
 namespace uncial::program {
@@ -16,6 +17,7 @@ struct Runtime {
   std::vector<View> views;  ///< by value number; those of inputs change from replay to replay
   std::byte* arena = nullptr;
   std::byte* workspace = nullptr;  ///< Program-wide scratch of operators, as large as the largest asks for
+  Probe* probe = nullptr;          ///< who wants to know how long each piece takes
 };
 
 /// A piece of the arena, alive from one stage to another; plan_arena() gives it a place.
@@ -46,6 +48,8 @@ class Stage {
   const std::vector<int>& steps() const { return steps_; }
   /// Values (by number) that it reads or writes as row-major tensors.
   const std::vector<int>& values() const { return values_; }
+  /// What a profile tells apart; the stage itself comes first.
+  virtual std::vector<Piece> pieces() const { return {{this, name(), steps_, nullptr}}; }
   /// Memory of its own in the arena.
   virtual std::vector<Block*> own_blocks() { return {}; }
 

@@ -9,8 +9,8 @@ namespace uncial::program {
 
 class StepStage final : public Stage {
  public:
-  StepStage(const Graph& graph, int step) : op_(graph.step(step).op), inputs_(graph.step(step).inputs),
-                                            outputs_(graph.step(step).outputs) {
+  StepStage(const Graph& graph, int step)
+      : op_(graph.step(step).op), inputs_(graph.step(step).inputs), outputs_(graph.step(step).outputs) {
     steps_ = {step};
     values_ = inputs_;
     values_.insert(values_.end(), outputs_.begin(), outputs_.end());

@@ -38,6 +38,7 @@ Tensors Trainer::run(const Tensors& inputs) {
 
 Trainer::Result Trainer::step(const data::Batch& batch, int64_t epoch, double lr) {
   context_.set_epoch(epoch);
+  context_.set_step(optimizer_->steps());
   optimizer_->set_lr(lr);
   const Tensors inputs = {batch.images, batch.labels, batch.indices};
   const Tensors outputs = compiled_ && !inspect_ ? (*compiled_)(inputs) : run(inputs);

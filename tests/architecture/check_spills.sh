@@ -26,7 +26,8 @@ objdump --disassemble --no-show-raw-insn --demangle "$@" | awk '
     }
     lines = jumps = 0
   }
-  BEGIN { spill = "v?mov[a-z0-9]*[ \t]+%[xyz]mm[0-9]+,[-0-9a-fx]*\\(%r[sb]p" }
+  # rbp is a general register too: only below it lies the stack.
+  BEGIN { spill = "v?mov[a-z0-9]*[ \t]+%[xyz]mm[0-9]+,([-0-9a-fx]*\\(%rsp|-0x[0-9a-f]+\\(%rbp)" }
   / file format / { end_of_function(); object = $0; sub(/:? +file format.*/, "", object); sub(/.*\//, "", object) }
   /^[0-9a-f]+ <.*>:$/ { end_of_function(); name = $0; sub(/^[0-9a-f]+ </, "", name); sub(/>:$/, "", name) }
   /^ *[0-9a-f]+:\t/ {

@@ -4,7 +4,7 @@ import math
 import subprocess
 import sys
 
-CASES = ("conv2d_.*/(lenet|mnist_conv2_batch1|odd_groups)|dense_.*/odd|_pool.*/odd|norm.*/odd|softmax/|cross_entropy.*/"
+CASES = ("conv2d_.*/(lenet|mnist_conv2_batch1|odd_(groups|3x3))|dense_.*/odd|_pool.*/odd|norm.*/odd|softmax/|cross_entropy.*/"
          "|update|sum/odd|affine/odd|elastic|dropout")
 COUNTERS = ("GFLOP/s", "GB/s", "%peak", "peak_GFLOP/s", "samples/s", "error")
 

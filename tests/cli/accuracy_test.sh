@@ -23,6 +23,6 @@ awk '/^test accuracy, %/ { good = $4 >= 93.3 && $7 >= 89.5 } END { exit !good }'
   fail "mnist_compare: $(grep '^test accuracy, %' out), expected 93.3 and 89.5"
 
 reaches 92.3 mnist_augment --model tiny --epochs 4 --steps 1 "${few[@]}"
-awk '/^none / { good = $2 >= 93 } END { exit !good }' out || fail "mnist_augment: $(grep '^none' out), expected 93 %"
+awk '/^none / { good = $2 >= 91 } END { exit !good }' out || fail "mnist_augment: $(grep '^none' out), expected 91 %"
 
 finish

@@ -8,12 +8,10 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "simd/lane_image.h"
 #include "support/catch.h"
-#include "uncial/core/isa.h"
 
 namespace guarded {
 
@@ -107,15 +105,5 @@ class Image {
   Floats memory_;
   uncial::cpu::LaneImage image_;
 };
-
-/// Calls body() with every instruction set that this machine has.
-inline void for_each_isa(const std::function<void()>& body) {
-  for (const std::string& name : uncial::isas()) {
-    INFO(name);
-    uncial::set_isa(name);
-    body();
-  }
-  uncial::set_isa("");
-}
 
 }  // namespace guarded

@@ -1,6 +1,7 @@
 #include "simd/lane_dense.h"
 
 #include "kernels/guarded.h"
+#include "support/isas.h"
 
 // Integers make every sum exact, whatever its order, so results must be equal.
 
@@ -9,6 +10,7 @@ namespace {
 
 using guarded::Floats;
 using guarded::Integers;
+using test::for_each_isa;
 
 struct Shape {
   int64_t D, K, groups;
@@ -55,7 +57,7 @@ struct Weights {
 };
 
 TEST_CASE("forward sums weights times features for any ranges") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneDenseSimd& dense = lane_dense_simd();
     Integers next;
     for (const Shape& s : kShapes)
@@ -88,7 +90,7 @@ TEST_CASE("forward sums weights times features for any ranges") {
 }
 
 TEST_CASE("input_gradient sums weights times output gradients") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneDenseSimd& dense = lane_dense_simd();
     Integers next;
     for (const Shape& s : kShapes)
@@ -113,7 +115,7 @@ TEST_CASE("input_gradient sums weights times output gradients") {
 }
 
 TEST_CASE("weight_gradient sums over the samples that are real, whatever the other lanes hold") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneDenseSimd& dense = lane_dense_simd();
     Integers next;
     for (const Shape& s : kShapes)

@@ -1,6 +1,7 @@
 #include "simd/lane_dropout.h"
 
 #include "kernels/guarded.h"
+#include "support/isas.h"
 #include "uncial/kernels/dropout.h"
 
 namespace uncial::cpu {
@@ -8,6 +9,7 @@ namespace {
 
 using guarded::Floats;
 using guarded::Integers;
+using test::for_each_isa;
 
 /// The streams of samples 1000, 1001, ... of a mask.
 LaneStreams streams_of(const DropoutMask& mask, int lanes) {
@@ -28,7 +30,7 @@ bool dropped(const DropoutMask& mask, int64_t lane, int64_t j) {
 }
 
 TEST_CASE("dropout draws each sample's mask from its own stream") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneDropoutSimd& simd = lane_dropout_simd();
     Integers next;
     for (const int64_t n : {1, 3, 4, 6, 130, 1601})
@@ -59,7 +61,7 @@ TEST_CASE("dropout draws each sample's mask from its own stream") {
 }
 
 TEST_CASE("dropout keeps the decisions of the row-major kernel, and drops NaN") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneDropoutSimd& simd = lane_dropout_simd();
     const DropoutMask mask{99, 3, 1, dropout_threshold(0.5)};
     const int64_t n = 300;
@@ -77,6 +79,18 @@ TEST_CASE("dropout keeps the decisions of the row-major kernel, and drops NaN") 
             std::bit_cast<uint32_t>(kept[size_t(j)]) != std::bit_cast<uint32_t>(y[j * simd.lanes + lane]);
       CHECK(wrong == 0);
     }
+  });
+}
+
+TEST_CASE("dropout keeps an element whose word equals the threshold") {
+  for_each_isa([](const std::string&) {
+    const LaneDropoutSimd& simd = lane_dropout_simd();
+    DropoutMask mask{4, 2, 1, 0};
+    mask.threshold = mask.row(1000 + simd.lanes - 1).block(0)[2];
+    const Floats x(3 * simd.lanes);
+    for (int64_t i = 0; i < x.size(); ++i) x[i] = 1;
+    simd.dropout(x.data(), 3, streams_of(mask, simd.lanes), mask.threshold, 2, x.data(), nullptr);
+    CHECK(x[x.size() - 1] == 2);
   });
 }
 

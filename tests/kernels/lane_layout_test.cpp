@@ -1,12 +1,14 @@
 #include "simd/lane_layout.h"
 
 #include "kernels/guarded.h"
+#include "support/isas.h"
 
 namespace uncial::cpu {
 namespace {
 
 using guarded::Floats;
 using guarded::Image;
+using test::for_each_isa;
 
 struct Shape {
   int64_t C, H, W, halo;
@@ -17,7 +19,7 @@ const Shape kShapes[] = {{1, 28, 28, 0}, {3, 5, 7, 0},  {1, 1, 3, 0},  {2, 1, 1,
 int64_t offset(const Shape& s, int64_t c, int64_t h, int64_t w) { return (c * s.H + h) * s.W + w; }
 
 TEST_CASE("load puts samples into lanes and zeros into the rest, and leaves the halo alone") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneLayoutSimd& layout = lane_layout_simd();
     for (const Shape& s : kShapes)
       for (int64_t samples = 1; samples <= layout.lanes; ++samples) {
@@ -38,7 +40,7 @@ TEST_CASE("load puts samples into lanes and zeros into the rest, and leaves the 
 }
 
 TEST_CASE("store is the reverse of load and writes nothing else") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneLayoutSimd& layout = lane_layout_simd();
     for (const Shape& s : kShapes)
       for (int64_t samples = 1; samples <= layout.lanes; ++samples) {
@@ -59,7 +61,7 @@ TEST_CASE("store is the reverse of load and writes nothing else") {
 }
 
 TEST_CASE("clear_halo writes zeros around the pixels and nowhere else") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneLayoutSimd& layout = lane_layout_simd();
     const int64_t lanes = layout.lanes, C = 3, H = 4, W = 5, before = 1, below = 2, behind = 3, gap = 1;
     const int64_t row = (before + W + behind + gap) * lanes, plane = (before + H + below + gap) * row;

@@ -4,12 +4,14 @@
 #include <limits>
 
 #include "kernels/guarded.h"
+#include "support/isas.h"
 
 namespace uncial::cpu {
 namespace {
 
 using guarded::Floats;
 using guarded::Integers;
+using test::for_each_isa;
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
@@ -75,7 +77,7 @@ void check(const Problem& p, double smoothing) {
 }
 
 TEST_CASE("cross_entropy agrees with double arithmetic") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     Integers next;
     const int64_t lanes = lane_loss_simd().lanes;
     for (const int64_t classes : {1, 2, 10, 1000})
@@ -89,7 +91,7 @@ TEST_CASE("cross_entropy agrees with double arithmetic") {
 }
 
 TEST_CASE("cross_entropy: a tiny loss keeps its digits") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     Integers next;
     Problem p(lane_loss_simd().lanes, 3, lane_loss_simd().lanes, 1, next);
     for (int64_t i = 0; i < p.lanes; ++i) {
@@ -101,7 +103,7 @@ TEST_CASE("cross_entropy: a tiny loss keeps its digits") {
 }
 
 TEST_CASE("cross_entropy without smoothing bears -infinity at other classes") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     Integers next;
     Problem p(lane_loss_simd().lanes, 10, lane_loss_simd().lanes, 3, next);
     for (int64_t i = 0; i < p.lanes; ++i)
@@ -112,7 +114,7 @@ TEST_CASE("cross_entropy without smoothing bears -infinity at other classes") {
 
 TEST_CASE(
     "cross_entropy: NaN and +infinity give NaN in their own lane only; the gradient may be the logits") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     Integers next;
     const LaneLossSimd& loss = lane_loss_simd();
     Problem p(loss.lanes, 10, loss.lanes, 3, next);
@@ -133,7 +135,7 @@ TEST_CASE(
 }
 
 TEST_CASE("softmax agrees with double arithmetic, in place too") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     Integers next;
     const LaneLossSimd& loss = lane_loss_simd();
     for (const int64_t classes : {1, 10, 333})

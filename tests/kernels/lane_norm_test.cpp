@@ -1,12 +1,14 @@
 #include "simd/lane_norm.h"
 
 #include "kernels/guarded.h"
+#include "support/isas.h"
 
 namespace uncial::cpu {
 namespace {
 
 using guarded::Image;
 using guarded::Integers;
+using test::for_each_isa;
 
 struct Shape {
   int64_t C, H, W, halo;
@@ -24,7 +26,7 @@ void fill(const Image& x, int64_t samples, Integers& next) {
 /// Calls body(shape, samples, values) for all shapes, some numbers of samples and every instruction set.
 template <class Body>
 void for_each_case(const Body& body) {
-  guarded::for_each_isa([&] {
+  for_each_isa([&](const std::string&) {
     Integers next;
     const int64_t lanes = lane_norm_simd().lanes;
     for (const Shape& s : kShapes)
@@ -69,7 +71,7 @@ TEST_CASE("moments and channel_sums agree with double sums over the real lanes")
 }
 
 TEST_CASE("moments of values that hardly differ keep their digits") {
-  guarded::for_each_isa([] {
+  for_each_isa([](const std::string&) {
     const LaneNormSimd& norm = lane_norm_simd();
     const Image x(norm.lanes, 1, 20, 20);
     double mean = 0, squares = 0, moments[2];

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/guarded.h"
+#include "support/isas.h"
 #include "uncial/kernels/pool.h"
 
 namespace uncial::cpu {
@@ -10,6 +11,7 @@ namespace {
 
 using guarded::Image;
 using guarded::Integers;
+using test::for_each_isa;
 
 struct Case {
   int64_t C, H, W;
@@ -52,7 +54,7 @@ int64_t differences(const Image& found, int lanes, double tolerance, const Refer
 /// Calls body(extents, pool, x, image like y) for all cases; x has ties, infinities and NaN.
 template <class Body>
 void for_each_case(const Body& body) {
-  guarded::for_each_isa([&] {
+  for_each_isa([&](const std::string&) {
     const int lanes = lane_pool_simd().lanes;
     Integers next;
     for (const Case& k : kCases) {

@@ -334,3 +334,22 @@ TEST_CASE("Winograd convolutions: output, winners and gradients, on every instru
   }
   set_isa("");
 }
+
+TEST_CASE("Winograd convolutions: the first of equal pixels wins, and nobody below zero") {
+  for (const std::string& isa : isas()) {
+    INFO(isa);
+    set_isa(isa);
+    Run run({.C = 3, .K = 2, .P = 8, .Q = 6, .padding = 1, .pool = true, .relu = true, .bias = true});
+    run.bias = {2, -3};
+    run.x.visit([&](float* v, int64_t, int64_t, int64_t, int kind) {
+      if (kind < 2) std::fill(v, v + run.lanes, 0.f);
+    });
+    std::fill(run.xs.v.begin(), run.xs.v.end(), 0.);
+    LaneBuffer y(2, 4, 3, 1, 6, 5, run.lanes, 555);
+    Guarded<WinnerCode> winners(2 * 4 * 3 * run.lanes, 9);
+    CHECK(check_forward(run, winners, y).error == 0);
+    for (int64_t i = 0; i < winners.size(); ++i)
+      REQUIRE(winners.begin()[i] == (i < winners.size() / 2 ? 0 : cpu::kNoWinner));
+  }
+  set_isa("");
+}

@@ -72,7 +72,8 @@ void check_float32(const OpCheck& check, const Tensors& inputs) {
     REQUIRE(actual.size() == expected.size());
     for (size_t i = 0; i < actual.size(); ++i) {
       const double scale = check.sums ? largest(expected[i]) : 1;
-      check_close(actual[i].to(DType::float64) / scale, expected[i] / scale, check.float_tolerance);
+      check_close(actual[i].to(DType::float64) / scale, expected[i].to(DType::float64) / scale,
+                  check.float_tolerance);
     }
   });
 }

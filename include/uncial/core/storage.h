@@ -27,12 +27,20 @@ class Storage {
   Device device() const { return device_; }
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
   void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+  /// Changes whenever the content may have: with version(), and when start values are written, which count as no
+  /// change to autograd. Tells copies made of the content whether they are still right.
+  uint64_t generation() const { return version() + touches_.load(std::memory_order_relaxed); }
+  void touch() { touches_.fetch_add(1, std::memory_order_relaxed); }
+  /// True once host code got a pointer to the bytes (Tensor::data()): it may write without changing the version.
+  bool handed_out() const { return handed_out_.load(std::memory_order_relaxed); }
+  void hand_out() { handed_out_.store(true, std::memory_order_relaxed); }
 
  private:
   void* data_ = nullptr;
   int64_t bytes_ = 0;
   Device device_;
-  std::atomic<uint64_t> version_{0};
+  std::atomic<uint64_t> version_{0}, touches_{0};
+  std::atomic<bool> handed_out_{false};
   std::shared_ptr<void> owner_;
 };
 

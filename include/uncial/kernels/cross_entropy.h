@@ -6,8 +6,8 @@ namespace uncial {
 /// Throws a usage Error that names the first of N labels on the host which is no class.
 inline void check_labels(std::string_view what, const int64_t* labels, int64_t N, int64_t classes) {
   for (int64_t i = 0; i < N; ++i)
-    require(labels[i] >= 0 && labels[i] < classes, what, ": label ", labels[i], " at index ", i, " is outside [0, ",
-            classes, ").");
+    require(labels[i] >= 0 && labels[i] < classes, what, ": label ", labels[i], " at index ", i,
+            " is outside [0, ", classes, ").");
 }
 
 }  // namespace uncial

@@ -13,8 +13,8 @@ namespace uncial {
 /// A function of tensors: a whole training step (forward, backward, update) or an inference.
 using StepFunction = std::function<Tensors(const Tensors& inputs)>;
 
-/// A step that records itself at its first call with given dtypes and shapes, and is replayed from then on; the
-/// first call is a replay already: recording writes operators down without running them.
+/// A step that records itself at its first call with given dtypes and shapes, and is replayed from then on;
+/// the first call is a replay already: recording writes operators down without running them.
 ///
 /// Numbers that change from step to step must come in as inputs or live in tensors that the host overwrites
 /// (learning rate, epoch): everything else the function reads is frozen at recording. A function that looks

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "uncial/autograd/op.h"
+#include "uncial/autograd/origin.h"
 
 namespace uncial::program {
 
@@ -24,11 +25,11 @@ enum class Role {
 struct Buffer {
   Role role = Role::temporary;
   int64_t bytes = 0;
-  int first_step = 0, last_step = 0;  ///< first write and last use, as recorded
+  int first_step = 0, last_step = 0;     ///< first write and last use, as recorded
   int first_stage = 0, last_stage = -1;  ///< the same among what runs; last < first: nothing needs its memory
-  int64_t arena_offset = 0;           ///< temporaries only
-  int input = -1;                     ///< which input it is
-  std::shared_ptr<Storage> storage;   ///< externals and results
+  int64_t arena_offset = 0;              ///< temporaries only
+  int input = -1;                        ///< which input it is
+  std::shared_ptr<Storage> storage;      ///< externals and results
 };
 
 /// A window on a buffer.
@@ -45,6 +46,7 @@ struct Step {
   std::shared_ptr<const Op> op;
   std::vector<int> inputs, outputs;  ///< value numbers
   bool is_view = false;              ///< nothing runs: the output is a window on the input's buffer
+  Origin origin;                     ///< the layer that applied it
 };
 
 /// What the planner may do.
@@ -75,6 +77,8 @@ class Program {
   /// What they would take without sharing memory.
   int64_t unplanned_bytes() const;
   Cost cost() const;
+  /// Of one step.
+  Cost cost(const Step& step) const;
   /// Names of what runs, one after the other: operators, or several of them fused.
   std::vector<std::string> stages() const;
   /// A table of the steps (operator and shapes), what runs for them, and the size of the arena.
@@ -85,6 +89,8 @@ class Program {
   void replay(std::span<const Tensor> inputs);
 
  private:
+  void replay_probed();
+
   std::vector<Buffer> buffers_;
   std::vector<Value> values_;
   std::vector<Step> steps_;

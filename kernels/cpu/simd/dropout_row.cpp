@@ -4,13 +4,10 @@
 
 #include "dropout_row.h"
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 #include <type_traits>
 
 #include "lanes.h"
+#include "low_halves.h"
 
 namespace UNCIAL_SIMD {
 namespace {
@@ -19,19 +16,6 @@ using V = Lanes<uint64_t>::V;
 constexpr int kLanes = Lanes<uint64_t>::count;
 constexpr int kVectors = kVectorBytes == 64 ? 4 : 2;  // as many as the registers hold, four words each
 constexpr int kWords = 4 * kLanes * kVectors;
-
-/// The product of the lower halves of each lane.
-[[gnu::always_inline]] inline V multiply(V a, V b) {
-#if defined(UNCIAL_SIMD_avx512)
-  return V(_mm512_maskz_mul_epu32(0xff, __m512i(a), __m512i(b)));  // g++ 12 warns about the unmasked one
-#elif defined(UNCIAL_SIMD_avx2)
-  return V(_mm256_mul_epu32(__m256i(a), __m256i(b)));
-#elif defined(__SSE2__)
-  return V(_mm_mul_epu32(__m128i(a), __m128i(b)));
-#else
-  return a * b;
-#endif
-}
 
 /// Words 4 * block ... 4 * block + kWords - 1 of the stream.
 inline void philox_words(uint64_t block, const uncial::cpu::PhiloxStream& stream, uint32_t* words) {
@@ -48,7 +32,8 @@ inline void philox_words(uint64_t block, const uncial::cpu::PhiloxStream& stream
   for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      const V p0 = multiply(c0[v], V{} + 0xD2511F53u), p1 = multiply(c2[v], V{} + 0xCD9E8D57u);
+      const V p0 = multiply_low_halves(c0[v], V{} + 0xD2511F53u),
+              p1 = multiply_low_halves(c2[v], V{} + 0xCD9E8D57u);
       c0[v] = (p1 >> 32) ^ c1[v] ^ (V{} + key0);
       c1[v] = p1 & 0xFFFFFFFFu;
       c2[v] = (p0 >> 32) ^ c3[v] ^ (V{} + key1);

@@ -8,6 +8,8 @@
 namespace UNCIAL_SIMD {
 namespace {
 
+constexpr float kNoFloor = -__builtin_inff();
+
 int64_t output_extent(const LaneConvShape& s, int64_t input, int64_t taps) {
   return (input + 2 * s.padding - s.dilation * (taps - 1) - 1) / s.stride + 1;
 }
@@ -15,16 +17,16 @@ int64_t output_extent(const LaneConvShape& s, int64_t input, int64_t taps) {
 void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
   const int64_t P = output_extent(s, x.H, s.R), Q = output_extent(s, x.W, s.S);
   const int64_t C = x.C / s.groups, K = e.y.C / s.groups, taps = s.R * s.S;
-  PooledRow pooled = {};
-  GatherRow& row = pooled.top;
+  GatherRow row = {};
   row.outputs = K, row.columns = e.pool ? Q / 2 : Q, row.channels = C;
   row.R = s.R, row.S = s.S;
   row.plane = x.plane, row.step = s.stride * kLanes, row.tap = s.dilation * kLanes;
+  row.below = s.stride * x.row;
   row.w_output = C * taps, row.w_channel = taps, row.w_tap = 1;
-  row.relu = e.relu;
+  row.floor = e.relu ? 0 : kNoFloor;
   row.y_output = e.y.plane, row.y_step = kLanes;
-  pooled.below = s.stride * x.row;
-  pooled.winners_output = (P / 2) * (Q / 2) * kLanes;
+  row.winners_output = (P / 2) * (Q / 2) * kLanes;
+  const GatherPlan plan = plan_gather(row, e.pool);
   for (int64_t g = 0; g < s.groups; ++g)
     for (int64_t p = 0; p < (e.pool ? P / 2 : P); ++p) {
       const int64_t h = (e.pool ? 2 * p : p) * s.stride - s.padding;
@@ -35,12 +37,8 @@ void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const L
       row.w = w + g * K * C * taps;
       row.bias = e.bias ? e.bias + g * K : nullptr;
       row.y = e.y.data + g * K * e.y.plane + p * e.y.row;
-      if (!e.pool) {
-        gather_row(row);
-        continue;
-      }
-      pooled.winners = e.winners ? e.winners + g * K * pooled.winners_output + p * (Q / 2) * kLanes : nullptr;
-      pooled_row(pooled);
+      if (e.winners) row.winners = e.winners + g * K * row.winners_output + p * (Q / 2) * kLanes;
+      gather_row(row, plan);
     }
 }
 
@@ -109,6 +107,7 @@ void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int
   row.outputs = C, row.channels = Kg;
   row.plane = walk.dy.plane, row.step = kLanes;
   row.w_output = taps, row.w_channel = C * taps;
+  row.floor = kNoFloor;
   row.y_output = dx.plane, row.y_step = s.stride * kLanes;
   int64_t out_rows[kMaxTaps], row_taps = 0;
   for (int64_t r = 0; r < s.R; ++r) {
@@ -124,13 +123,14 @@ void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int
     row.S = of.count;
     row.tap = -(of.step * s.dilation / s.stride) * kLanes;
     row.w_tap = of.step;
+    const GatherPlan plan = plan_gather(row, false);
     const int64_t q = walk.left + (of.count ? (w0 + s.padding - of.first * s.dilation) / s.stride : 0);
     for (int64_t g = 0; g < s.groups; ++g) {
       for (int64_t i = 0; i < row.R; ++i)
         row.rows[i] = walk.dy.at(out_rows[i]) + g * Kg * walk.dy.plane + q * kLanes;
       row.w = w + g * Kg * C * taps + (of.count ? of.first : 0);
       row.y = dx.data + g * C * dx.plane + h * dx.row + w0 * kLanes;
-      gather_row(row);
+      gather_row(row, plan);
     }
   }
 }

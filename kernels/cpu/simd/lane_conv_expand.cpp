@@ -26,10 +26,10 @@ void pooled_row_of(const LaneGradient& g, int64_t k, int64_t p, float* out, floa
   if (p / 2 < P) {
     const float* dy = g.dy.data + k * g.dy.plane + p / 2 * g.dy.row;
     const WinnerCode* winners = g.winners + (k * P + p / 2) * Q * kLanes;
-    const Codes left = Codes{} + int32_t(p % 2 * 2), right = left + 1;
+    const int left = int(p % 2 * 2);
     for (; q < Q; ++q) {
-      const Codes code = load_codes(winners + q * kLanes);
-      const V d = load(dy + q * kLanes), at_left = code == left ? d : V{}, at_right = code == right ? d : V{};
+      const V at_left = where_code(winners + q * kLanes, left, dy + q * kLanes) * g.scale,
+              at_right = where_code(winners + q * kLanes, left + 1, dy + q * kLanes) * g.scale;
       store(out + 2 * q * kLanes, at_left);
       store(out + (2 * q + 1) * kLanes, at_right);
       sum += at_left + at_right;

@@ -35,17 +35,19 @@ struct Pooled {
   const float* dy;
   const WinnerCode* winners;
   int64_t plane, winners_plane;
-  Codes even, odd;
+  int first;
+  float scale;
   Pooled(const LaneGradient& g, int64_t k, int64_t p)
       : dy(g.dy.data + k * g.dy.plane + p / 2 * g.dy.row),
         winners(g.winners + (k * (g.P / 2) + p / 2) * (g.Q / 2) * kLanes),
         plane(g.dy.plane),
         winners_plane(g.P / 2 * (g.Q / 2) * kLanes),
-        even(Codes{} + int32_t(p % 2 * 2)),
-        odd(even + 1) {}
-  [[gnu::always_inline]] V at(int64_t i, int64_t q, int is_odd) const {
-    const Codes winner = load_codes(winners + i * winners_plane + q / 2 * kLanes);
-    return winner == (is_odd ? odd : even) ? load(dy + i * plane + q / 2 * kLanes) : V{};
+        first(int(p % 2 * 2)),
+        scale(g.scale) {}
+  [[gnu::always_inline]] V at(int64_t i, int64_t q, int odd) const {
+    return where_code(winners + i * winners_plane + q / 2 * kLanes, first + odd,
+                      dy + i * plane + q / 2 * kLanes) *
+           scale;
   }
   // An odd last row or column belongs to no window.
   static int64_t rows(const LaneGradient& g) { return g.P / 2 * 2; }

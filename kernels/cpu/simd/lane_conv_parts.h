@@ -2,6 +2,7 @@
 /// @file lane_conv_parts.h
 /// What the direct convolutions (lane_conv.h) are made of. Each part is compiled for each instruction set.
 
+#include "lane_codes.h"
 #include "lane_conv.h"
 #include "lanes.h"
 
@@ -16,7 +17,6 @@ using uncial::cpu::WinnerCode;
 namespace {
 
 using V = Lanes<float>::V;
-using Codes = Lanes<int32_t>::V;  // a winner code, or a comparison, for each lane
 constexpr int kLanes = Lanes<float>::count;
 constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 
@@ -26,50 +26,75 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 [[maybe_unused]] inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 [[maybe_unused]] inline int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 
-/// Winner codes in memory are bytes.
-typedef WinnerCode CodeBytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
-[[gnu::always_inline]] inline Codes load_codes(const WinnerCode* p) {
-  return __builtin_convertvector(*reinterpret_cast<const CodeBytes*>(p), Codes);
-}
-[[gnu::always_inline]] inline void store_codes(WinnerCode* p, Codes codes) {
-  *reinterpret_cast<CodeBytes*>(p) = __builtin_convertvector(codes, CodeBytes);
-}
-
-/// NaN passes.
-[[gnu::always_inline]] inline V relu(V x) {
-  const V zero{};
-  return zero > x ? zero : x;
+/// Makes the compiler load a value that several sums use once; it would rather make it an operand of each.
+[[gnu::always_inline]] inline V in_register(V v) {
+#if defined(UNCIAL_SIMD_avx512)
+  asm("" : "+v"(v));
+#elif defined(__x86_64__)
+  asm("" : "+x"(v));
+#endif
+  return v;
 }
 
 }  // namespace
 
 /// One row of outputs, each a sum over channels and taps: forward, and the input gradient of a residue class.
-/// Strides count floats.
+/// When pooled, two rows of sums and one of results: the unpooled image never exists. Strides count floats.
 struct GatherRow {
-  int64_t outputs, columns;  ///< filters (or channels of dx), and how many columns
-  int64_t channels;          ///< that are summed
-  int64_t R, S;              ///< taps; R may be 0: all sums are 0
-  const float*
-      rows[kMaxTaps];        ///< channel 0 of the input for each row of taps, at the first output's first tap
-  int64_t w_rows[kMaxTaps];  ///< the weights of each row of taps, from w
-  int64_t plane, step, tap;  ///< input: from channel to channel, output to output, tap to tap
+  int64_t outputs, columns;     ///< filters (or channels of dx), and how many results of each
+  int64_t channels;             ///< that are summed
+  int64_t R, S;                 ///< taps; R may be 0: all sums are 0
+  const float* rows[kMaxTaps];  ///< channel 0 of the input for each row of taps, at the first sum's first tap
+  int64_t w_rows[kMaxTaps];     ///< the weights of each row of taps, from w
+  int64_t plane, step, tap;     ///< input: from channel to channel, sum to sum, tap to tap
+  int64_t below;                ///< input: from the upper row of sums to the lower one, when pooled
   const float* w;
   int64_t w_output, w_channel, w_tap;
   const float* bias;  ///< (outputs) or null
-  bool relu;
+  float floor;        ///< results are not less: 0 for ReLU, or minus infinity
   float* y;
   int64_t y_output, y_step;
+  WinnerCode* winners;  ///< of the first result, or null
+  int64_t winners_output;
 };
-void gather_row(const GatherRow& row);
 
-/// Two rows of outputs, then 2x2 max pooling: the unpooled image never exists.
-struct PooledRow {
-  GatherRow top;           ///< y and columns count windows; the windows' steps are 2 * top.step
-  int64_t below;           ///< input: from the upper row of outputs to the lower one
-  WinnerCode* winners;     ///< or null
-  int64_t winners_output;  ///< from filter to filter
+/// Sums over channels [begin, end) that wait for the other channels in `partial`.
+struct GatherPart {
+  int64_t begin, end;
+  float* partial;
 };
-void pooled_row(const PooledRow& row);
+/// The two loops around the rows of taps: channels outside and the taps of a row inside or, where a row has
+/// one tap, channels inside.
+struct GatherLoops {
+  int64_t outer, inner, x_step, w_step;
+  GatherLoops(const GatherRow& g, const GatherPart& part)
+      : outer(g.S == 1 ? 1 : part.end - part.begin),
+        inner(g.S == 1 ? part.end - part.begin : g.S),
+        x_step(g.S == 1 ? g.plane : g.tap),
+        w_step(g.S == 1 ? g.w_channel : g.w_tap) {}
+};
+/// Computes a block of outputs from o and of results from q.
+using GatherBlock = void (*)(const GatherRow& row, int64_t o, int64_t q, GatherPart part);
+
+/// Blocks of `outputs` x up to `most` results; of_width(n) computes n, for rows of any number of taps or of
+/// 3: leaving a loop of 3 turns costs a tenth of the time.
+struct GatherShape {
+  int64_t outputs, most;
+  GatherBlock (*of_width)(int64_t columns);
+  GatherBlock (*of_width_3)(int64_t columns);
+};
+constexpr int kGatherShapes = 4;
+/// [whether the inputs of two sums are one vector apart]
+extern const GatherShape plain_blocks[2][kGatherShapes], pooled_blocks[2][kGatherShapes];
+
+/// How a row is cut: the block with the least estimated time, and as many channels at once as L1 holds.
+struct GatherPlan {
+  GatherBlock block;
+  int64_t outputs, columns, channels, cost;
+  bool outputs_first;
+};
+GatherPlan plan_gather(const GatherRow& row, bool pooled);
+void gather_row(const GatherRow& row, const GatherPlan& plan);
 
 /// Row p of filters [k0, k0 + K) of a gradient, ReLU and pooling undone, to out (K planes of Q vectors); adds
 /// to bias_sums [K][lanes] unless null.
@@ -96,7 +121,7 @@ void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGra
 constexpr int64_t kRowsAtOnce = 8;
 void channel_weight_sums(const LaneConvShape& s, const LaneImage& x, const RowRing& dy, int64_t K, int64_t Q,
                          int64_t p0, int64_t p1, const RowRing& turned, float* sums);
-/// Floats from filter to filter... of one group's sums.
+/// Floats of one transposed row of x.
 int64_t turned_row_floats(const LaneConvShape& s, int64_t C, int64_t W);
 
 }  // namespace UNCIAL_SIMD

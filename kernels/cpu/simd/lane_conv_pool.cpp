@@ -1,132 +1,112 @@
-// A direct convolution with 2x2 max pooling: blocks of filters x windows, four sums a window, in registers.
+// Blocks of pooled sums: filters x windows of 2x2, four sums a window, in registers until the larger one
+// wins.
 
 #include "lane_conv_parts.h"
 
 namespace UNCIAL_SIMD {
 namespace {
 
-#if defined(UNCIAL_SIMD_avx512)
-constexpr int kMaxWindows[] = {0, 6, 3, 2, 1};  // for 1 to 4 filters
-#else
-constexpr int kMaxWindows[] = {0, 3, 1, 1, 0};
-#endif
-
-/// The larger of each lane, the first among equals; `code` becomes `other_code` where `other` is larger.
-[[gnu::always_inline]] inline void keep_larger(V& best, Codes& code, V other, Codes other_code) {
-  const auto wins = other > best;
-  best = wins ? other : best;
-  code = wins ? other_code : code;
-}
-
-/// The maximum of a window, its winner in `code`.
-[[gnu::always_inline]] inline V pool(const V* top, const V* bottom, bool with_relu, Codes& code) {
-  V upper = top[0], lower = bottom[0];
-  code = Codes{};
-  Codes lower_code = Codes{} + 2;
-  keep_larger(upper, code, top[1], Codes{} + 1);
-  keep_larger(lower, lower_code, bottom[1], Codes{} + 3);
-  keep_larger(upper, code, lower, lower_code);
-  if (!with_relu) return upper;
-  code = upper > V{} ? code : Codes{} + uncial::cpu::kNoWinner;
-  return relu(upper);
-}
-
-/// Filters [o, o + kOutputs), windows [q, q + kWindows). kDense as in the plain form.
-template <int kOutputs, int kWindows, bool kDense>
-void block(const PooledRow& p, int64_t o, int64_t q) {
-  const GatherRow& g = p.top;
+/// Filters [o, o + kOutputs), windows [q, q + kWindows).
+/// kTaps: taps of a row, or 0 where the number is not known. kDense: the inputs of two sums are one vector
+/// apart.
+template <int kOutputs, int kWindows, bool kDense, int kTaps>
+void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   const int64_t step = kDense ? kLanes : g.step;
   V sum[kOutputs][2][2 * kWindows];
+  if (part.begin == 0) {
 #pragma GCC unroll 8
-  for (int i = 0; i < kOutputs; ++i) {
-    const V first = V{} + (g.bias ? g.bias[o + i] : 0.0f);
-#pragma GCC unroll 16
-    for (int j = 0; j < 4 * kWindows; ++j) sum[i][j % 2][j / 2] = first;
+    for (int i = 0; i < kOutputs; ++i) {
+      const V first = V{} + (g.bias ? g.bias[o + i] : 0.0f);
+#pragma GCC unroll 32
+      for (int j = 0; j < 4 * kWindows; ++j) sum[i][j % 2][j / 2] = first;
+    }
+  } else {
+#pragma GCC unroll 32
+    for (int i = 0; i < kOutputs * 4 * kWindows; ++i)
+      sum[i / (4 * kWindows)][i % 2][i / 2 % (2 * kWindows)] = load(part.partial + i * kLanes);
   }
-  for (int64_t c = 0; c < g.channels; ++c)
-    for (int64_t r = 0; r < g.R; ++r) {
-      const float* x = g.rows[r] + 2 * q * step + c * g.plane;
-      const float* w = g.w + o * g.w_output + c * g.w_channel + g.w_rows[r];
-      for (int64_t s = 0; s < g.S; ++s, x += g.tap, w += g.w_tap) {
-        float weight[kOutputs];
+  const int64_t w_output = g.w_output, below = g.below;
+  const auto tap = [&](const float* x, const float* w) __attribute__((always_inline)) {
+    V weight[kOutputs];
 #pragma GCC unroll 8
-        for (int i = 0; i < kOutputs; ++i) weight[i] = w[i * g.w_output];
+    for (int i = 0; i < kOutputs; ++i) weight[i] = V{} + w[i * w_output];
 #pragma GCC unroll 2
-        for (int h = 0; h < 2; ++h)
+    for (int h = 0; h < 2; ++h)
 #pragma GCC unroll 16
-          for (int j = 0; j < 2 * kWindows; ++j) {
-            const V pixel = load(x + h * p.below + j * step);
+      for (int j = 0; j < 2 * kWindows; ++j) {
+        const V from_memory = load(x + h * below + j * step);
+        const V pixel = kOutputs > 1 ? in_register(from_memory) : from_memory;
 #pragma GCC unroll 8
-            for (int i = 0; i < kOutputs; ++i) sum[i][h][j] += weight[i] * pixel;
-          }
+        for (int i = 0; i < kOutputs; ++i) sum[i][h][j] += weight[i] * pixel;
+      }
+  };
+  const GatherLoops loops(g, part);
+  int64_t from = 2 * q * step + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
+  for (int64_t n = 0; n < loops.outer; ++n, from += g.plane, weights += g.w_channel)
+    for (int64_t r = 0; r < g.R; ++r) {
+      const float* x = g.rows[r] + from;
+      const float* w = g.w + g.w_rows[r] + weights;
+      if constexpr (kTaps > 0) {
+#pragma GCC unroll 8
+        for (int t = 0; t < kTaps; ++t) tap(x + t * loops.x_step, w + t * loops.w_step);
+      } else {
+        for (int64_t t = 0; t < loops.inner; ++t, x += loops.x_step, w += loops.w_step) tap(x, w);
       }
     }
+  if (part.end < g.channels) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kOutputs * 4 * kWindows; ++i)
+      store(part.partial + i * kLanes, sum[i / (4 * kWindows)][i % 2][i / 2 % (2 * kWindows)]);
+    return;
+  }
+  // No branch on whether codes are wanted: the compiler would hoist what both sides share, and spill it.
+  WinnerCode ignored[kLanes];
+  WinnerCode* codes = g.winners ? g.winners + o * g.winners_output + q * kLanes : ignored;
+  const int64_t codes_output = g.winners ? g.winners_output : 0, codes_step = g.winners ? kLanes : 0;
+  const V floor = V{} + g.floor;
 #pragma GCC unroll 8
   for (int i = 0; i < kOutputs; ++i) {
     float* y = g.y + (o + i) * g.y_output + q * g.y_step;
 #pragma GCC unroll 8
     for (int j = 0; j < kWindows; ++j) {
-      Codes code;
-      store(y + j * g.y_step, pool(sum[i][0] + 2 * j, sum[i][1] + 2 * j, g.relu, code));
-      if (p.winners) store_codes(p.winners + (o + i) * p.winners_output + (q + j) * kLanes, code);
+      const V *top = sum[i][0] + 2 * j, *bottom = sum[i][1] + 2 * j;
+      store(y + j * g.y_step, pool_window(top[0], top[1], bottom[0], bottom[1], floor,
+                                          codes + i * codes_output + j * codes_step));
     }
   }
 }
 
-using Block = void (*)(const PooledRow&, int64_t, int64_t);
-
-template <int kOutputs, int kWindows, bool kDense>
-Block block_of(int64_t windows) {
+template <int kOutputs, int kWindows, bool kDense, int kTaps>
+GatherBlock block_of(int64_t windows) {
   if constexpr (kWindows > 1)
-    if (windows < kWindows) return block_of<kOutputs, kWindows - 1, kDense>(windows);
-  return block<kOutputs, kWindows, kDense>;
+    if (windows < kWindows) return block_of<kOutputs, kWindows - 1, kDense, kTaps>(windows);
+  return block<kOutputs, kWindows, kDense, kTaps>;
 }
 
-struct Plan {
-  Block block = nullptr;
-  int64_t outputs = 0, windows = 0, cost = 0;
-};
-
-template <bool kDense, int outputs>
-void consider(const GatherRow& g, Plan& best) {
-  constexpr int most = kMaxWindows[outputs];
-  if constexpr (most > 0) {
-    if (g.outputs < outputs) return;
-    const int64_t blocks = ceil_div(g.columns, most), windows = ceil_div(g.columns, blocks);
-    const int64_t cost = ceil_div(g.outputs, outputs) * blocks *
-                         (larger(larger(outputs * windows * 4, 8), outputs + windows * 4) + 2);
-    if (best.block && best.cost <= cost) return;
-    best = {block_of<outputs, most, kDense>(windows), outputs, windows, cost};
-  }
+template <int kOutputs, int kWindows>
+constexpr GatherShape dense() {
+  return {kOutputs, kWindows, block_of<kOutputs, kWindows, true, 0>, block_of<kOutputs, kWindows, true, 3>};
+}
+template <int kOutputs, int kWindows>
+constexpr GatherShape strided() {
+  constexpr int most = kWindows;
+  return {kOutputs, most, block_of<kOutputs, most, false, 0>, block_of<kOutputs, most, false, 0>};
 }
 
-template <bool kDense>
-Plan plan(const GatherRow& g) {
-  Plan best;
-  consider<kDense, 4>(g, best);
-  consider<kDense, 3>(g, best);
-  consider<kDense, 2>(g, best);
-  consider<kDense, 1>(g, best);
-  return best;
-}
+#if defined(UNCIAL_SIMD_avx512)
+#define UNCIAL_POOLED_BLOCKS(d) \
+  { d<4, 1>(), d<3, 2>(), d<2, 3>(), d<1, 4>() }
+#elif defined(UNCIAL_SIMD_avx2)
+#define UNCIAL_POOLED_BLOCKS(d) \
+  { d<3, 1>(), d<2, 1>(), d<1, 3>(), d<1, 1>() }
+#else
+#define UNCIAL_POOLED_BLOCKS(d) \
+  { d<2, 1>(), d<1, 2>(), d<1, 1>(), d<1, 1>() }
+#endif
 
 }  // namespace
 
-void pooled_row(const PooledRow& row) {
-  const GatherRow& g = row.top;
-  if (g.outputs <= 0 || g.columns <= 0) return;
-  const Plan p = g.step == kLanes ? plan<true>(g) : plan<false>(g);
-  const auto at_output = [&](int64_t o, int64_t q) {
-    p.block(row, smaller(o, g.outputs - p.outputs), smaller(q, g.columns - p.windows));
-  };
-  constexpr int64_t kL1Floats = 6 * 1024;
-  if (g.channels * (g.R + 1) * g.columns * 2 * g.step <= kL1Floats) {
-    for (int64_t o = 0; o < g.outputs; o += p.outputs)
-      for (int64_t q = 0; q < g.columns; q += p.windows) at_output(o, q);
-  } else {
-    for (int64_t q = 0; q < g.columns; q += p.windows)
-      for (int64_t o = 0; o < g.outputs; o += p.outputs) at_output(o, q);
-  }
-}
+extern const GatherShape pooled_blocks[2][kGatherShapes] = {UNCIAL_POOLED_BLOCKS(strided),
+                                                            UNCIAL_POOLED_BLOCKS(dense)};
 
 }  // namespace UNCIAL_SIMD

@@ -1,11 +1,11 @@
-// All three products are sums of a vector times a broadcast scalar, and share one register block: kOut
-// outputs (a scalar each) by kVectors vectors. The weights and dy are read as scalars where they lie; only
-// the weight gradient rearranges x, so that its samples become the summed index and its features the lanes:
-// no sum over lanes is left at the end. Every sum runs over its index in ascending order, however the blocks
-// are cut.
+// All three products are sums of a vector times a broadcast scalar (lane_dense_block.h). The weights and dy
+// are read as scalars where they lie; only the weight gradient rearranges x, so that its samples become the
+// summed index and its features the lanes: no sum over lanes is left at the end. Every sum runs over its
+// index in ascending order, however the blocks are cut.
 
 #include "lane_dense.h"
 
+#include "lane_dense_block.h"
 #include "lane_transpose.h"
 #include "lanes.h"
 
@@ -13,170 +13,107 @@ namespace UNCIAL_SIMD {
 namespace {
 
 using uncial::cpu::LaneMatrix;
-using V = Lanes<float>::V;
-constexpr int kLanes = Lanes<float>::count;
 
-// The largest blocks for 1, 2, ... vectors: as many accumulators as leave registers for the vectors and a
-// broadcast, and at least 8, because a multiply-add takes 4 cycles and two start in each.
-#if defined(UNCIAL_SIMD_avx512)
-constexpr int kMaxVectors = 4, kMaxOut[] = {12, 12, 8, 6};
-#elif defined(UNCIAL_SIMD_avx2)
-constexpr int kMaxVectors = 2, kMaxOut[] = {12, 6};
-#else
-constexpr int kMaxVectors = 2, kMaxOut[] = {8, 4};
-#endif
+/// The summed index is walked in chunks whose vectors (4 groups: 24 KB, 32 KB for a last chunk) stay in the
+/// first-level cache while the outputs pass over them.
+constexpr int64_t kChunk = 96, kLastChunk = 128;
+/// Features of dx that are finished before the next ones begin: the weights of one strip are
+/// copied side by side (48 KB), because their rows may all compete for the same few places of the cache.
+constexpr int64_t kStrip = 96;
 
-/// The summed index is walked in chunks whose vectors (4 groups: 24 KB) stay in the first-level cache while
-/// all outputs pass over them.
-constexpr int64_t kChunk = 96;
-constexpr int64_t kLine = 16;  // floats in a line of cache
+constexpr int64_t chunk(int64_t left) { return left <= kLastChunk ? left : kChunk; }
 
-constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+// Between products, what the next ones need is fetched into the second-level cache, where the hardware would
+// see no pattern or the memory does not fit a cache; elsewhere the instructions cost 6 % and save nothing.
+// The gradients look beyond d1, because a caller goes on there.
+constexpr int64_t kPage = 1024;      // floats; the hardware looks ahead within a page
+constexpr int64_t kCache = 1 << 18;  // floats
+constexpr int64_t kFew = 32;         // outputs: with fewer, the products are shorter than the fetching
 
-/// `count` floats in equal parts of at most `most`: their number.
-constexpr int64_t parts_of(int64_t count, int64_t most) { return (count + most - 1) / most; }
-
-/// y[i][j] = start[i][j] + sum over l of scalar(i, l) * vector(j, l). The scalars of one l are out_step
-/// apart; after `run` values of l they go on run_step further (one group of samples to the next).
-struct Product {
-  const float* scalars;
-  int64_t out_step, in_step, run, run_step;
-  const float* vectors;
-  int64_t vector_step, vector_in_step;
-  int64_t count;
-  const float* bias;  ///< start, one an output; or null
-  bool add;           ///< start with y
-  float* y;
-  int64_t y_out_step, y_vector_step;
-};
-
-template <int kOut, int kVectors>
-void multiply(const Product& p) {
-  V sum[kOut][kVectors];
-#pragma GCC unroll 16
-  for (int i = 0; i < kOut; ++i)
-#pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) {
-      sum[i][j] = p.add ? load(p.y + i * p.y_out_step + j * p.y_vector_step) : V{};
-      if (p.bias) sum[i][j] += p.bias[i];
-    }
-  const float *scalars = p.scalars, *vectors = p.vectors;
-  const int64_t out_step = p.out_step, in_step = p.in_step;
-  const int64_t vector_step = p.vector_step, vector_in_step = p.vector_in_step;
-  for (int64_t done = 0; done < p.count; done += p.run, scalars += p.run_step) {
-    const float* scalar = scalars;
-    for (int64_t l = lesser(p.run, p.count - done); l > 0; --l) {
-      V vector[kVectors];
-#pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) vector[j] = load(vectors + j * vector_step);
-#pragma GCC unroll 16
-      for (int i = 0; i < kOut; ++i) {
-        const float s = scalar[i * out_step];
-#pragma GCC unroll 4
-        for (int j = 0; j < kVectors; ++j) sum[i][j] += s * vector[j];
-      }
-      scalar += in_step;
-      vectors += vector_in_step;
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kOut; ++i)
-#pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) store(p.y + i * p.y_out_step + j * p.y_vector_step, sum[i][j]);
-}
-
-using Multiply = void (*)(const Product&);
-
-/// multiply<out, vectors> for numbers known at run time.
-template <int kOut, int kVectors>
-Multiply block(int64_t out, int64_t vectors) {
-  if (vectors < kVectors) {
-    if constexpr (kVectors > 1) return block<kMaxOut[kVectors - 2], kVectors - 1>(out, vectors);
-  } else if (out < kOut) {
-    if constexpr (kOut > 1) return block<kOut - 1, kVectors>(out, vectors);
-  }
-  return multiply<kOut, kVectors>;
-}
-
-/// Calls body(k, rows, product of that size) for outputs [0, K) in blocks of nearly equal numbers of rows.
-template <class Body>
-[[gnu::always_inline]] inline void for_outputs(int64_t K, int64_t vectors, const Body& body) {
-  const int64_t blocks = parts_of(K, kMaxOut[vectors - 1]);
-  for (int64_t b = 0, k = 0; b < blocks; ++b) {
-    const int64_t rows = (K - k + blocks - b - 1) / (blocks - b);
-    body(k, rows, block<kMaxOut[kMaxVectors - 1], kMaxVectors>(rows, vectors));
-    k += rows;
-  }
-}
-
-/// Asks for the lines of `rows` rows, each `length` floats, into the second-level cache.
-[[gnu::always_inline]] inline void prefetch(const float* p, int64_t rows, int64_t step, int64_t length) {
-  for (int64_t r = 0; r < rows; ++r, p += step)
-    for (int64_t i = 0; i < length; i += kLine) __builtin_prefetch(p + i, 0, 2);
-}
+/// Length of a share of `length`, for each of `outputs` outputs: a product of `rows` outputs fetches `rows`
+/// shares.
+constexpr int64_t share(int64_t length, int64_t outputs) { return (length + outputs - 1) / outputs; }
 
 void forward(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch, const float* bias,
              const LaneMatrix& y, int64_t k0, int64_t k1, int64_t d0, int64_t d1, bool add) {
+  const bool far_w = pitch >= kPage, far_x = groups * (d1 - d0) * kLanes >= kCache && k1 - k0 >= kFew;
   int64_t d = d0;
-  do {  // at least once: without features, y is the bias
-    const int64_t count = lesser(kChunk, d1 - d), next = lesser(kChunk, d1 - d - count);
-    const int64_t group_blocks = parts_of(groups, kMaxVectors);
-    for (int64_t b = 0, g = 0; b < group_blocks; ++b) {
-      const int64_t vectors = (groups - g + group_blocks - b - 1) / (group_blocks - b);
-      const float* chunk = x.data + g * x.distance + d * kLanes;
-      for_outputs(k1 - k0, vectors, [&](int64_t i, int64_t rows, Multiply product) {
-        const int64_t k = k0 + i;
-        if (b == 0) prefetch(w + k * pitch + d + count, rows, pitch, next);
-        product({.scalars = w + k * pitch + d,
-                 .out_step = pitch,
-                 .in_step = 1,
-                 .run = count,
-                 .run_step = 0,
-                 .vectors = chunk,
-                 .vector_step = x.distance,
-                 .vector_in_step = kLanes,
-                 .count = count,
-                 .bias = bias && d == d0 ? bias + k : nullptr,
-                 .add = add || d > d0,
-                 .y = y.data + g * y.distance + k * kLanes,
-                 .y_out_step = kLanes,
-                 .y_vector_step = y.distance});
+  do {  // once without features too: y is the bias then
+    const int64_t count = chunk(d1 - d), next = chunk(d1 - d - count), ahead = share(next * kLanes, k1 - k0);
+    for_groups(groups, [&](int64_t g, int64_t vectors) {
+      const float* from = x.data + g * x.distance + d * kLanes;
+      for_outputs(k1 - k0, vectors, [&](int64_t i, int64_t rows, Multiply multiply) {
+        const float* scalars = w + (k0 + i) * pitch + d;
+        if (far_w && g == 0) fetch(scalars + count, rows, pitch, next);
+        if (far_x) fetch(from + count * kLanes + i * ahead, vectors, x.distance, rows * ahead);
+        multiply({.scalars = scalars,
+                  .out_step = pitch,
+                  .in_step = 1,
+                  .run = count,
+                  .run_step = 0,
+                  .vectors = from,
+                  .vector_step = x.distance,
+                  .vector_in_step = kLanes,
+                  .count = count,
+                  .start = bias && d == d0 ? bias + k0 + i : kZeros,
+                  .add = add || d > d0,
+                  .y = y.data + g * y.distance + (k0 + i) * kLanes,
+                  .y_out_step = kLanes,
+                  .y_vector_step = y.distance});
       });
-      g += vectors;
-    }
+    });
     d += count;
   } while (d < d1);
 }
 
+[[gnu::always_inline]] inline void copy(const float* from, int64_t n, float* to) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
+  for (; i < n; ++i) to[i] = from[i];
+}
+
+/// dx of features [d, d + width), from outputs [k, k + count).
+void gradient_strip(const LaneMatrix& dy, int64_t groups, const float* w, int64_t pitch, int64_t k,
+                    int64_t count, const LaneMatrix& dx, int64_t d, int64_t width, int64_t next,
+                    bool far_dx) {
+  float tile[kLastChunk * kStrip];
+  for (int64_t i = 0; i < count; ++i) copy(w + (k + i) * pitch + d, width, tile + i * kStrip);
+  for_groups(groups, [&](int64_t g, int64_t vectors) {
+    float* to = dx.data + g * dx.distance + d * kLanes;
+    for_outputs(width, vectors, [&](int64_t i, int64_t rows, Multiply multiply) {
+      const int64_t first = i * count / width, last = (i + rows) * count / width;
+      if (g == 0) fetch(w + (k + first) * pitch + d + width, last - first, pitch, next);
+      if (far_dx && k == 0) fetch<true>(to + (width + i) * kLanes, vectors, dx.distance, rows * kLanes);
+      multiply({.scalars = tile + i,
+                .out_step = 1,
+                .in_step = kStrip,
+                .run = count,
+                .run_step = 0,
+                .vectors = dy.data + g * dy.distance + k * kLanes,
+                .vector_step = dy.distance,
+                .vector_in_step = kLanes,
+                .count = count,
+                .start = kZeros,
+                .add = k > 0,
+                .y = to + i * kLanes,
+                .y_out_step = kLanes,
+                .y_vector_step = dx.distance});
+    });
+  });
+}
+
 void input_gradient(const LaneMatrix& dy, int64_t groups, const float* w, int64_t pitch, int64_t K,
                     const LaneMatrix& dx, int64_t d0, int64_t d1) {
-  int64_t k = 0;
-  do {
-    const int64_t count = lesser(kChunk, K - k);
-    const int64_t group_blocks = parts_of(groups, kMaxVectors);
-    for (int64_t b = 0, g = 0; b < group_blocks; ++b) {
-      const int64_t vectors = (groups - g + group_blocks - b - 1) / (group_blocks - b);
-      for_outputs(d1 - d0, vectors, [&](int64_t i, int64_t, Multiply product) {
-        const int64_t d = d0 + i;
-        product({.scalars = w + k * pitch + d,
-                 .out_step = 1,
-                 .in_step = pitch,
-                 .run = count,
-                 .run_step = 0,
-                 .vectors = dy.data + g * dy.distance + k * kLanes,
-                 .vector_step = dy.distance,
-                 .vector_in_step = kLanes,
-                 .count = count,
-                 .bias = nullptr,
-                 .add = k > 0,
-                 .y = dx.data + g * dx.distance + d * kLanes,
-                 .y_out_step = kLanes,
-                 .y_vector_step = dx.distance});
-      });
-      g += vectors;
-    }
-    k += count;
-  } while (k < K);
+  const bool far_dx = groups * (d1 - d0) * kLanes >= kCache;
+  for (int64_t d = d0; d < d1; d += kStrip) {
+    const int64_t width = lesser(kStrip, d1 - d), next = lesser(kStrip, pitch - d - width);
+    int64_t k = 0;
+    do {
+      const int64_t count = chunk(K - k);
+      gradient_strip(dy, groups, w, pitch, k, count, dx, d, width, next, far_dx);
+      k += count;
+    } while (k < K);
+  }
 }
 
 /// to[n][0 ... vectors * kLanes - 1] = x[d ...][n]: `width` features, then zeros, of all samples.
@@ -197,26 +134,32 @@ void weight_gradient(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, 
                      int64_t pitch, int64_t K, int64_t d0, int64_t d1, bool add, float* workspace) {
   constexpr int64_t kWidth = kMaxVectors * kLanes;
   for (int64_t d = d0; d < d1; d += kWidth) {
-    const int64_t width = lesser(kWidth, d1 - d), vectors = parts_of(width, kLanes);
-    turn(x, groups, d, width, vectors, workspace);
+    const int64_t width = lesser(kWidth, d1 - d), next = lesser(kWidth, pitch - d - width);
+    const int64_t vectors = (width + kLanes - 1) / kLanes, ahead = share(next * kLanes, K);
     const bool whole = width == vectors * kLanes;
-    for_outputs(K, vectors, [&](int64_t k, int64_t rows, Multiply product) {
+    turn(x, groups, d, width, vectors, workspace);
+    float tile[12 * kWidth];  // for a last block that is no whole number of vectors
+    Product p{.scalars = nullptr,
+              .out_step = kLanes,
+              .in_step = 1,
+              .run = kLanes,
+              .run_step = dy.distance,
+              .vectors = workspace,
+              .vector_step = kLanes,
+              .vector_in_step = vectors * kLanes,
+              .count = (groups - 1) * kLanes + samples,
+              .start = kZeros,
+              .add = add && whole,
+              .y = tile,
+              .y_out_step = whole ? pitch : kWidth,
+              .y_vector_step = kLanes};
+    for_outputs(K, vectors, [&](int64_t k, int64_t rows, Multiply multiply) {
       float* to = dw + k * pitch + d;
-      float tile[12 * kWidth];  // a last block that is no whole number of vectors ends here
-      product({.scalars = dy.data + k * kLanes,
-               .out_step = kLanes,
-               .in_step = 1,
-               .run = kLanes,
-               .run_step = dy.distance,
-               .vectors = workspace,
-               .vector_step = kLanes,
-               .vector_in_step = vectors * kLanes,
-               .count = (groups - 1) * kLanes + samples,
-               .bias = nullptr,
-               .add = add && whole,
-               .y = whole ? to : tile,
-               .y_out_step = whole ? pitch : kWidth,
-               .y_vector_step = kLanes});
+      fetch<true>(to + width, rows, pitch, next);
+      fetch(x.data + (d + width) * kLanes + k * ahead, groups, x.distance, rows * ahead);
+      p.scalars = dy.data + k * kLanes;
+      if (whole) p.y = to;
+      multiply(p);
       if (whole) return;
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < width; ++j)

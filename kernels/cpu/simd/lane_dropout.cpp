@@ -11,6 +11,7 @@
 #endif
 
 #include "lanes.h"
+#include "low_halves.h"
 
 namespace UNCIAL_SIMD {
 namespace {
@@ -22,19 +23,6 @@ using V = Lanes<float>::V;
 using Words = Lanes<uint32_t>::V;
 using Wide = Lanes<uint64_t>::V;
 constexpr int kLanes = Lanes<float>::count;
-
-/// The product of the lower halves of each 64-bit lane.
-[[gnu::always_inline]] inline Wide multiply(Wide a, Wide b) {
-#if defined(UNCIAL_SIMD_avx512)
-  return Wide(_mm512_maskz_mul_epu32(0xff, __m512i(a), __m512i(b)));  // g++ 12 warns about the unmasked one
-#elif defined(UNCIAL_SIMD_avx2)
-  return Wide(_mm256_mul_epu32(__m256i(a), __m256i(b)));
-#elif defined(__SSE2__)
-  return Wide(_mm_mul_epu32(__m128i(a), __m128i(b)));
-#else
-  return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
-#endif
-}
 
 /// Every second lane of a stream's coordinates, in the lower halves.
 struct Streams {
@@ -57,7 +45,8 @@ struct Philox {
   [[gnu::always_inline]] Philox(const Streams& s, uint64_t block)
       : c0(Wide{} + (block & 0xFFFFFFFFu)), c1(s.high + (block >> 32)), c2(s.a), c3(s.b) {}
   [[gnu::always_inline]] void round(Wide key0, Wide key1) {
-    const Wide p0 = multiply(c0, Wide{} + 0xD2511F53u), p1 = multiply(c2, Wide{} + 0xCD9E8D57u);
+    const Wide p0 = multiply_low_halves(c0, Wide{} + 0xD2511F53u),
+               p1 = multiply_low_halves(c2, Wide{} + 0xCD9E8D57u);
     c0 = (p1 >> 32) ^ c1 ^ key0;
     c1 = p1;
     c2 = (p0 >> 32) ^ c3 ^ key1;
@@ -87,11 +76,35 @@ struct Philox {
   words[3] = join(e.c3, o.c3);
 }
 
+typedef WinnerCode Codes __attribute__((vector_size(kLanes), aligned(1), may_alias));
+
+/// The lowest byte of each lane, which is all ones or zeros. g++ 12 takes the generic conversion apart lane
+/// by lane: three times the time of the whole kernel.
+[[gnu::always_inline]] inline Codes narrow(Words mask) {
+#if defined(UNCIAL_SIMD_avx512)
+  return Codes(_mm512_maskz_cvtepi32_epi8(0xffff, __m512i(mask)));
+#elif defined(__SSE2__)
+  typedef int64_t Parts __attribute__((vector_size(16)));
+#if defined(UNCIAL_SIMD_avx2)
+  const __m128i low = _mm256_castsi256_si128(__m256i(mask)),
+                high = _mm256_extracti128_si256(__m256i(mask), 1);
+#else
+  const __m128i low = __m128i(mask), high = low;
+#endif
+  const __m128i words = _mm_packs_epi32(low, high);
+  const int64_t bytes = Parts(_mm_packs_epi16(words, words))[0];
+  Codes codes;
+  __builtin_memcpy(&codes, &bytes, sizeof codes);
+  return codes;
+#else
+  return __builtin_convertvector(mask, Codes);
+#endif
+}
+
 /// Puts kNoWinner where `keep` (all ones or zeros in each lane) is 0.
 [[gnu::always_inline]] inline void forget_dropped(WinnerCode* winners, Words keep) {
-  typedef WinnerCode Codes __attribute__((vector_size(kLanes), aligned(1), may_alias));
   Codes& codes = *reinterpret_cast<Codes*>(winners);
-  const Codes kept = __builtin_convertvector(keep, Codes);
+  const Codes kept = narrow(keep);
   codes = (codes & kept) | (~kept & kNoWinner);
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 /// @file lane_image.h
-/// Images with the batch in the lanes of vectors: a *group* is as many samples as a vector of floats has lanes
-/// (16 for AVX-512, 8 for AVX2, 4 otherwise), and element (c, h, w) of a group is one vector. Every tap of a
-/// convolution is then a multiply-add with a broadcast weight, whatever the extents, and ReLU, pooling and
-/// dropout need no shuffles. Groups are independent, so a kernel works on one and the caller walks over them.
+/// Images with the batch in the lanes of vectors: a *group* is as many samples as a vector of floats has
+/// lanes (16 for AVX-512, 8 for AVX2, 4 otherwise), and element (c, h, w) of a group is one vector. Every tap
+/// of a convolution is then a multiply-add with a broadcast weight, whatever the extents, and ReLU, pooling
+/// and dropout need no shuffles. Groups are independent, so a kernel works on one and the caller walks over
+/// them.
 
 #include <cstdint>
 
@@ -26,19 +27,20 @@ constexpr WinnerCode kNoWinner = 4;
 
 /// What happens to a convolution's sums before they are stored.
 struct LaneEpilogue {
-  const float* bias = nullptr;   ///< (K), or nothing
+  const float* bias = nullptr;  ///< (K), or nothing
   bool relu = false;
-  bool pool = false;             ///< 2x2 windows side by side, the larger wins, the first among equals; odd edges drop
-  LaneImage y;                   ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
-  WinnerCode* winners = nullptr; ///< [K][P / 2][Q / 2][lanes] when pooled; may be null
+  bool pool = false;  ///< 2x2 windows side by side, the larger wins, the first among equals; odd edges drop
+  LaneImage y;        ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
+  WinnerCode* winners = nullptr;  ///< [K][P / 2][Q / 2][lanes] when pooled; may be null
 };
 
 /// Where a convolution's output gradient (K, P, Q) comes from.
 struct LaneGradient {
-  LaneImage dy;                        ///< (K, P, Q), or (K, P / 2, Q / 2) behind a pooling
-  const float* relu_y = nullptr;       ///< strides as dy: gradient 0 where this is not > 0; not with winners
-  const WinnerCode* winners = nullptr; ///< [K][P / 2][Q / 2][lanes]: dy goes to the winner of each window
+  LaneImage dy;                         ///< (K, P, Q), or (K, P / 2, Q / 2) behind a pooling
+  const float* relu_y = nullptr;        ///< strides as dy: gradient 0 where this is not > 0; not with winners
+  const WinnerCode* winners = nullptr;  ///< [K][P / 2][Q / 2][lanes]: dy goes to the winner of each window
   int64_t P = 0, Q = 0;
+  float scale = 1;  ///< of dy with winners: what dropout behind the pooling multiplied by
 };
 
 }  // namespace uncial::cpu

@@ -21,12 +21,11 @@ constexpr int kLanes = Lanes<float>::count;
 
 bool is_2x2(const LanePoolShape& s) { return s.kernel == 2 && s.stride == 2 && s.padding == 0; }
 
-/// Calls body(c, p, q) for all pixels of y, in row-major order.
+/// Calls body(p, q) for all pixels of a plane of y, in row-major order.
 template <class Body>
 [[gnu::always_inline]] inline void for_pixels(const LaneImage& y, const Body& body) {
-  for (int64_t c = 0; c < y.C; ++c)
-    for (int64_t p = 0; p < y.H; ++p)
-      for (int64_t q = 0; q < y.W; ++q) body(c, p, q);
+  for (int64_t p = 0; p < y.H; ++p)
+    for (int64_t q = 0; q < y.W; ++q) body(p, q);
 }
 
 [[gnu::always_inline]] inline float* pixel(const LaneImage& x, int64_t c, int64_t h, int64_t w) {
@@ -53,24 +52,30 @@ struct Window {
   }
 };
 
-void clear(const LaneImage& x) {
-  for_pixels(x, [&](int64_t c, int64_t h, int64_t w) { store(pixel(x, c, h, w), V{}); });
+/// Zeros in plane c; it is still in the cache when its windows are added.
+[[gnu::always_inline]] inline void clear(const LaneImage& x, int64_t c) {
+  for_pixels(x, [&](int64_t h, int64_t w) { store(pixel(x, c, h, w), V{}); });
 }
 
-void max_pool(const LaneImage& x, LanePoolShape s, const LaneImage& y) {
-  if (is_2x2(s))
-    return for_pixels(y, [&](int64_t c, int64_t p, int64_t q) {
+void max_pool_2x2(const LaneImage& x, const LaneImage& y) {
+  for (int64_t c = 0; c < y.C; ++c)
+    for_pixels(y, [&](int64_t p, int64_t q) {
       const float *top = pixel(x, c, 2 * p, 2 * q), *bottom = top + x.row;
       store(pixel(y, c, p, q),
             winner(winner(load(top), load(top + kLanes)), winner(load(bottom), load(bottom + kLanes))));
     });
-  for_pixels(y, [&](int64_t c, int64_t p, int64_t q) {
-    const Window window(x, s, p, q);
-    const float* plane = x.data + c * x.plane;
-    V most = load(pixel(x, c, window.top, window.left));
-    window.for_places(x, [&](int64_t at) { most = winner(most, load(plane + at)); });
-    store(pixel(y, c, p, q), most);
-  });
+}
+
+void max_pool(const LaneImage& x, LanePoolShape s, const LaneImage& y) {
+  if (is_2x2(s)) return max_pool_2x2(x, y);
+  for (int64_t c = 0; c < y.C; ++c)
+    for_pixels(y, [&](int64_t p, int64_t q) {
+      const Window window(x, s, p, q);
+      const float* plane = x.data + c * x.plane;
+      V most = load(pixel(x, c, window.top, window.left));
+      window.for_places(x, [&](int64_t at) { most = winner(most, load(plane + at)); });
+      store(pixel(y, c, p, q), most);
+    });
 }
 
 /// dx of one 2 x 2 window.
@@ -88,58 +93,63 @@ void max_pool(const LaneImage& x, LanePoolShape s, const LaneImage& y) {
 }
 
 void max_pool_gradient_2x2(const LaneImage& dy, const LaneImage& x, const LaneImage& dx) {
-  for_pixels(dy, [&](int64_t c, int64_t p, int64_t q) {
-    scatter_2x2(load(pixel(dy, c, p, q)), pixel(x, c, 2 * p, 2 * q), x.row, pixel(dx, c, 2 * p, 2 * q),
-                dx.row);
-  });
-  // The last row and column of odd extents, or more, belong to no window.
-  for (int64_t c = 0; c < dx.C; ++c)
-    for (int64_t h = 0; h < dx.H; ++h)
+  for (int64_t c = 0; c < dx.C; ++c) {
+    for_pixels(dy, [&](int64_t p, int64_t q) {
+      scatter_2x2(load(pixel(dy, c, p, q)), pixel(x, c, 2 * p, 2 * q), x.row, pixel(dx, c, 2 * p, 2 * q),
+                  dx.row);
+    });
+    for (int64_t h = 0; h < dx.H; ++h)  // the last row and column of odd extents belong to no window
       for (int64_t w = h < 2 * dy.H ? 2 * dy.W : 0; w < dx.W; ++w) store(pixel(dx, c, h, w), V{});
+  }
 }
 
 void max_pool_gradient(const LaneImage& dy, const LaneImage& x, LanePoolShape s, const LaneImage& dx) {
   if (is_2x2(s)) return max_pool_gradient_2x2(dy, x, dx);
   typedef int32_t Places __attribute__((vector_size(kVectorBytes)));
-  clear(dx);
-  for_pixels(dy, [&](int64_t c, int64_t p, int64_t q) {
-    const Window window(x, s, p, q);
+  for (int64_t c = 0; c < dx.C; ++c) {
     const float* plane = x.data + c * x.plane;
-    V most = load(pixel(x, c, window.top, window.left));
-    Places best = {};  // which place of the window it is, counted in reading order
-    int32_t place = 0;
-    window.for_places(x, [&](int64_t at) {
-      const V v = load(plane + at);
-      const auto better = beats(v, most);
-      most = better ? v : most;
-      best = better ? Places{} + place : best;
-      ++place;
-    });
-    const V g = load(pixel(dy, c, p, q));
     float* to = dx.data + c * dx.plane;
-    place = 0;
-    window.for_places(dx, [&](int64_t at) { store(to + at, load(to + at) + (best == place++ ? g : V{})); });
-  });
+    clear(dx, c);
+    for_pixels(dy, [&](int64_t p, int64_t q) {
+      const Window window(x, s, p, q);
+      V most = load(pixel(x, c, window.top, window.left));
+      Places best = {};  // which place of the window it is, counted in reading order
+      int32_t place = 0;
+      window.for_places(x, [&](int64_t at) {
+        const V v = load(plane + at);
+        const auto better = beats(v, most);
+        most = better ? v : most;
+        best = better ? Places{} + place : best;
+        ++place;
+      });
+      const V g = load(pixel(dy, c, p, q));
+      place = 0;
+      window.for_places(dx, [&](int64_t at) { store(to + at, load(to + at) + (best == place++ ? g : V{})); });
+    });
+  }
 }
 
 void average_pool(const LaneImage& x, LanePoolShape s, const LaneImage& y) {
-  for_pixels(y, [&](int64_t c, int64_t p, int64_t q) {
-    const Window window(x, s, p, q);
-    const float* plane = x.data + c * x.plane;
-    V sum{};
-    window.for_places(x, [&](int64_t at) { sum += load(plane + at); });
-    store(pixel(y, c, p, q), sum * window.share());
-  });
+  for (int64_t c = 0; c < y.C; ++c)
+    for_pixels(y, [&](int64_t p, int64_t q) {
+      const Window window(x, s, p, q);
+      const float* plane = x.data + c * x.plane;
+      V sum{};
+      window.for_places(x, [&](int64_t at) { sum += load(plane + at); });
+      store(pixel(y, c, p, q), sum * window.share());
+    });
 }
 
 void average_pool_gradient(const LaneImage& dy, LanePoolShape s, const LaneImage& dx) {
-  clear(dx);
-  for_pixels(dy, [&](int64_t c, int64_t p, int64_t q) {
-    const Window window(dx, s, p, q);
-    const V g = load(pixel(dy, c, p, q)) * window.share();
+  for (int64_t c = 0; c < dx.C; ++c) {
     float* to = dx.data + c * dx.plane;
-    window.for_places(dx, [&](int64_t at) { store(to + at, load(to + at) + g); });
-  });
+    clear(dx, c);
+    for_pixels(dy, [&](int64_t p, int64_t q) {
+      const Window window(dx, s, p, q);
+      const V g = load(pixel(dy, c, p, q)) * window.share();
+      window.for_places(dx, [&](int64_t at) { store(to + at, load(to + at) + g); });
+    });
+  }
 }
 
 }  // namespace

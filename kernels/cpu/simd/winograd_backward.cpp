@@ -1,5 +1,6 @@
 // Winograd transforms of the backward pass: output gradient -> points, and points -> input gradient.
 
+#include "lane_codes.h"
 #include "winograd_matrices.h"
 #include "winograd_tiles.h"
 
@@ -12,7 +13,6 @@ using uncial::cpu::WinnerCode;
 namespace {
 
 using Index = Lanes<int32_t>::V;
-using Codes = Lanes<WinnerCode, kLanes>::V;
 
 enum class Source { plain, relu, pooled };
 
@@ -36,56 +36,51 @@ template <Source kSource>
       } else if constexpr (kSource == Source::relu) {
         z[i][j] = inside ? (load(dy.relu_y + here) > V{} ? g : V{}) : V{};
       } else {
-        const int64_t window = (k * P + tile.row * 2 + i) * Q + tile.col * 2 + j;
-        const Codes codes = inside ? load<WinnerCode, kLanes>(dy.winners + window * kLanes) : Codes{};
-        const Index winner = __builtin_convertvector(codes, Index);
+        const WinnerCode* codes = dy.winners + ((k * P + tile.row * 2 + i) * Q + tile.col * 2 + j) * kLanes;
+        const V scaled = g * dy.scale;
 #pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q) z[2 * i + q / 2][2 * j + q % 2] = winner == q ? g : V{};
+        for (int q = 0; q < 4; ++q)
+          z[2 * i + q / 2][2 * j + q % 2] = inside ? where_code(codes, q, scaled) : V{};
       }
     }
 }
 
 /// A z A^T; returns the point (1, 1), the plain sum of the tile.
-[[gnu::always_inline]] inline V gradient_tile(const V (*z)[4], float* to, int64_t point) {
+[[gnu::always_inline]] inline V gradient_tile(const V (*z)[4], float* to, int64_t step) {
   V total;
-  const auto pair = [&]<int kPair>(std::integral_constant<int, kPair>) __attribute__((always_inline)) {
+  for_pairs([&](auto pair) __attribute__((always_inline)) {
     V first[4], second[4], o[6];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j)
-      gradient_pair<kPair>(
+      gradient_pair<pair>(
           [=](int i) __attribute__((always_inline))->V { return z[i][j]; }, first[j], second[j]);
     gradient_row(first, o);
-    if constexpr (kPair == 1) total = o[1];
-#pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) store<float>(to + (kGradientPairs[kPair].first * 6 + j) * point, o[j]);
+    if (pair == 1) total = o[1];
+    store_points(o, to + kPairRows[pair][0] * 6 * step, step);
     gradient_row(second, o);
-#pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) store<float>(to + (kGradientPairs[kPair].second * 6 + j) * point, o[j]);
-  };
-  pair(std::integral_constant<int, 0>());
-  pair(std::integral_constant<int, 1>());
-  pair(std::integral_constant<int, 2>());
+    store_points(o, to + kPairRows[pair][1] * 6 * step, step);
+  });
   return total;
 }
 
 template <int kTilesHere, Source kSource>
 void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float* panel, float* bias_sums) {
-  for (int64_t k = 0; k < dy.dy.C; ++k) {
-    float* to = panel + k / kBlock * block_step(kTilesHere) + k % kBlock * kTilesHere * kLanes;
-    V sum = bias_sums ? load(bias_sums + k * kLanes) : V{};
+  constexpr int64_t step = point_step(kTilesHere), block = block_step(kTilesHere);
+  const int64_t K = dy.dy.C;
+  for (int64_t k = 0; k < K; ++k) {
+    float* to = panel + k / kBlock * block + k % kBlock * kTilesHere * kLanes;
+    V sum{};
     for (int t = 0; t < kTilesHere; ++t) {
       V z[4][4];
       load_gradient<kSource>(dy, k, group.tile[t], z);
-      sum += gradient_tile(z, to + t * kLanes, point_step(kTilesHere));
+      sum += gradient_tile(z, to + t * kLanes, step);
     }
-    if (bias_sums) store<float>(bias_sums + k * kLanes, sum);
+    if (bias_sums) store<float>(bias_sums + k * kLanes, load(bias_sums + k * kLanes) + sum);
   }
-  for (int64_t k = dy.dy.C; k < round_up(dy.dy.C, kBlock); ++k)
+  for (int64_t k = K; k < round_up(K, kBlock); ++k)
     for (int p = 0; p < kPoints; ++p)
       for (int t = 0; t < kTilesHere; ++t)
-        store<float>(panel + k / kBlock * block_step(kTilesHere) + p * point_step(kTilesHere) +
-                         (k % kBlock * kTilesHere + t) * kLanes,
-                     V{});
+        store<float>(panel + k / kBlock * block + p * step + (k % kBlock * kTilesHere + t) * kLanes, V{});
 }
 
 /// Adds a row of a tile to dx: where the mask is 0 the pixel is met for the first time.
@@ -96,24 +91,24 @@ void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float
 }
 
 /// B m B^T added to dx. `above`, `left`: all bits where that neighbour exists.
-[[gnu::always_inline]] inline void input_gradient_tile(const float* m, int64_t point, Index above, Index left,
+[[gnu::always_inline]] inline void input_gradient_tile(const float* m, int64_t step, Index above, Index left,
                                                        float* dx, int64_t row) {
-  const auto pair = [&]<int kPair>(std::integral_constant<int, kPair>) __attribute__((always_inline)) {
-    constexpr RowPair at = kInputGradientPairs[kPair];
+  constexpr int kRows[3][2] = {{0, 5}, {1, 3}, {2, 4}};  // of each pair
+  const auto add = [=](const V* o, int i) __attribute__((always_inline)) {
+    add_row(o, i < 2 ? above | left : left, i < 2 ? above : Index{}, dx + i * row);
+  };
+  for_pairs([&](auto pair) __attribute__((always_inline)) {
     V first[6], second[6], o[6];
 #pragma GCC unroll 6
     for (int j = 0; j < 6; ++j)
-      input_gradient_pair<kPair>(
-          [=](int i) __attribute__((always_inline))->V { return load(m + (i * 6 + j) * point); }, first[j],
+      input_gradient_pair<pair>(
+          [=](int i) __attribute__((always_inline))->V { return load(m + (i * 6 + j) * step); }, first[j],
           second[j]);
     input_gradient_row(first, o);
-    add_row(o, at.first < 2 ? above | left : left, at.first < 2 ? above : Index{}, dx + at.first * row);
+    add(o, kRows[pair][0]);
     input_gradient_row(second, o);
-    add_row(o, at.second < 2 ? above | left : left, at.second < 2 ? above : Index{}, dx + at.second * row);
-  };
-  pair(std::integral_constant<int, 0>());
-  pair(std::integral_constant<int, 1>());
-  pair(std::integral_constant<int, 2>());
+    add(o, kRows[pair][1]);
+  });
 }
 
 }  // namespace
@@ -136,11 +131,11 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
     for (int64_t c = 0; c < dx.C; ++c)
       for (int t = 0; t < tiles; ++t) {
         const Tile tile = group.tile[t];
-        input_gradient_tile(
-            panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes, point_step(tiles),
-            Index{} - (tile.row > 0), Index{} - (tile.col > 0),
-            dx.data + c * dx.plane + (tile.row * 4 - padding) * dx.row + (tile.col * 4 - padding) * kLanes,
-            dx.row);
+        const float* m = panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes;
+        float* to =
+            dx.data + c * dx.plane + (tile.row * 4 - padding) * dx.row + (tile.col * 4 - padding) * kLanes;
+        input_gradient_tile(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0), to,
+                            dx.row);
       }
   });
 }

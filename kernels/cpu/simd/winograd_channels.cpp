@@ -76,27 +76,25 @@ void ChannelRows::fill_row(int64_t r) {
   }
 }
 
-void ChannelRows::advance_to(int64_t tile_row) {
-  for (; filled_ < tile_row * 4 + 6; ++filled_) fill_row(filled_);
+void ChannelRows::advance(const TilePass& pass) {
+  const TileGroup& last = pass.group[pass.groups - 1];
+  for (const int64_t end = last.tile[last.count - 1].row * 4 + 6; filled_ < end; ++filled_) fill_row(filled_);
 }
 
-void ChannelRows::transform(const TileGroup& group, float* panel) {
+void ChannelRows::transform(const TileGroup& group, float* panel) const {
   const int64_t vectors = ChannelPanel::vectors(x_.C), col = col_floats(x_.C);
   for (int t = 0; t < group.count; ++t) {
-    const Tile tile = group.tile[t];
-    advance_to(tile.row);
+    const float* tile[6];
+    for (int i = 0; i < 6; ++i) tile[i] = row(group.tile[t].row * 4 + i) + group.tile[t].col * 4 * col;
     for (int64_t start = 0; start < vectors;) {
       const int part = next_part(vectors - start);
-      const int64_t point = group.count * kLanes * part * kLanes;
+      const int64_t step = ChannelPanel::point_step(part, group.count);
+      float* to = panel + ChannelPanel::part_start(start, group.count) + t * kLanes * part * kLanes;
       for (int l = 0; l < kLanes; ++l)
-        for (int v = 0; v < part; ++v) {
+        for (int v = 0; v < part; ++v, to += kLanes) {
           const float* rows[6];
-          for (int i = 0; i < 6; ++i)
-            rows[i] = row(tile.row * 4 + i) + tile.col * 4 * col + (l * vectors + start + v) * kLanes;
-          input_tile(
-              rows, col,
-              panel + ChannelPanel::part_start(start, group.count) + ((t * kLanes + l) * part + v) * kLanes,
-              point);
+          for (int i = 0; i < 6; ++i) rows[i] = tile[i] + (l * vectors + start + v) * kLanes;
+          input_tile(rows, col, to, step);
         }
       start += part;
     }

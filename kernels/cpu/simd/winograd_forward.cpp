@@ -1,54 +1,33 @@
 // Winograd transforms of the forward pass: input tiles -> points, points -> output tiles with the epilogue.
 // Both are bound by their 36 loads or stores a tile and channel, which travel between level 1 and level 2.
 
+#include "lane_codes.h"
 #include "winograd_matrices.h"
 #include "winograd_tiles.h"
 
 namespace UNCIAL_SIMD::winograd {
 
-using uncial::cpu::kNoWinner;
 using uncial::cpu::LaneEpilogue;
 using uncial::cpu::LaneImage;
 using uncial::cpu::WinnerCode;
 
 namespace {
 
-using Index = Lanes<int32_t>::V;
-using Codes = Lanes<WinnerCode, kLanes>::V;
-
 /// Where a tile's rows and columns end inside of an image.
 struct Extent {
   int64_t rows, cols;
 };
 
-/// The largest of the window (a[0], a[1], b[0], b[1]), and which it was.
-[[gnu::always_inline]] inline V pool_window(const V* a, const V* b, bool relu, Index& winner) {
-  V best = a[0];
-  winner = Index{};
-  const V others[3] = {a[1], b[0], b[1]};
-#pragma GCC unroll 3
-  for (int q = 0; q < 3; ++q) {
-    const auto better = others[q] > best;
-    best = better ? others[q] : best;
-    winner = better ? Index{} + (q + 1) : winner;
-  }
-  if (relu) {
-    winner = best > V{} ? winner : Index{} + kNoWinner;
-    best = V{} > best ? V{} : best;  // a NaN stays
-  }
-  return best;
-}
-
 /// Two rows of a tile -> one row of windows.
 [[gnu::always_inline]] inline void store_pooled(const V* a, const V* b, bool relu, int64_t cols, float* y,
                                                 WinnerCode* winners) {
+  const V floor = V{} + (relu ? 0.0f : -__builtin_inff());
 #pragma GCC unroll 2
   for (int j = 0; j < 2; ++j) {
     if (j >= cols) return;
-    Index winner;
-    const V best = pool_window(a + 2 * j, b + 2 * j, relu, winner);
-    store<float>(y + j * kLanes, best);
-    if (winners) store<WinnerCode, kLanes>(winners + j * kLanes, __builtin_convertvector(winner, Codes));
+    WinnerCode ignored[kLanes];
+    store<float>(y + j * kLanes, pool_window(a[2 * j], a[2 * j + 1], b[2 * j], b[2 * j + 1], floor,
+                                             winners ? winners + j * kLanes : ignored));
   }
 }
 

@@ -8,8 +8,9 @@
 ///
 ///     [channel / kBlock][point][channel % kBlock][tile][lane]
 ///
-/// A register block then writes one contiguous piece, and a transform, which touches all points of a channel,
-/// stays within a few pages (Ice Lake's level-1 TLB has 16 entries for stores).
+/// A register block then writes one contiguous piece, and a transform, which
+/// touches all points of a channel, stays within a few pages (Ice Lake's level-1 TLB has 16 entries for
+/// stores).
 
 #include "lane_winograd.h"
 #include "lanes.h"
@@ -19,6 +20,7 @@ namespace UNCIAL_SIMD::winograd {
 using V = Lanes<float>::V;
 constexpr int kLanes = Lanes<float>::count;
 constexpr int kPoints = 36;
+constexpr int kLine = 16;  ///< floats of a cache line
 
 // Register block of the products: kBlock channels x kTiles vectors of sums, and kTiles vectors of the right
 // factor. Without fused multiply-add a product needs a register of its own.
@@ -61,7 +63,7 @@ struct TileGroup {
 };
 
 /// The groups that share one pass over the weights.
-constexpr int kMaxGroups = 4;
+constexpr int kMaxGroups = 2;
 struct TilePass {
   int groups = 0;
   TileGroup group[kMaxGroups];

@@ -15,13 +15,8 @@ namespace UNCIAL_SIMD::winograd {
 
 #define UNCIAL_INLINE [[gnu::always_inline]] inline
 
-/// Rows that the pairs of a matrix yield.
-struct RowPair {
-  int first, second;
-};
-constexpr RowPair kInputPairs[3] = {{0, 5}, {1, 2}, {3, 4}};
-constexpr RowPair kGradientPairs[3] = {{0, 5}, {1, 2}, {3, 4}};
-constexpr RowPair kInputGradientPairs[3] = {{0, 5}, {1, 3}, {2, 4}};
+/// The rows that the pairs of B^T and A yield.
+constexpr int kPairRows[3][2] = {{0, 5}, {1, 2}, {3, 4}};
 
 /// B^T: a row of the input, 6 -> 6.
 UNCIAL_INLINE void input_row(const V* d, V* o) {
@@ -137,7 +132,8 @@ UNCIAL_INLINE void output_rows(const float* m, int64_t point, V* upper, V* lower
 
 /// G: a row of the weights, 3 -> 6, in vectors of kBytes.
 template <int kBytes>
-UNCIAL_INLINE void weight_row(const typename Lanes<float, kBytes>::V* w, typename Lanes<float, kBytes>::V* o) {
+UNCIAL_INLINE void weight_row(const typename Lanes<float, kBytes>::V* w,
+                              typename Lanes<float, kBytes>::V* o) {
   const typename Lanes<float, kBytes>::V s = (w[0] + w[2]) * (-1.f / 6), m = w[1] * (1.f / 6),
                                          t = w[0] * (1.f / 24) + w[2] * (1.f / 6), n = w[1] * (1.f / 12);
   o[0] = w[0] * .25f;
@@ -166,25 +162,34 @@ UNCIAL_INLINE void weight_tile(const float (*w)[kBytes / sizeof(float)], float* 
   }
 }
 
-/// d[0..36) of a tile, as 6 rows with `col` floats between columns -> B^T d B, `point` floats between points.
-UNCIAL_INLINE void input_tile(const float* const* row, int64_t col, float* to, int64_t point) {
-  const auto pair = [=]<int kPair>(std::integral_constant<int, kPair>) __attribute__((always_inline)) {
+/// f(std::integral_constant<int, 0>), then 1 and 2.
+template <class F>
+UNCIAL_INLINE void for_pairs(F f) {
+  f(std::integral_constant<int, 0>());
+  f(std::integral_constant<int, 1>());
+  f(std::integral_constant<int, 2>());
+}
+
+/// 6 results, `step` floats apart.
+UNCIAL_INLINE void store_points(const V* o, float* to, int64_t step) {
+#pragma GCC unroll 6
+  for (int j = 0; j < 6; ++j) store<float>(to + j * step, o[j]);
+}
+
+/// B^T d B; d has 6 rows with `col` floats between columns.
+UNCIAL_INLINE void input_tile(const float* const* row, int64_t col, float* to, int64_t step) {
+  for_pairs([&](auto pair) __attribute__((always_inline)) {
     V first[6], second[6], o[6];
 #pragma GCC unroll 6
     for (int j = 0; j < 6; ++j)
-      input_pair<kPair>(
+      input_pair<pair>(
           [=](int i) __attribute__((always_inline))->V { return load(row[i] + j * col); }, first[j],
           second[j]);
     input_row(first, o);
-#pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) store<float>(to + (kInputPairs[kPair].first * 6 + j) * point, o[j]);
+    store_points(o, to + kPairRows[pair][0] * 6 * step, step);
     input_row(second, o);
-#pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) store<float>(to + (kInputPairs[kPair].second * 6 + j) * point, o[j]);
-  };
-  pair(std::integral_constant<int, 0>());
-  pair(std::integral_constant<int, 1>());
-  pair(std::integral_constant<int, 2>());
+    store_points(o, to + kPairRows[pair][1] * 6 * step, step);
+  });
 }
 
 }  // namespace UNCIAL_SIMD::winograd

@@ -11,6 +11,7 @@ namespace UNCIAL_SIMD::winograd {
 /// is [part][point][tile, lane][vector of the part][channel in the vector].
 struct ChannelPanel {
   static int64_t vectors(int64_t C) { return round_up(C, kLanes) / kLanes; }
+  static int64_t point_step(int part, int tiles) { return int64_t(part) * tiles * kLanes * kLanes; }
   static int64_t part_start(int64_t vector, int tiles) { return vector * kPoints * tiles * kLanes * kLanes; }
   static int64_t floats(int64_t C) { return part_start(vectors(C), kTiles); }
 };
@@ -36,8 +37,8 @@ struct SumsLayout {
   }
 };
 
-/// m = u x at every point, for filters [k0, k1); k0 is a multiple of kBlock. Group g's panels of x and m
-/// begin g * panel_floats(C) and g * panel_floats(k1 - k0) floats after the first.
+/// m = u x at every point, for filters [k0, k1); k0 is a multiple of kBlock. Panels of a pass's groups follow
+/// each other, here and below: g * panel_floats(C) floats for x.
 void forward_products(const TilePass& pass, int64_t C, int64_t K, const float* u, const float* x, int64_t k0,
                       int64_t k1, float* m);
 /// dx = u^T dy at every point.

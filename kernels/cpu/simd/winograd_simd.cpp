@@ -11,66 +11,89 @@ using uncial::cpu::LaneEpilogue;
 using uncial::cpu::LaneGradient;
 using uncial::cpu::LaneImage;
 
-/// Groups of tiles that share a pass over the weights: as many as leave their panels within the level-2
-/// cache.
-int groups_a_pass(int64_t, int64_t) { return 1; }
+int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/// Groups of tiles that share a pass over the weights. One leaves most of the level-2 cache to its panels,
+/// and the weights stream in behind it; two pay once the weights come from beyond level 3's share of a core
+/// (measured at 256 -> 256 channels: 10 %; at 128 -> 128: 10 % slower).
+int groups_a_pass(int64_t C, int64_t K) { return C * K > 32768 ? 2 : 1; }
+
+/// Filters whose products are finished at once: few, because their panel should stay in the level-2 cache
+/// beside x's and the weights; but x's panel is read again for each such part.
+int64_t filters_a_part(int64_t C) { return greater(16, round_up(C / 4, kBlock)); }
 
 int64_t weight_floats(int64_t C, int64_t K) {
   return kPoints * round_up(K, kBlock) / kBlock * weight_step(C);
 }
 int64_t weight_sums(int64_t C, int64_t K) { return kPoints * SumsLayout(C, K).point; }
 
-/// Memory of one pass of backward(); forward() needs less.
-struct Workspace {
-  float *k_panels, *c_panels, *rows;
-  int64_t floats;
+/// Where the parts of one pass begin in a workspace.
+struct ForwardMemory {
+  int64_t x = 0, m, end;
 
-  Workspace(float* memory, int64_t C, int64_t W, int64_t K) {
+  ForwardMemory(int64_t C, int64_t K) {
     const int groups = groups_a_pass(C, K);
-    const int64_t by_tile = panel_floats(C), by_channel = ChannelPanel::floats(C);
-    k_panels = memory;
-    c_panels = k_panels + groups * panel_floats(K);
-    rows = c_panels + groups * (by_tile > by_channel ? by_tile : by_channel);
-    floats = rows + ChannelRows::floats(C, W) - memory;
+    m = x + groups * panel_floats(C);
+    end = m + groups * panel_floats(lesser(K, filters_a_part(C)));
+  }
+};
+struct BackwardMemory {
+  int64_t dy = 0, x, dx, rows, end;
+
+  BackwardMemory(int64_t C, int64_t W, int64_t K) {
+    const int groups = groups_a_pass(C, K);
+    x = dx = dy + groups * panel_floats(K);  // dx comes when x is spent
+    rows = x + groups * greater(ChannelPanel::floats(C), panel_floats(C));
+    end = rows + ChannelRows::floats(C, W, groups * kTiles);
   }
 };
 
-int64_t workspace_floats(int64_t C, int64_t W, int64_t K) { return Workspace(nullptr, C, W, K).floats; }
+int64_t workspace_floats(int64_t C, int64_t W, int64_t K) {
+  return greater(ForwardMemory(C, K).end, BackwardMemory(C, W, K).end);
+}
 
 /// Columns that whole tiles read.
 int64_t columns(int64_t Q) { return round_up(Q, 4) + 2; }
 
 void forward(const LaneImage& x, int64_t padding, const float* u, const LaneEpilogue& epilogue, int64_t P,
-             int64_t Q, float* memory) {
-  const int64_t K = epilogue.y.C;
-  const Workspace workspace(memory, x.C, columns(Q), K);
-  if (epilogue.pool) P -= P % 2, Q -= Q % 2;
+             int64_t Q, float* workspace) {
+  const int64_t C = x.C, K = epilogue.y.C;
+  const ForwardMemory memory(C, K);
+  float *x_panels = workspace + memory.x, *m_panels = workspace + memory.m;
+  if (epilogue.pool) P -= P % 2, Q -= Q % 2;  // no window reads the last one
   TileWalk walk(P, Q);
-  for (TilePass pass; walk.next(pass, groups_a_pass(x.C, K));) {
+  for (TilePass pass; walk.next(pass, groups_a_pass(C, K));) {
     for (int g = 0; g < pass.groups; ++g)
-      transform_input(pass.group[g], x, padding, workspace.c_panels + g * panel_floats(x.C));
-    forward_products(pass, x.C, K, u, workspace.c_panels, 0, K, workspace.k_panels);
-    for (int g = 0; g < pass.groups; ++g)
-      transform_output(pass.group[g], workspace.k_panels + g * panel_floats(K), epilogue, P, Q, 0, K);
+      transform_input(pass.group[g], x, padding, x_panels + g * panel_floats(C));
+    for (int64_t k = 0; k < K; k += filters_a_part(C)) {
+      const int64_t end = lesser(k + filters_a_part(C), K);
+      forward_products(pass, C, K, u, x_panels, k, end, m_panels);
+      for (int g = 0; g < pass.groups; ++g)
+        transform_output(pass.group[g], m_panels + g * panel_floats(end - k), epilogue, P, Q, k, end);
+    }
   }
 }
 
 void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
-              float* bias_sums, const LaneImage& dx, float* memory) {
-  const int64_t C = x.C, K = dy.dy.C;
-  const Workspace workspace(memory, C, columns(dy.Q), K);
-  ChannelRows rows(x, padding, columns(dy.Q), workspace.rows);
+              float* bias_sums, const LaneImage& dx, float* workspace) {
+  const int64_t C = x.C, K = dy.dy.C, W = columns(dy.Q);
+  const int groups = groups_a_pass(C, K);
+  const BackwardMemory memory(C, W, K);
+  float *dy_panels = workspace + memory.dy, *x_panels = workspace + memory.x,
+        *dx_panels = workspace + memory.dx;
+  ChannelRows rows(x, padding, W, groups * kTiles, workspace + memory.rows);
   TileWalk walk(dy.P, dy.Q);
-  for (TilePass pass; walk.next(pass, groups_a_pass(C, K));) {
+  for (TilePass pass; walk.next(pass, groups);) {
+    rows.advance(pass);
     for (int g = 0; g < pass.groups; ++g) {
-      transform_gradient(pass.group[g], dy, workspace.k_panels + g * panel_floats(K), bias_sums);
-      rows.transform(pass.group[g], workspace.c_panels + g * ChannelPanel::floats(C));
+      transform_gradient(pass.group[g], dy, dy_panels + g * panel_floats(K), bias_sums);
+      rows.transform(pass.group[g], x_panels + g * ChannelPanel::floats(C));
     }
-    weight_gradient_products(pass, C, K, workspace.k_panels, workspace.c_panels, sums);
+    weight_gradient_products(pass, C, K, dy_panels, x_panels, sums);
     if (!dx.data) continue;
-    input_gradient_products(pass, C, K, u, workspace.k_panels, workspace.c_panels);
+    input_gradient_products(pass, C, K, u, dy_panels, dx_panels);
     for (int g = 0; g < pass.groups; ++g)
-      transform_input_gradient(pass.group[g], workspace.c_panels + g * panel_floats(C), dx, padding);
+      transform_input_gradient(pass.group[g], dx_panels + g * panel_floats(C), dx, padding);
   }
 }
 

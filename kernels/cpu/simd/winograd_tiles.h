@@ -21,27 +21,35 @@ void transform_gradient(const TileGroup& group, const uncial::cpu::LaneGradient&
 void transform_input_gradient(const TileGroup& group, const float* panel, const uncial::cpu::LaneImage& dx,
                               int64_t padding);
 
-/// The six rows of x that the tiles of a row read, with channels in the lanes: [column][lane][channel].
+/// The rows of x that the tiles of a pass read, with channels in the lanes: [column][lane][channel].
 class ChannelRows {
  public:
-  static int64_t floats(int64_t C, int64_t W) { return 6 * row_floats(C, W); }
+  /// `tiles`: of a pass. W: columns that whole tiles read.
+  static int64_t floats(int64_t C, int64_t W, int64_t tiles) {
+    return ring_rows(W, tiles) * row_floats(C, W);
+  }
 
-  ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t cols, float* memory)
-      : x_(x), padding_(padding), cols_(cols), memory_(memory) {}
+  ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t W, int64_t tiles, float* memory)
+      : x_(x), padding_(padding), cols_(W), ring_rows_(ring_rows(W, tiles)), memory_(memory) {}
 
-  /// Tiles of `group` -> ChannelPanel. Groups come in reading order.
-  void transform(const TileGroup& group, float* panel);
+  /// Fills in what the pass needs and earlier passes did not. Passes come in reading order.
+  void advance(const TilePass& pass);
+  /// Tiles of `group` -> ChannelPanel.
+  void transform(const TileGroup& group, float* panel) const;
 
  private:
+  static int64_t ring_rows(int64_t W, int64_t tiles) {
+    const int64_t tile_cols = (W - 2) / 4;
+    return ((tiles + tile_cols - 2) / tile_cols + 1) * 4 + 2;
+  }
   // A line or two of padding, because columns 2 KiB apart would share two sets of the level-1 cache.
-  static int64_t col_floats(int64_t C) { return kLanes * round_up(C, kLanes) + 32; }
-  static int64_t row_floats(int64_t C, int64_t W) { return W * col_floats(C) + 64; }
-  float* row(int64_t r) const { return memory_ + r % 6 * row_floats(x_.C, cols_); }
-  void advance_to(int64_t tile_row);
+  static int64_t col_floats(int64_t C) { return kLanes * round_up(C, kLanes) + 2 * kLine; }
+  static int64_t row_floats(int64_t C, int64_t W) { return W * col_floats(C) + 4 * kLine; }
+  float* row(int64_t r) const { return memory_ + r % ring_rows_ * row_floats(x_.C, cols_); }
   void fill_row(int64_t r);
 
   const uncial::cpu::LaneImage& x_;
-  int64_t padding_, cols_;
+  int64_t padding_, cols_, ring_rows_;
   float* memory_;
   int64_t filled_ = 0;  ///< rows so far, counted from the padding's first
 };

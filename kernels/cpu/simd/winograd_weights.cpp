@@ -28,7 +28,7 @@ void transform_weights(const float* w, int64_t C, int64_t K, float* u, int64_t k
     for (int64_t c = 0; c < round_up(C, kBlock); ++c) {
       float filters[9][kBlock];
       gather_filters(w, C, K, k, c, filters);
-      weight_tile<kBlock * int(sizeof(float))>(filters, u + k / kBlock * step + c * kBlock, point);
+      weight_tile<kBlock* int(sizeof(float))>(filters, u + k / kBlock * step + c * kBlock, point);
     }
 }
 

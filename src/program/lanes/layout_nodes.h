@@ -53,7 +53,8 @@ class CopyNode final : public Node {
     const cpu::LaneImage x = g.image(from_, v.C, v.H, v.W), y = g.image(to_);
     for (int64_t c = 0; c < y.C; ++c)
       for (int64_t h = 0; h < y.H; ++h)
-        std::copy_n(x.data + c * x.plane + h * x.row, y.W * g.table.kernels.lanes, y.data + c * y.plane + h * y.row);
+        std::copy_n(x.data + c * x.plane + h * x.row, y.W * g.table.kernels.lanes,
+                    y.data + c * y.plane + h * y.row);
   }
 
  private:

@@ -27,8 +27,8 @@ struct Conv {
         P((H + 2 * shape.padding - shape.dilation * (shape.R - 1) - 1) / shape.stride + 1),
         Q((W + 2 * shape.padding - shape.dilation * (shape.S - 1) - 1) / shape.stride + 1) {}
 
-  /// F(4x4, 3x3) computes whole 4 x 4 tiles of outputs at 36 multiplications each: from 3 x 3 outputs on that is
-  /// fewer than 9 for each. With few channels its transforms cost more than they save.
+  /// F(4x4, 3x3) computes whole 4 x 4 tiles of outputs at 36 multiplications each: from 3 x 3 outputs on that
+  /// is fewer than 9 for each. With few channels its transforms cost more than they save.
   bool winograd() const {
     return shape.R == 3 && shape.S == 3 && shape.stride == 1 && shape.dilation == 1 && shape.groups == 1 &&
            shape.padding <= 2 && C >= 8 && K >= 8 && P >= 3 && Q >= 3;
@@ -44,12 +44,13 @@ struct Conv {
 
 class WinogradWeights final : public Prepared {
  public:
-  WinogradWeights(const cpu::WinogradSimd& kernels, const Conv& conv, int w) : kernels_(kernels), conv_(conv), w_(w) {}
+  WinogradWeights(const cpu::WinogradSimd& kernels, const Conv& conv, int w)
+      : kernels_(kernels), conv_(conv), w_(w) {}
   int64_t floats() const override { return kernels_.weight_floats(conv_.C, conv_.K); }
   int64_t tasks() const override { return ceil_div(conv_.K, kFilters); }
   void make(const Runtime& runtime, int64_t task) const override {
     kernels_.transform_weights(runtime.views[size_t(w_)].as<const float>(), conv_.C, conv_.K, data(),
-                                         task * kFilters, std::min((task + 1) * kFilters, conv_.K));
+                               task * kFilters, std::min((task + 1) * kFilters, conv_.K));
   }
 
  private:
@@ -60,7 +61,8 @@ class WinogradWeights final : public Prepared {
 };
 
 std::shared_ptr<Prepared> winograd_weights(Planner& p, const Conv& conv, int w) {
-  return p.prepared("winograd", w, [&] { return std::make_shared<WinogradWeights>(p.kernels().winograd, conv, w); });
+  return p.prepared("winograd", w,
+                    [&] { return std::make_shared<WinogradWeights>(p.kernels().winograd, conv, w); });
 }
 
 class ConvNode final : public Node {
@@ -79,13 +81,15 @@ class ConvNode final : public Node {
   }
   void run(const GroupRun& g) const override {
     const cpu::LaneImage x = g.image(x_, conv.C, conv.H, conv.W);
-    const cpu::LaneEpilogue epilogue{.bias = bias_ >= 0 ? g.operand(bias_) : nullptr,
-                                     .relu = relu,
-                                     .pool = pool,
-                                     .y = g.image(y_),
-                                     .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
+    const cpu::LaneEpilogue epilogue{
+        .bias = bias_ >= 0 ? g.operand(bias_) : nullptr,
+        .relu = relu,
+        .pool = pool,
+        .y = g.image(y_, conv.K, pool ? conv.P / 2 : conv.P, pool ? conv.Q / 2 : conv.Q),
+        .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
     if (u)
-      g.table.kernels.winograd.forward(x, conv.shape.padding, u->data(), epilogue, conv.P, conv.Q, g.workspace);
+      g.table.kernels.winograd.forward(x, conv.shape.padding, u->data(), epilogue, conv.P, conv.Q,
+                                       g.workspace);
     else
       g.table.kernels.conv.forward(conv.shape, x, g.operand(w_), epilogue);
   }
@@ -108,10 +112,13 @@ class ConvGradientNode final : public ReducingNode {
   }
   std::string name() const override { return u ? "winograd_gradient" : "conv2d_gradient"; }
   int64_t workspace_floats(const LaneTable& t) const override {
-    return winograd ? t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K)
-                    : t.kernels.conv.workspace_floats(conv.shape, conv.C, conv.H, conv.W, conv.K, conv.P, conv.Q);
+    return winograd
+               ? t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K)
+               : t.kernels.conv.workspace_floats(conv.shape, conv.C, conv.H, conv.W, conv.K, conv.P, conv.Q);
   }
-  int64_t slot_floats(const LaneTable& t) const override { return weight_floats(t) + conv.K * t.kernels.lanes; }
+  int64_t slot_floats(const LaneTable& t) const override {
+    return weight_floats(t) + conv.K * t.kernels.lanes;
+  }
   int64_t tasks(const LaneTable&) const override { return filter_tasks() + (bias_out >= 0 ? 1 : 0); }
 
   void run(const GroupRun& g) const override {
@@ -122,13 +129,14 @@ class ConvGradientNode final : public ReducingNode {
         .relu_y = relu_y >= 0 ? g.image(relu_y, conv.K, conv.P, conv.Q).data : nullptr,
         .winners = pooled ? g.memory<cpu::WinnerCode>(winners) : nullptr,
         .P = conv.P,
-        .Q = conv.Q};
+        .Q = conv.Q,
+        .scale = scale};
     float* sums = slot(g);
     float* bias_sums = bias_out >= 0 ? sums + weight_floats(g.table) : nullptr;
     const cpu::LaneImage to = dx >= 0 ? g.image(dx) : cpu::LaneImage{};
     if (winograd)
-      g.table.kernels.winograd.backward(x, conv.shape.padding, u ? u->data() : nullptr, dy, sums, bias_sums, to,
-                                        g.workspace);
+      g.table.kernels.winograd.backward(x, conv.shape.padding, u ? u->data() : nullptr, dy, sums, bias_sums,
+                                        to, g.workspace);
     else
       g.table.kernels.conv.backward(conv.shape, x, w_ >= 0 ? g.operand(w_) : nullptr, dy,
                                     weight_out >= 0 ? sums : nullptr, bias_sums, to, g.workspace);
@@ -147,6 +155,7 @@ class ConvGradientNode final : public ReducingNode {
   Conv conv;
   bool winograd = false;
   int winners = -1, relu_y = -1, dx = -1;
+  float scale = 1;
   int weight_out = -1, bias_out = -1;  // row-major values
   std::shared_ptr<Prepared> u;
 
@@ -181,12 +190,18 @@ bool lower_conv(Planner& p, int step) {
   p.need_rows(wv);
   if (bv >= 0) p.need_rows(bv);
   const int x = p.image_in_lanes(xv, conv.halo());
-  auto node = std::make_unique<ConvNode>(conv, x, wv, bv, p.make(fusion.result));
+  const int y = p.make(fusion.result);
+  if (fusion.dropout >= 0) {
+    for (size_t i : {1, 2}) p.need_rows(graph.in(fusion.dropout, i));
+    p.fix(y);
+  }
+  auto node = std::make_unique<ConvNode>(conv, x, wv, bv, y);
   node->relu = fusion.relu >= 0;
   node->pool = fusion.pool >= 0;
   if (conv.winograd()) node->u = winograd_weights(p, conv, wv);
   const auto& gradients = p.fusions().conv_gradients;
-  if (std::any_of(gradients.begin(), gradients.end(), [&](const auto& g) { return g.second.forward == step; })) {
+  if (std::any_of(gradients.begin(), gradients.end(),
+                  [&](const auto& g) { return g.second.forward == step; })) {
     LaneValue codes;
     codes.C = conv.K;
     codes.H = conv.P / 2;
@@ -198,6 +213,7 @@ bool lower_conv(Planner& p, int step) {
   for (int s : {step, fusion.relu, fusion.pool})
     if (s >= 0) node->steps.push_back(s);
   p.add(std::move(node));
+  if (fusion.dropout >= 0) add_dropout(p, fusion.dropout, y, y, fusion.winners);
   return true;
 }
 
@@ -225,6 +241,10 @@ bool lower_conv_gradients(Planner& p, int step) {
   if (f.forward >= 0) {
     node->winners = p.fusions().convs.at(f.forward).winners;
     node->lanes.push_back(node->winners);
+    if (f.dropout >= 0) {
+      node->scale = float(1 / (1 - attribute<double>(*graph.step(f.dropout).op, "p")));
+      node->steps.push_back(f.dropout);
+    }
   }
   if (f.input >= 0) {
     node->dx = p.make(graph.out(f.input));

@@ -1,5 +1,5 @@
-// Dense layers and their gradients. Small weights stay in the cache while a segment walks over the groups; with
-// large ones a layer is a stage of its own, which reads them once for the whole batch.
+// Dense layers and their gradients. Small weights stay in the cache while a segment walks over the groups;
+// with large ones a layer is a stage of its own, which reads them once for the whole batch.
 
 #include <algorithm>
 
@@ -51,7 +51,8 @@ class DenseInputGradientNode final : public Node {
   }
   std::string name() const override { return "linear_input_gradient"; }
   void run(const GroupRun& g) const override {
-    g.table.kernels.dense.input_gradient(matrix(g, dy_), 1, g.operand(w_), e_.D, e_.K, matrix(g, dx_), 0, e_.D);
+    g.table.kernels.dense.input_gradient(matrix(g, dy_), 1, g.operand(w_), e_.D, e_.K, matrix(g, dx_), 0,
+                                         e_.D);
   }
 
  private:
@@ -72,8 +73,8 @@ class DenseWeightGradientNode final : public ReducingNode {
     return t.kernels.lanes * ceil_div(e_.D, 64) * 64;
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.dense.weight_gradient(matrix(g, dy_), matrix(g, x_), 1, g.samples, slot(g), e_.D, e_.K, 0, e_.D,
-                                          true, g.workspace);
+    g.table.kernels.dense.weight_gradient(matrix(g, dy_), matrix(g, x_), 1, g.samples, slot(g), e_.D, e_.K, 0,
+                                          e_.D, true, g.workspace);
   }
   void finish(const LaneTable&, const Runtime& runtime, const float* sums, int64_t) const override {
     std::copy_n(sums, e_.K * e_.D, runtime.views[size_t(dw_)].as<float>());
@@ -107,8 +108,8 @@ class DenseStage : public Stage {
   Extent e_;
 };
 
-/// Outputs are cut into blocks; where there are too few of them to go round, inputs are cut too, and the parts are
-/// added in order. How depends on the extents alone.
+/// Outputs are cut into blocks; where there are too few of them to go round, inputs are cut too, and the
+/// parts are added in order. How depends on the extents alone.
 class DenseForwardStage final : public DenseStage {
  public:
   DenseForwardStage(std::shared_ptr<LaneTable> table, Extent e, int step, int x, int w, int b, int y)
@@ -128,20 +129,22 @@ class DenseForwardStage final : public DenseStage {
     const cpu::LaneMatrix x = matrix(runtime, x_), y = matrix(runtime, y_);
     const float *w = runtime.views[size_t(w_)].as<const float>(),
                 *b = b_ >= 0 ? runtime.views[size_t(b_)].as<const float>() : nullptr;
-    float* sums = parts_ > 1 ? cpu::scratch<float>(cpu::ScratchSlot::slots, (parts_ - 1) * part_floats) : nullptr;
+    float* sums =
+        parts_ > 1 ? cpu::scratch<float>(cpu::ScratchSlot::slots, (parts_ - 1) * part_floats) : nullptr;
     const auto target = [&](int64_t part) {
       return part == 0 ? y : cpu::LaneMatrix{sums + (part - 1) * part_floats, e_.K * lanes};
     };
     parallel_for(blocks * parts_, [&](int64_t task) {
       const int64_t part = task / blocks, k0 = task % blocks * outputs_, k1 = std::min(k0 + outputs_, e_.K);
-      kernels().forward(x, groups, w, e_.D, part == 0 ? b : nullptr, target(part), k0, k1, part * e_.D / parts_,
-                        (part + 1) * e_.D / parts_, false);
+      kernels().forward(x, groups, w, e_.D, part == 0 ? b : nullptr, target(part), k0, k1,
+                        part * e_.D / parts_, (part + 1) * e_.D / parts_, false);
     });
     if (parts_ == 1) return;
     parallel_for(groups, [&](int64_t g) {
       for (int64_t part = 1; part < parts_; ++part) {
         const cpu::LaneMatrix from = target(part);
-        for (int64_t i = 0; i < e_.K * lanes; ++i) y.data[g * y.distance + i] += from.data[g * from.distance + i];
+        for (int64_t i = 0; i < e_.K * lanes; ++i)
+          y.data[g * y.distance + i] += from.data[g * from.distance + i];
       }
     });
   }
@@ -223,7 +226,8 @@ bool is_transposed(const Planner& p, int value) {
 bool lower_linear(Planner& p, int step) {
   const Graph& graph = p.graph();
   const int x = graph.in(step, 0), w = graph.in(step, 1), b = graph.in(step, 2);
-  if (!p.fits_lanes(x) || graph.value(x).shape.rank() != 2 || !p.plain_rows(w) || !p.plain_rows(b)) return false;
+  if (!p.fits_lanes(x) || graph.value(x).shape.rank() != 2 || !p.plain_rows(w) || !p.plain_rows(b))
+    return false;
   lower_forward(p, step, x, w, b, {graph.value(w).shape[0], graph.value(w).shape[1]});
   return true;
 }
@@ -236,8 +240,8 @@ bool lower_matmul(Planner& p, int step) {
   if (is_transposed(p, a) && p.fits_lanes(b)) {  // dw = dy^T x
     const Extent e{left.shape[0], right.shape[1]};
     const int rows_of_left = p.in_lanes(a), x = p.flat_in_lanes(b);
-    add_dense<DenseWeightGradientNode, DenseWeightGradientStage>(p, e, step, {rows_of_left, x}, {}, rows_of_left, x,
-                                                                 y);
+    add_dense<DenseWeightGradientNode, DenseWeightGradientStage>(p, e, step, {rows_of_left, x}, {},
+                                                                 rows_of_left, x, y);
     p.makes_rows(y);
     return true;
   }

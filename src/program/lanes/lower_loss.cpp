@@ -10,9 +10,10 @@ namespace {
 
 class DropoutNode final : public Node {
  public:
-  DropoutNode(double p, int x, int state, int samples, int y)
-      : p_(p), x_(x), state_(state), samples_(samples), y_(y) {
+  DropoutNode(double p, int x, int state, int samples, int y, int winners)
+      : p_(p), x_(x), state_(state), samples_(samples), y_(y), winners_(winners) {
     lanes = {x, y};
+    if (winners >= 0) lanes.push_back(winners);
     makes = {y};
     rows = {state, samples};
   }
@@ -29,22 +30,23 @@ class DropoutNode final : public Node {
       streams.a[i] = s.a();
       streams.b[i] = s.b();
     }
-    g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams, mask.threshold,
-                                float(1 / (1 - p_)), g.memory(y_), nullptr);
+    g.table.kernels.dropout.dropout(g.memory(x_), g.table.values[size_t(x_)].elements(), streams,
+                                    mask.threshold, float(1 / (1 - p_)), g.memory(y_),
+                                    winners_ >= 0 ? g.memory<cpu::WinnerCode>(winners_) : nullptr);
   }
 
  private:
   double p_;
-  int x_, state_, samples_, y_;
+  int x_, state_, samples_, y_, winners_;
 };
 
 /// Loss and its gradient in one pass over the logits.
 class CrossEntropyNode final : public ReducingNode {
  public:
   struct Operands {
-    int logits;                        ///< lane value
-    int labels, class_weights, loss;   ///< row-major; class_weights may be -1
-    int gradient;                      ///< lane value
+    int logits;                       ///< lane value
+    int labels, class_weights, loss;  ///< row-major; class_weights may be -1
+    int gradient;                     ///< lane value
   };
   CrossEntropyNode(double smoothing, int64_t classes, int64_t samples, const Operands& operands)
       : smoothing_(smoothing), classes_(classes), o_(operands), weights_(size_t(samples)) {
@@ -60,16 +62,18 @@ class CrossEntropyNode final : public ReducingNode {
   void begin(const LaneTable&, const Runtime& runtime) override {
     const auto* labels = runtime.views[size_t(o_.labels)].as<const int64_t>();
     check_labels("cross_entropy", labels, int64_t(weights_.size()), classes_);
-    const float* by_class = o_.class_weights >= 0 ? runtime.views[size_t(o_.class_weights)].as<const float>() : nullptr;
+    const float* by_class =
+        o_.class_weights >= 0 ? runtime.views[size_t(o_.class_weights)].as<const float>() : nullptr;
     const auto weight = [&](size_t i) { return by_class ? double(by_class[labels[i]]) : 1.0; };
     double total = 0;
     for (size_t i = 0; i < weights_.size(); ++i) total += weight(i);
     for (size_t i = 0; i < weights_.size(); ++i) weights_[i] = float(weight(i) / total);
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.loss.cross_entropy(g.memory(o_.logits), classes_, g.operand<const int64_t>(o_.labels) + g.first(),
-                                      weights_.data() + g.first(), smoothing_, g.samples,
-                                      reinterpret_cast<double*>(slot(g)), g.memory(o_.gradient));
+    g.table.kernels.loss.cross_entropy(g.memory(o_.logits), classes_,
+                                       g.operand<const int64_t>(o_.labels) + g.first(),
+                                       weights_.data() + g.first(), smoothing_, g.samples,
+                                       reinterpret_cast<double*>(slot(g)), g.memory(o_.gradient));
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     double loss = 0;
@@ -87,15 +91,21 @@ class CrossEntropyNode final : public ReducingNode {
 
 }  // namespace
 
+void add_dropout(Planner& p, int step, int x, int y, int winners) {
+  const Graph& graph = p.graph();
+  auto node = std::make_unique<DropoutNode>(attribute<double>(*graph.step(step).op, "p"), x,
+                                            graph.in(step, 1), graph.in(step, 2), y, winners);
+  node->steps = {step};
+  p.add(std::move(node));
+}
+
 bool lower_dropout(Planner& p, int step) {
   const Graph& graph = p.graph();
   if (!p.fits_lanes(graph.in(step, 0)) || !p.is_in_lanes(graph.in(step, 0))) return false;
+  for (size_t i : {1, 2}) p.need_rows(graph.in(step, i));
   const int x = p.flat_in_lanes(graph.in(step, 0)), y = p.make(graph.out(step));
   p.fix(y);
-  auto node = std::make_unique<DropoutNode>(attribute<double>(*graph.step(step).op, "p"), x, graph.in(step, 1),
-                                            graph.in(step, 2), y);
-  node->steps = {step};
-  p.add(std::move(node));
+  add_dropout(p, step, x, y, -1);
   return true;
 }
 

@@ -31,10 +31,13 @@ class MomentsNode final : public ChannelPairsNode {
     rows = {mean, variance};
   }
   std::string name() const override { return "batch_norm statistics"; }
-  void run(const GroupRun& g) const override { g.table.kernels.norm.moments(g.image(x_), g.samples, pairs(g)); }
+  void run(const GroupRun& g) const override {
+    g.table.kernels.norm.moments(g.image(x_), g.samples, pairs(g));
+  }
   /// Joins the groups' moments in order. Source: Chan, Golub & LeVeque, 1979.
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
-    float *mean = runtime.views[size_t(mean_)].as<float>(), *variance = runtime.views[size_t(variance_)].as<float>();
+    float *mean = runtime.views[size_t(mean_)].as<float>(),
+          *variance = runtime.views[size_t(variance_)].as<float>();
     for (int64_t c = 0; c < C; ++c) {
       double n = 0, m = 0, squares = 0;
       for (int64_t g = 0; g < t.groups(); ++g) {
@@ -62,7 +65,8 @@ struct NormRows {
 
 class NormalizeNode final : public Node {
  public:
-  NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y, bool with_relu)
+  NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y,
+                bool with_relu)
       : epsilon_(epsilon), r_(operands), x_(x), y_(y), relu_(with_relu), factor_(size_t(x.C)) {
     lanes = {x.lane, y.lane};
     makes = {y.lane};
@@ -77,7 +81,7 @@ class NormalizeNode final : public Node {
   }
   void run(const GroupRun& g) const override {
     g.table.kernels.norm.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift), relu_,
-                               g.image(y_));
+                                g.image(y_));
   }
 
  private:
@@ -90,9 +94,9 @@ class NormalizeNode final : public Node {
 
 /// What the gradient of a normalisation reads.
 struct NormGradientOperands {
-  ImageOperand dy, relu_y, x;     ///< there may be no relu_y
-  int scale, mean, variance;      ///< row-major
-  int dscale, dshift;             ///< row-major results
+  ImageOperand dy, relu_y, x;  ///< there may be no relu_y
+  int scale, mean, variance;   ///< row-major
+  int dscale, dshift;          ///< row-major results
   const float* relu(const GroupRun& g) const { return relu_y.lane >= 0 ? g.image(relu_y).data : nullptr; }
 };
 
@@ -106,7 +110,8 @@ class NormSumsNode final : public ChannelPairsNode {
   }
   std::string name() const override { return "batch_norm gradient sums"; }
   void run(const GroupRun& g) const override {
-    g.table.kernels.norm.norm_sums(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), g.samples, pairs(g));
+    g.table.kernels.norm.norm_sums(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), g.samples,
+                                   pairs(g));
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     const float* variance = runtime.views[size_t(o_.variance)].as<const float>();
@@ -117,7 +122,8 @@ class NormSumsNode final : public ChannelPairsNode {
         product += pairs(t, runtime, g)[2 * c + 1];
       }
       runtime.views[size_t(o_.dshift)].as<float>()[c] = float(sum);
-      runtime.views[size_t(o_.dscale)].as<float>()[c] = float(product / std::sqrt(double(variance[c]) + epsilon_));
+      runtime.views[size_t(o_.dscale)].as<float>()[c] =
+          float(product / std::sqrt(double(variance[c]) + epsilon_));
     }
   }
 
@@ -148,8 +154,9 @@ class NormGradientNode final : public Node {
     }
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.norm.norm_gradient(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), dy_mean_.data(),
-                                      slope_.data(), factor_.data(), g.samples, g.image(dx_));
+    g.table.kernels.norm.norm_gradient(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean),
+                                       dy_mean_.data(), slope_.data(), factor_.data(), g.samples,
+                                       g.image(dx_));
   }
 
  private:
@@ -159,7 +166,9 @@ class NormGradientNode final : public Node {
   std::vector<float> dy_mean_, slope_, factor_;
 };
 
-double epsilon_of(const Planner& p, int step) { return attribute<double>(*p.graph().step(step).op, "epsilon"); }
+double epsilon_of(const Planner& p, int step) {
+  return attribute<double>(*p.graph().step(step).op, "epsilon");
+}
 
 void add_normalize(Planner& p, int step, const NormFusion& fusion, NormRows operands) {
   const Graph& graph = p.graph();
@@ -180,7 +189,9 @@ bool lower_batch_norm(Planner& p, int step) {
   const Graph& graph = p.graph();
   const int mean = graph.out(step, 1), variance = graph.out(step, 2);
   const int xv = graph.in(step, 0);
-  p.add(std::make_unique<MomentsNode>(p.operand(p.image_in_lanes(xv, {}), xv), mean, variance));
+  auto moments = std::make_unique<MomentsNode>(p.operand(p.image_in_lanes(xv, {}), xv), mean, variance);
+  moments->steps = {step};
+  p.add(std::move(moments));
   p.makes_rows(mean);
   p.makes_rows(variance);
   add_normalize(p, step, found->second, {graph.in(step, 1), graph.in(step, 2), mean, variance});
@@ -218,7 +229,9 @@ bool lower_batch_norm_gradient(Planner& p, int step) {
     o.dy = p.operand(p.image_in_lanes(fusion.dy, {}), xv);
   }
   o.x = p.operand(p.image_in_lanes(xv, {}), xv);
-  p.add(std::make_unique<NormSumsNode>(epsilon_of(p, step), o));
+  auto sums = std::make_unique<NormSumsNode>(epsilon_of(p, step), o);
+  sums->steps = {step};
+  p.add(std::move(sums));
   p.makes_rows(o.dscale);
   p.makes_rows(o.dshift);
   p.need_rows(o.dscale);

@@ -7,12 +7,14 @@ namespace uncial::program::lanes {
 namespace {
 
 cpu::LanePoolShape shape_of(const Op& op) {
-  return {attribute<int64_t>(op, "kernel"), attribute<int64_t>(op, "stride"), attribute<int64_t>(op, "padding")};
+  return {attribute<int64_t>(op, "kernel"), attribute<int64_t>(op, "stride"),
+          attribute<int64_t>(op, "padding")};
 }
 
 class PoolNode final : public Node {
  public:
-  PoolNode(const Op& op, const ImageOperand& x, const ImageOperand& y) : max_(op.name() == "max_pool2d"), shape_(shape_of(op)), x_(x), y_(y) {
+  PoolNode(const Op& op, const ImageOperand& x, const ImageOperand& y)
+      : max_(op.name() == "max_pool2d"), shape_(shape_of(op)), x_(x), y_(y) {
     lanes = {x.lane, y.lane};
     makes = {y.lane};
   }
@@ -31,7 +33,8 @@ class PoolNode final : public Node {
 class PoolGradientNode final : public Node {
  public:
   /// There is no x for average pooling.
-  PoolGradientNode(const Op& op, const ImageOperand& dy, const ImageOperand& x, const ImageOperand& dx) : shape_(shape_of(op)), dy_(dy), x_(x), dx_(dx) {
+  PoolGradientNode(const Op& op, const ImageOperand& dy, const ImageOperand& x, const ImageOperand& dx)
+      : shape_(shape_of(op)), dy_(dy), x_(x), dx_(dx) {
     lanes = {dy.lane, dx.lane};
     if (x.lane >= 0) lanes.push_back(x.lane);
     makes = {dx.lane};
@@ -64,7 +67,8 @@ bool lower_pool(Planner& p, int step) {
 bool lower_pool_gradient(Planner& p, int step) {
   const Graph& graph = p.graph();
   const bool max = graph.is(step, "max_pool2d_backward");
-  if (!p.fits_lanes(graph.in(step, 0)) || !p.fits_lanes(graph.out(step)) || (max && !p.fits_lanes(graph.in(step, 1))))
+  if (!p.fits_lanes(graph.in(step, 0)) || !p.fits_lanes(graph.out(step)) ||
+      (max && !p.fits_lanes(graph.in(step, 1))))
     return false;
   const auto image = [&](int value) { return p.operand(p.image_in_lanes(value, {}), value); };
   const ImageOperand dy = image(graph.in(step, 0)), x = max ? image(graph.in(step, 1)) : ImageOperand{};

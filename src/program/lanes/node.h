@@ -11,8 +11,8 @@
 
 namespace uncial::program::lanes {
 
-/// One computation on a group; nodes of a segment run one after the other on each group, while its values are in
-/// the cache. Members are value numbers: `*_lanes` of the lane table, `*_rows` of the program.
+/// One computation on a group; nodes of a segment run one after the other on each group, while its values are
+/// in the cache. Members are value numbers: `*_lanes` of the lane table, `*_rows` of the program.
 class Node {
  public:
   virtual ~Node() = default;
@@ -28,26 +28,25 @@ class Node {
   std::vector<int> steps;  ///< recorded steps that it stands for
 };
 
-/// A node that also sums over the batch. Sums go to slots, which are added in a fixed order when all groups are
-/// done; which group goes to which slot depends on the batch alone, so results have the same bits for any number
-/// of threads.
+/// A node that also sums over the batch. Sums go to slots, which are added in a fixed order when all groups
+/// are done; which group goes to which slot depends on the batch alone, so results have the same bits for any
+/// number of threads.
 class ReducingNode : public Node {
  public:
   /// Floats of one slot.
   virtual int64_t slot_floats(const LaneTable& table) const = 0;
-  /// True when each group writes a slot of its own, and finish() looks at all of them; otherwise groups add to
-  /// few slots, which arrive in finish() as their sum.
+  /// True when each group writes a slot of its own, and finish() looks at all of them; otherwise groups add
+  /// to few slots, which arrive in finish() as their sum.
   virtual bool slot_a_group() const { return false; }
   /// Pieces of finish(), which may run at once.
   virtual int64_t tasks(const LaneTable&) const { return 1; }
   /// Turns sums (slot 0; the others follow `slot_floats` apart) into results.
-  virtual void finish(const LaneTable& table, const Runtime& runtime, const float* sums, int64_t task) const = 0;
+  virtual void finish(const LaneTable& table, const Runtime& runtime, const float* sums,
+                      int64_t task) const = 0;
 
   Block block = Block::unused(0);  ///< of the slots
 
-  float* slot(const GroupRun& g) const {
-    return slot(g.table, g.runtime, slot_a_group() ? g.group : g.slot);
-  }
+  float* slot(const GroupRun& g) const { return slot(g.table, g.runtime, slot_a_group() ? g.group : g.slot); }
   float* slot(const LaneTable& table, const Runtime& runtime, int64_t s) const {
     return reinterpret_cast<float*>(runtime.arena + block.offset) + s * padded_slot(table);
   }

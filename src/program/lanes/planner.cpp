@@ -59,8 +59,8 @@ bool Planner::lower(int step) {
   return op.pointwise() && lower_pointwise(*this, step);
 }
 
-/// A row-major operator waits until the open segment is done only when it needs something of it, or overwrites
-/// what the segment may read; otherwise it runs before, so that segments stay long.
+/// A row-major operator waits until the open segment is done only when it needs something of it, or
+/// overwrites what the segment may read; otherwise it runs before, so that segments stay long.
 void Planner::run_as_recorded(int step) {
   const Step& s = graph_.step(step);
   for (int v : s.inputs)
@@ -78,8 +78,8 @@ void Planner::run_as_recorded(int step) {
     if (s.op->writes(i)) overwritten(graph_.value(s.inputs[i]).buffer);
 }
 
-/// What was made of the old content is not used again; what is made of the new one later in the program is made at
-/// every run, since a version counts once a replay.
+/// What was made of the old content is not used again; what is made of the new one later in the program is
+/// made at every run, since a version counts once a replay.
 void Planner::overwritten(int buffer) {
   pending_rows_.insert(buffer);
   rewritten_.insert(buffer);
@@ -98,7 +98,8 @@ void Planner::add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& la
 void Planner::close() {
   if (!open_->empty()) {
     for (const auto& node : open_->nodes())
-      stage_lanes_[open_.get()].insert(stage_lanes_[open_.get()].end(), node->lanes.begin(), node->lanes.end());
+      stage_lanes_[open_.get()].insert(stage_lanes_[open_.get()].end(), node->lanes.begin(),
+                                       node->lanes.end());
     stages_.push_back(std::move(open_));
     open_ = std::make_unique<Segment>(table_);
   }
@@ -111,8 +112,8 @@ void Planner::close() {
 
 bool Planner::fits_lanes(int value) const {
   const Value& x = graph_.value(value);
-  return x.dtype == DType::float32 && x.shape.rank() >= 2 && x.shape.rank() <= 4 && x.shape[0] == table_->samples &&
-         graph_.whole(value) && count(x.shape) > 0;
+  return x.dtype == DType::float32 && x.shape.rank() >= 2 && x.shape.rank() <= 4 &&
+         x.shape[0] == table_->samples && graph_.whole(value) && count(x.shape) > 0;
 }
 
 bool Planner::plain_rows(int value) const {

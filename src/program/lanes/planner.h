@@ -60,7 +60,8 @@ class Planner {
   /// Adds a node, whose makes, lanes and rows are set, to the open segment.
   void add(std::unique_ptr<Node> node) { open_->add(std::move(node)); }
   /// A stage of its own that reads lane values `in` of earlier stages and makes `out`.
-  void add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& lanes_in, const std::vector<int>& lanes_out);
+  void add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& lanes_in,
+                 const std::vector<int>& lanes_out);
   /// Transformed weights, shared by all nodes that ask for the same `kind` of the same value.
   std::shared_ptr<Prepared> prepared(const std::string& kind, int source,
                                      const std::function<std::shared_ptr<Prepared>()>& make);
@@ -97,6 +98,9 @@ class Planner {
   std::map<std::pair<std::string, int>, std::shared_ptr<Prepared>> prepared_;
   std::map<const Stage*, std::vector<int>> stage_lanes_;
 };
+
+/// A node for dropout of lane value x; `winners` (-1: none) of dropped places are forgotten.
+void add_dropout(Planner& p, int step, int x, int y, int winners);
 
 /// A lowering function: adds nodes for a step and returns true, or leaves everything alone and returns false.
 using Lowering = bool (*)(Planner&, int step);

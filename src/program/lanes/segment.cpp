@@ -9,8 +9,8 @@
 namespace uncial::program::lanes {
 namespace {
 
-/// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group. Few
-/// slots keep their memory and the final sum small; many let more threads work at once.
+/// Batches of at least so many groups are cut into kSlots for their sums, smaller ones into a slot a group.
+/// Few slots keep their memory and the final sum small; many let more threads work at once.
 constexpr int64_t kSlots = 4;
 
 }  // namespace
@@ -61,6 +61,13 @@ std::string Segment::name() const {
   return text;
 }
 
+std::vector<Piece> Segment::pieces() const {
+  std::vector<Piece> all = {{this, "wait for other threads", {}, nullptr}};
+  for (const auto& p : prepared_) all.push_back({p.get(), "prepare weights", {}, this});
+  for (const auto& node : nodes_) all.push_back({node.get(), node->name(), node->steps, this});
+  return all;
+}
+
 void Segment::run(const Runtime& runtime) {
   for (const auto& node : nodes_) node->begin(*table_, runtime);
   update(prepared_, runtime);
@@ -93,6 +100,7 @@ void Segment::run_groups(const Runtime& runtime) {
 
 void Segment::run_group(const GroupRun& g) const {
   for (const auto& node : nodes_) {
+    const Probed probed(g.runtime.probe, node.get());
     node->run(g);
     for (int v : node->makes)
       if (const Halo& h = table_->values[size_t(v)].halo; !h.none() && !table_->values[size_t(v)].codes)
@@ -110,6 +118,7 @@ void Segment::finish(const Runtime& runtime) {
   parallel_for(sums.total(), [&](int64_t number) {
     const auto [job, task] = sums.find(number);
     const ReducingNode& r = *reductions_[job];
+    const Probed probed(runtime.probe, static_cast<const Node*>(&r));
     const int64_t size = r.padded_slot(*table_), end = std::min((task + 1) * kPiece, size);
     float* total = r.slot(*table_, runtime, 0);
     for (int64_t s = 1; s < slots(r); ++s) {
@@ -120,6 +129,7 @@ void Segment::finish(const Runtime& runtime) {
   parallel_for(results.total(), [&](int64_t number) {
     const auto [job, task] = results.find(number);
     const ReducingNode& r = *reductions_[job];
+    const Probed probed(runtime.probe, static_cast<const Node*>(&r));
     r.finish(*table_, runtime, r.slot(*table_, runtime, 0), task);
   });
 }

@@ -18,14 +18,15 @@ class Segment final : public Stage {
   const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
   std::vector<ReducingNode*> reductions() const { return reductions_; }
 
-  /// Once all nodes are there: places the values that only this segment uses. The memory that a thread needs is
-  /// asked for when it runs.
+  /// Once all nodes are there: places the values that only this segment uses. The memory that a thread needs
+  /// is asked for when it runs.
   void place_local_values();
   /// How many slots sums go to.
   int64_t slots(const ReducingNode& node) const;
 
   std::vector<Block*> own_blocks() override;
   std::string name() const override;
+  std::vector<Piece> pieces() const override;
   void run(const Runtime& runtime) override;
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 /// @file value.h
-/// Values with the batch in the lanes, as a planned program holds them (kernels/cpu/simd/lane_image.h). Internal.
+/// Values with the batch in the lanes, as a planned program holds them (kernels/cpu/simd/lane_image.h).
+/// Internal.
 
 #include <algorithm>
 #include <vector>
@@ -37,8 +38,8 @@ struct LaneValue {
   int64_t C = 0, H = 1, W = 1;
   Halo halo;
   bool codes = false;  ///< winner codes, a byte a lane, instead of floats
-  /// Where it lies: in the arena, all groups after another; or, when one segment alone uses it, in the memory of
-  /// the thread that works on the group, `offset` bytes from its start.
+  /// Where it lies: in the arena, all groups after another; or, when one segment alone uses it, in the memory
+  /// of the thread that works on the group, `offset` bytes from its start.
   bool local = false;
   Block block = Block::unused(0);
   int64_t group_bytes = 0;
@@ -69,17 +70,18 @@ struct LaneTable {
 struct GroupRun {
   const LaneTable& table;
   const Runtime& runtime;
-  std::byte* local;      ///< values that live in this thread's memory
-  float* workspace;      ///< scratch of the node
+  std::byte* local;  ///< values that live in this thread's memory
+  float* workspace;  ///< scratch of the node
   int64_t group;
-  int64_t samples;       ///< real samples of the group, 1 to lanes
-  int64_t slot;          ///< where sums over the batch go (Reduction)
+  int64_t samples;  ///< real samples of the group, 1 to lanes
+  int64_t slot;     ///< where sums over the batch go (Reduction)
 
   int64_t first() const { return group * table.kernels.lanes; }
   template <class T = float>
   T* memory(int v) const {
     const LaneValue& x = table.values[size_t(v)];
-    std::byte* base = x.local ? local + x.block.offset : runtime.arena + x.block.offset + group * x.group_bytes;
+    std::byte* base =
+        x.local ? local + x.block.offset : runtime.arena + x.block.offset + group * x.group_bytes;
     return reinterpret_cast<T*>(base);
   }
   /// The value as an image. With other extents than its own (a reshape) it must have no halo.
@@ -91,7 +93,8 @@ struct GroupRun {
     const LaneValue& x = table.values[size_t(v)];
     const int64_t lanes = table.kernels.lanes;
     const int64_t columns = W + x.halo.before + x.halo.behind, rows = H + x.halo.before + x.halo.below;
-    return {memory(v) + x.halo.before * (columns + 1) * lanes, C, H, W, rows * columns * lanes, columns * lanes};
+    return {
+        memory(v) + x.halo.before * (columns + 1) * lanes, C, H, W, rows * columns * lanes, columns * lanes};
   }
   cpu::LaneImage image(const ImageOperand& x) const { return image(x.lane, x.C, x.H, x.W); }
   /// A row-major operand.

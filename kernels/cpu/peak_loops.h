@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace uncial::bench {
+namespace uncial::cpu {
 
 struct PeakLoop {
   void (*run)(int64_t rounds) = nullptr;
@@ -16,4 +16,4 @@ PeakLoop fma_loop(const std::string& isa);
 /// `run` is null where there is no AMX, or the system refuses it.
 PeakLoop amx_loop();
 
-}  // namespace uncial::bench
+}  // namespace uncial::cpu

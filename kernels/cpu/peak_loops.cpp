@@ -9,7 +9,7 @@
 #endif
 #endif
 
-namespace uncial::bench {
+namespace uncial::cpu {
 namespace {
 
 // Independent sums: latency (4 cycles) times rate (2 a cycle), and some more; all of them fit the registers.
@@ -130,4 +130,4 @@ PeakLoop amx_loop() {
   return {};
 }
 
-}  // namespace uncial::bench
+}  // namespace uncial::cpu

@@ -1,0 +1,115 @@
+// Blocks of plain sums: outputs x columns stay in registers over channels and taps, weights are broadcast,
+// every tap is one load.
+
+#include "lane_conv_parts.h"
+
+namespace UNCIAL_SIMD {
+namespace {
+
+/// Outputs [o, o + kOutputs), columns [q, q + kColumns).
+/// kTaps: taps of a row, or 0 where the number is not known. kDense: the inputs of two columns are one vector
+/// apart.
+template <int kOutputs, int kColumns, bool kDense, int kTaps>
+void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
+  const int64_t step = kDense ? kLanes : g.step;
+  V sum[kOutputs][kColumns];
+  if (part.begin == 0) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kOutputs; ++i) {
+      const V first = V{} + (g.bias ? g.bias[o + i] : 0.0f);
+#pragma GCC unroll 16
+      for (int j = 0; j < kColumns; ++j) sum[i][j] = first;
+    }
+  } else {
+#pragma GCC unroll 32
+    for (int i = 0; i < kOutputs * kColumns; ++i)
+      sum[i / kColumns][i % kColumns] = load(part.partial + i * kLanes);
+  }
+  const int64_t w_output = g.w_output;
+  const auto tap = [&](const float* x, const float* w) __attribute__((always_inline)) {
+    // The longer side is walked over, the other one waits in registers.
+    if constexpr (kOutputs <= kColumns) {
+      V weight[kOutputs];
+#pragma GCC unroll 8
+      for (int i = 0; i < kOutputs; ++i) weight[i] = V{} + w[i * w_output];
+#pragma GCC unroll 16
+      for (int j = 0; j < kColumns; ++j) {
+        const V pixel = kOutputs > 1 ? in_register(load(x + j * step)) : load(x + j * step);
+#pragma GCC unroll 8
+        for (int i = 0; i < kOutputs; ++i) sum[i][j] += weight[i] * pixel;
+      }
+    } else {
+      V pixel[kColumns];
+#pragma GCC unroll 16
+      for (int j = 0; j < kColumns; ++j) pixel[j] = in_register(load(x + j * step));
+#pragma GCC unroll 8
+      for (int i = 0; i < kOutputs; ++i) {
+        const float weight = w[i * w_output];
+#pragma GCC unroll 16
+        for (int j = 0; j < kColumns; ++j) sum[i][j] += weight * pixel[j];
+      }
+    }
+  };
+  const GatherLoops loops(g, part);
+  int64_t from = q * step + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
+  for (int64_t n = 0; n < loops.outer; ++n, from += g.plane, weights += g.w_channel)
+    for (int64_t r = 0; r < g.R; ++r) {
+      const float* x = g.rows[r] + from;
+      const float* w = g.w + g.w_rows[r] + weights;
+      if constexpr (kTaps > 0) {
+#pragma GCC unroll 8
+        for (int t = 0; t < kTaps; ++t) tap(x + t * loops.x_step, w + t * loops.w_step);
+      } else {
+        for (int64_t t = 0; t < loops.inner; ++t, x += loops.x_step, w += loops.w_step) tap(x, w);
+      }
+    }
+  if (part.end < g.channels) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kOutputs * kColumns; ++i)
+      store(part.partial + i * kLanes, sum[i / kColumns][i % kColumns]);
+    return;
+  }
+  const V floor = V{} + g.floor;
+#pragma GCC unroll 8
+  for (int i = 0; i < kOutputs; ++i) {
+    float* y = g.y + (o + i) * g.y_output + q * g.y_step;
+#pragma GCC unroll 16
+    for (int j = 0; j < kColumns; ++j) store(y + j * g.y_step, larger_lanes(sum[i][j], floor));
+  }
+}
+
+template <int kOutputs, int kColumns, bool kDense, int kTaps>
+GatherBlock block_of(int64_t columns) {
+  if constexpr (kColumns > 1)
+    if (columns < kColumns) return block_of<kOutputs, kColumns - 1, kDense, kTaps>(columns);
+  return block<kOutputs, kColumns, kDense, kTaps>;
+}
+
+template <int kOutputs, int kColumns>
+constexpr GatherShape dense() {
+  return {kOutputs, kColumns, block_of<kOutputs, kColumns, true, 0>, block_of<kOutputs, kColumns, true, 3>};
+}
+template <int kOutputs, int kColumns>
+constexpr GatherShape strided() {
+  // There are more distances than registers for addresses.
+  constexpr int most = kColumns < 6 ? kColumns : 6;
+  return {kOutputs, most, block_of<kOutputs, most, false, 0>, block_of<kOutputs, most, false, 0>};
+}
+
+#if defined(UNCIAL_SIMD_avx512)
+#define UNCIAL_PLAIN_BLOCKS(d) \
+  { d<8, 3>(), d<4, 6>(), d<2, 13>(), d<1, 13>() }
+#elif defined(UNCIAL_SIMD_avx2)
+#define UNCIAL_PLAIN_BLOCKS(d) \
+  { d<4, 3>(), d<3, 4>(), d<2, 6>(), d<1, 12>() }
+#else  // a product needs a register before it is added
+#define UNCIAL_PLAIN_BLOCKS(d) \
+  { d<4, 2>(), d<3, 3>(), d<2, 5>(), d<1, 10>() }
+#endif
+
+}  // namespace
+
+extern const GatherShape plain_blocks[2][kGatherShapes] = {UNCIAL_PLAIN_BLOCKS(strided),
+                                                           UNCIAL_PLAIN_BLOCKS(dense)};
+
+}  // namespace UNCIAL_SIMD
