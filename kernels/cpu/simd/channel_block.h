@@ -32,8 +32,8 @@ constexpr int64_t vectors_of(int64_t channels) { return (channels + kLanes - 1) 
 /// NaN passes.
 [[gnu::always_inline]] inline V relu(V x) { return V{} > x ? V{} : x; }
 
-/// What is summed for a pixel: floats at these distances from its first. One list instead of loops over planes,
-/// rows and columns: those of small filters are short, and their ends cost more than a load a tap.
+/// What is summed for a pixel: floats at these distances from its first. One list instead of loops over
+/// planes, rows and columns: those of small filters are short, and their ends cost more than a load a tap.
 struct Taps {
   const int32_t* offsets;
   int64_t count;
@@ -88,7 +88,8 @@ ChannelBlock pick_block(int64_t pixels, std::integer_sequence<int, kP...>) {
 template <int kV, int kStep>
 void channel_row(const Taps& t, const float* x, int64_t step, int64_t pixels, const float* w, Sums to) {
   constexpr int kMost = kMostPixels[kV - 1];
-  const int parts = (int(pixels) + kMost - 1) / kMost, shorter = int(pixels) / parts;  // one short division a row
+  const int parts = (int(pixels) + kMost - 1) / kMost,
+            shorter = int(pixels) / parts;           // one short division a row
   const int longer = int(pixels) - parts * shorter;  // so many have a pixel more
   const int64_t distance = kStep ? kStep : step;
   for (int part = 0; part < parts; ++part) {

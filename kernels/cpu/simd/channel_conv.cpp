@@ -114,6 +114,7 @@ void affine(const LaneImage& x, const float* factor, const float* shift, bool wi
 
 }  // namespace
 
-extern const uncial::cpu::ChannelConvSimd channel_conv_simd = {kLanes, filter_floats, pack, taps, forward, affine};
+extern const uncial::cpu::ChannelConvSimd channel_conv_simd = {kLanes, filter_floats, pack,
+                                                               taps,   forward,       affine};
 
 }  // namespace UNCIAL_SIMD

@@ -14,9 +14,9 @@ namespace uncial::cpu {
 struct ChannelSource {
   const float* data = nullptr;  ///< element (-padding, -padding) of the first channel
   int64_t C = 0;
-  int64_t plane = 0, row = 0;  ///< from vector of channels (or channel) to the next, from row to row
+  int64_t plane = 0, row = 0;     ///< from vector of channels (or channel) to the next, from row to row
   const int32_t* taps = nullptr;  ///< from ChannelConvSimd::taps(), for direct convolutions
-  bool in_lanes = false;       ///< then pixels are `lanes` floats apart, else one
+  bool in_lanes = false;          ///< then pixels are `lanes` floats apart, else one
 };
 
 /// Extents of a convolution (groups and dilation included in `shape`; groups must be 1).

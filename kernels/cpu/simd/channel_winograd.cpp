@@ -68,8 +68,8 @@ void transform_input(const ChannelConvShape& s, const ChannelSource& x, int64_t 
   }
 }
 
-void products(const ChannelConvShape& s, int64_t tiles, const float* filters, const float* points, float* sums,
-              int32_t* offsets) {
+void products(const ChannelConvShape& s, int64_t tiles, const float* filters, const float* points,
+              float* sums, int32_t* offsets) {
   const float zeros[2 * kLanes] = {};
   const int64_t channels = vectors_of(s.C), outputs = vectors_of(s.K);
   for (int64_t c = 0; c < s.C; ++c) offsets[c] = int32_t(c / kLanes * tiles * kLanes + c % kLanes);
