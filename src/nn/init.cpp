@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "nn/orthonormal.h"
+#include "simd/dropout_row.h"
 
 namespace uncial::nn {
 namespace {
@@ -23,8 +24,37 @@ void fill(const Tensor& tensor, const F& value) {
   });
 }
 
+/// What generator.uniform() yields number by number, some at a time: one after the other, the million weights of a
+/// small network take 25 ms, as long as everything else until the first prediction together.
+class Uniforms {
+ public:
+  explicit Uniforms(Generator& generator) : generator_(generator) {}
+  ~Uniforms() { generator_.seek(generator_.position() - uint64_t(kCount - next_)); }
+  Uniforms(const Uniforms&) = delete;
+  Uniforms& operator=(const Uniforms&) = delete;
+  double operator()() {
+    if (next_ == kCount) refill();
+    const uint32_t* w = words_ + 4 * next_++;
+    return unit_double(w[1], w[0]);
+  }
+
+ private:
+  static constexpr int64_t kCount = 64;
+  void refill() {
+    const RandomStream& s = generator_.stream();
+    cpu::dropout_simd().words(generator_.position(), kCount, {s.key()[0], s.key()[1], s.first(), s.a(), s.b()},
+                              words_);
+    generator_.seek(generator_.position() + kCount);
+    next_ = 0;
+  }
+  Generator& generator_;
+  int64_t next_ = kCount;
+  uint32_t words_[4 * kCount];
+};
+
 void fill_uniform(const Tensor& tensor, Generator& generator, double bound) {
-  fill(tensor, [&] { return bound * (2 * generator.uniform() - 1); });
+  Uniforms uniform(generator);
+  fill(tensor, [&] { return bound * (2 * uniform() - 1); });
 }
 
 void fill_normal(const Tensor& tensor, Generator& generator, double deviation) {

@@ -103,6 +103,16 @@ TEST_CASE("init: orthogonal rows or columns") {
   check_error([] { filled(nn::init::orthogonal(), {3}); }, "init::orthogonal");
 }
 
+TEST_CASE("init: uniform values are those of the generator, which goes on behind them") {
+  for (int64_t size : {1, 63, 64, 65, 200}) {
+    Generator one(7), other(7);
+    const Tensor x = empty({size}, DType::float64);
+    nn::init::uniform(2)(x, one);
+    for (int64_t i = 0; i < size; ++i) CHECK(x.at({i}) == 2 * (2 * other.uniform() - 1));
+    CHECK(one.position() == other.position());
+  }
+}
+
 TEST_CASE("init: orthogonal matrices are uniform: no direction and no sign is preferred") {
   // The first entry of a uniform vector of 3 has mean 0 and variance 1/3; without the sign fix the means of
   // the diagonal are far below 0. Five standard errors each.

@@ -270,3 +270,16 @@ TEST_CASE("channels in lanes: small training steps run as recorded") {
   REQUIRE(step.program());
   CHECK(stages_with(step, "channel") == 0);
 }
+
+TEST_CASE("channels in lanes: an infinite weight meets an input of zero as in single operators") {
+  Weights weights;
+  const Tensor w = weights({5, 40}), b = weights({5});
+  const Net net = [=](const Tensor& x) { return linear(relu(flatten(x, 1)), w, b); };
+  Compiled fused = compiled(net, true);
+  const Tensor x = full({1, 1, 1, 40}, -1);
+  CHECK(same_bits(fused({x})[0], b.reshape({1, 5})));
+  w.select(0, 2).select(0, 7).fill_(INFINITY);
+  const Tensor y = fused({x})[0];
+  CHECK(std::isnan(y.at({0, 2})));
+  CHECK(y.at({0, 1}) == b.at({1}));
+}

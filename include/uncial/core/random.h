@@ -119,6 +119,8 @@ class Generator {
     while (u >= limit);
     return u % bound;
   }
+  const RandomStream& stream() const { return stream_; }
+  /// The block that the next number comes from; each takes one.
   uint64_t position() const { return position_; }
   void seek(uint64_t position) { position_ = position; }
 

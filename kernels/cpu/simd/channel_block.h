@@ -32,13 +32,11 @@ constexpr int64_t vectors_of(int64_t channels) { return (channels + kLanes - 1) 
 /// NaN passes.
 [[gnu::always_inline]] inline V relu(V x) { return V{} > x ? V{} : x; }
 
-/// What is summed for a pixel: planes x rows x columns runs of `length` neighbouring floats, the runs of the
-/// last plane `last_length`. Distances count floats.
+/// What is summed for a pixel: floats at these distances from its first. One list instead of loops over planes,
+/// rows and columns: those of small filters are short, and their ends cost more than a load a tap.
 struct Taps {
-  int64_t planes, plane;
-  int64_t rows, row;
-  int64_t columns, column;
-  int64_t length, last_length;
+  const int32_t* offsets;
+  int64_t count;
 };
 
 /// Where sums begin and go.
@@ -59,23 +57,17 @@ void channel_block(const Taps& t, const float* x, int64_t step, const float* w, 
   for (int p = 0; p < kP; ++p)
 #pragma GCC unroll 2
     for (int v = 0; v < kV; ++v) sum[p][v] = load(out.bias + v * kLanes);
-  for (int64_t plane = 0; plane < t.planes; ++plane) {
-    const int64_t length = plane + 1 == t.planes ? t.last_length : t.length;
-    for (int64_t row = 0; row < t.rows; ++row)
-      for (int64_t column = 0; column < t.columns; ++column) {
-        const float* from = x + plane * t.plane + row * t.row + column * t.column;
-        for (int64_t i = 0; i < length; ++i, ++from, w += kV * kLanes) {
-          V filter[kV];
+  for (int64_t i = 0; i < t.count; ++i, w += kV * kLanes) {
+    const float* from = x + t.offsets[i];
+    V filter[kV];
 #pragma GCC unroll 2
-          for (int v = 0; v < kV; ++v) filter[v] = load(w + v * kLanes);
+    for (int v = 0; v < kV; ++v) filter[v] = load(w + v * kLanes);
 #pragma GCC unroll 16
-          for (int p = 0; p < kP; ++p) {
-            const float pixel = from[p * distance];
+    for (int p = 0; p < kP; ++p) {
+      const float pixel = from[p * distance];
 #pragma GCC unroll 2
-            for (int v = 0; v < kV; ++v) sum[p][v] += pixel * filter[v];
-          }
-        }
-      }
+      for (int v = 0; v < kV; ++v) sum[p][v] += pixel * filter[v];
+    }
   }
 #pragma GCC unroll 16
   for (int p = 0; p < kP; ++p)

@@ -10,22 +10,15 @@ int64_t filter_floats(const ChannelConvShape& s) {
   return vectors_of(s.K) * kLanes * s.C * s.shape.R * s.shape.S;
 }
 
-/// Columns of a row of taps are neighbours in memory, with nothing between them.
-bool runs_over_columns(const ChannelConvShape& s, bool in_lanes) {
-  return s.shape.dilation == 1 && (!in_lanes || s.C % kLanes == 0);
-}
-
-Taps taps_of(const ChannelConvShape& s, const ChannelSource& x) {
-  const int64_t step = x.in_lanes ? kLanes : 1, planes = x.in_lanes ? vectors_of(s.C) : s.C;
-  Taps t = {planes, x.plane, s.shape.R, s.shape.dilation * x.row, s.shape.S, s.shape.dilation * step,
-            step,   0};
-  t.last_length = x.in_lanes ? s.C - (planes - 1) * kLanes : 1;
-  if (runs_over_columns(s, x.in_lanes)) {
-    t.columns = 1;
-    t.length *= s.shape.S;
-    t.last_length *= s.shape.S;
-  }
-  return t;
+/// In the order of pack().
+void taps(const ChannelConvShape& s, const ChannelSource& x, int32_t* offsets) {
+  const int64_t width = x.in_lanes ? kLanes : 1;
+  for (int64_t c0 = 0; c0 < s.C; c0 += width)
+    for (int64_t r = 0; r < s.shape.R; ++r)
+      for (int64_t column = 0; column < s.shape.S; ++column)
+        for (int64_t c = 0; c < smaller(width, s.C - c0); ++c)
+          *offsets++ = int32_t(c0 / width * x.plane + r * s.shape.dilation * x.row +
+                               column * s.shape.dilation * width + c);
 }
 
 /// One tap of a pair of vectors, beyond the last filter zeros.
@@ -38,14 +31,14 @@ float* pack_tap(int64_t k, int64_t vectors, int64_t K, float* to, const Weight& 
 /// [pair of vectors][plane of channels][r][s][channel of the plane][filter], as channel_block() reads it.
 void pack(const ChannelConvShape& s, bool in_lanes, const float* w, const float* factor, float* filters,
           int64_t v0, int64_t v1) {
-  const int64_t plane = in_lanes ? kLanes : 1, taps = s.shape.R * s.shape.S;
+  const int64_t plane = in_lanes ? kLanes : 1, area = s.shape.R * s.shape.S;
   for (int64_t v = v0; v < v1; v += 2) {
-    float* to = filters + v * kLanes * s.C * taps;
+    float* to = filters + v * kLanes * s.C * area;
     for (int64_t c0 = 0; c0 < s.C; c0 += plane)
-      for (int64_t tap = 0; tap < taps; ++tap)
+      for (int64_t tap = 0; tap < area; ++tap)
         for (int64_t c = c0; c < smaller(c0 + plane, s.C); ++c)
           to = pack_tap(v * kLanes, smaller(2, vectors_of(s.K) - v), s.K, to, [&](int64_t k) {
-            const float value = w[(k * s.C + c) * taps + tap];
+            const float value = w[(k * s.C + c) * area + tap];
             return factor ? value * factor[k] : value;
           });
   }
@@ -80,7 +73,7 @@ void pool_rows(const float* rows, int64_t Q, bool with_relu, float* y) {
 template <int kV>
 void filter_rows(const ChannelConvShape& s, const ChannelSource& x, const float* w, const LaneEpilogue& e,
                  int64_t v, int64_t p0, int64_t p1, float* workspace) {
-  const Taps taps = taps_of(s, x);
+  const Taps taps = {x.taps, s.C * s.shape.R * s.shape.S};
   const float* bias = e.bias + v * kLanes;
   float* y = e.y.data + v * e.y.plane;
   for (int64_t p = p0; p < p1; ++p) {
@@ -121,6 +114,6 @@ void affine(const LaneImage& x, const float* factor, const float* shift, bool wi
 
 }  // namespace
 
-extern const uncial::cpu::ChannelConvSimd channel_conv_simd = {kLanes, filter_floats, pack, forward, affine};
+extern const uncial::cpu::ChannelConvSimd channel_conv_simd = {kLanes, filter_floats, pack, taps, forward, affine};
 
 }  // namespace UNCIAL_SIMD

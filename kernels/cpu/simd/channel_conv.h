@@ -15,6 +15,7 @@ struct ChannelSource {
   const float* data = nullptr;  ///< element (-padding, -padding) of the first channel
   int64_t C = 0;
   int64_t plane = 0, row = 0;  ///< from vector of channels (or channel) to the next, from row to row
+  const int32_t* taps = nullptr;  ///< from ChannelConvSimd::taps(), for direct convolutions
   bool in_lanes = false;       ///< then pixels are `lanes` floats apart, else one
 };
 
@@ -32,6 +33,8 @@ struct ChannelConvSimd {
   /// as in the source that will be read.
   void (*pack)(const ChannelConvShape& s, bool in_lanes, const float* w, const float* factor, float* filters,
                int64_t v0, int64_t v1);
+  /// Where the C * R * S taps of an output lie, from its first on; depends on the distances in x only.
+  void (*taps)(const ChannelConvShape& s, const ChannelSource& x, int32_t* offsets);
   /// Rows [p0, p1) of y (of the pooled image, when there is pooling) for vectors of filters [v0, v1), v0
   /// even. The epilogue's bias has K rounded up to whole vectors; winners are not made. workspace: 4 * lanes
   /// * Q floats, for pooling.

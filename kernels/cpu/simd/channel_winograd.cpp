@@ -17,7 +17,7 @@ int64_t point_step(int64_t vectors, int64_t tiles) { return (vectors * tiles | 1
 int64_t filter_floats(int64_t C, int64_t K) { return kPoints * vectors_of(K) * kLanes * C; }
 
 int64_t workspace_floats(int64_t C, int64_t K, int64_t tiles) {
-  return kPoints * (point_step(vectors_of(C), tiles) + point_step(vectors_of(K), tiles));
+  return kPoints * (point_step(vectors_of(C), tiles) + point_step(vectors_of(K), tiles)) + C;
 }
 
 /// Filters [k, k + kLanes) of channel c, times their factors; zero beyond K.
@@ -68,11 +68,12 @@ void transform_input(const ChannelConvShape& s, const ChannelSource& x, int64_t 
   }
 }
 
-void products(const ChannelConvShape& s, int64_t tiles, const float* filters, const float* points,
-              float* sums) {
+void products(const ChannelConvShape& s, int64_t tiles, const float* filters, const float* points, float* sums,
+              int32_t* offsets) {
   const float zeros[2 * kLanes] = {};
   const int64_t channels = vectors_of(s.C), outputs = vectors_of(s.K);
-  const Taps taps = {channels, tiles * kLanes, 1, 0, 1, 0, kLanes, s.C - (channels - 1) * kLanes};
+  for (int64_t c = 0; c < s.C; ++c) offsets[c] = int32_t(c / kLanes * tiles * kLanes + c % kLanes);
+  const Taps taps = {offsets, s.C};
   for (int point = 0; point < kPoints; ++point) {
     const float* x = points + point * point_step(channels, tiles);
     for (int64_t v = 0; v < outputs; v += 2) {
@@ -136,7 +137,8 @@ void forward(const ChannelConvShape& s, const ChannelSource& x, const float* fil
              const LaneEpilogue& epilogue, int64_t t0, int64_t t1, float* workspace) {
   float* sums = workspace + kPoints * point_step(vectors_of(s.C), t1 - t0);
   transform_input(s, x, t0, t1, workspace);
-  products(s, t1 - t0, filters, workspace, sums);
+  auto* offsets = reinterpret_cast<int32_t*>(sums + kPoints * point_step(vectors_of(s.K), t1 - t0));
+  products(s, t1 - t0, filters, workspace, sums, offsets);
   transform_output(s, sums, epilogue, t0, t1);
 }
 

@@ -67,8 +67,18 @@ void row(const T* x, T* y, int64_t n, T scale, uint32_t threshold, uncial::cpu::
   for (int i = 0; j < n; ++i, ++j) y[j] = kept(x[j], scale, words[i], threshold);
 }
 
+void stream_words(uint64_t block, int64_t count, uncial::cpu::PhiloxStream stream, uint32_t* words) {
+  constexpr int64_t kBlocks = kWords / 4;
+  for (; count >= kBlocks; count -= kBlocks, block += uint64_t(kBlocks), words += kWords)
+    philox_words(block, stream, words);
+  if (count == 0) return;
+  alignas(64) uint32_t last[kWords] = {};
+  philox_words(block, stream, last);
+  for (int64_t i = 0; i < 4 * count; ++i) words[i] = last[i];
+}
+
 }  // namespace
 
-extern const uncial::cpu::DropoutSimd dropout_simd = {row<float>, row<double>};
+extern const uncial::cpu::DropoutSimd dropout_simd = {row<float>, row<double>, stream_words};
 
 }  // namespace UNCIAL_SIMD

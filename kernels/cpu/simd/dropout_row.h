@@ -1,6 +1,6 @@
 #pragma once
 /// @file dropout_row.h
-/// Dropout of one row, many Philox blocks at a time.
+/// Dropout of one row, and random words for whoever needs many: some Philox blocks at a time.
 
 #include <cstdint>
 
@@ -23,6 +23,8 @@ using DropoutRow = void (*)(const T* x, T* y, int64_t n, T scale, uint32_t thres
 struct DropoutSimd {
   DropoutRow<float> f32;
   DropoutRow<double> f64;
+  /// Words 4 * block ... 4 * (block + count) - 1 of the stream.
+  void (*words)(uint64_t block, int64_t count, PhiloxStream stream, uint32_t* words);
 };
 
 UNCIAL_SIMD_FAMILY(DropoutSimd, dropout_simd)

@@ -89,7 +89,7 @@ class ConvStage final : public ImageStage {
   /// Reads image x, or, when that is -1, the row-major value `rows`.
   ConvStage(std::shared_ptr<Table> table, const cpu::ChannelConvShape& s, int x, int rows, int y,
             std::shared_ptr<Filters> filters, bool with_winograd, const ConvFusion& fusion,
-            std::vector<int> steps)
+            std::vector<int> steps, const Shape& rows_shape)
       : ImageStage(std::move(table)),
         s_(s),
         x_(x),
@@ -108,6 +108,11 @@ class ConvStage final : public ImageStage {
     else
       values_.push_back(rows);
     cut();
+    source_ = distances(rows_shape);
+    if (winograd_) return;
+    taps_.resize(size_t(s_.C * s_.shape.R * s_.shape.S));
+    kernels().conv.taps(s_, source_, taps_.data());
+    source_.taps = taps_.data();
   }
   std::string name() const override {
     return std::string(winograd_ ? "channel winograd" : "channel conv2d") + (norm_ ? "+batch_norm" : "") +
@@ -141,15 +146,19 @@ class ConvStage final : public ImageStage {
       filter_cuts_ = std::clamp<int64_t>(wanted / std::max<int64_t>(cuts_, 1), 1, filters_[0]->tasks());
     }
   }
+  /// Of image x_, or of row-major planes of W columns, without an address.
+  cpu::ChannelSource distances(const Shape& rows) const {
+    if (x_ < 0) return {nullptr, s_.C, rows[2] * rows[3], rows[3], nullptr, false};
+    const Image& x = table_->images[size_t(x_)];
+    const int64_t row = x.columns() * table_->step(x);
+    return {nullptr, s_.C, x.rows() * row, row, nullptr, x.in_lanes};
+  }
   cpu::ChannelSource source(const Runtime& runtime, int64_t n) const {
-    if (x_ < 0) {
-      const Shape& x = runtime.views[size_t(rows_)].shape;
-      const int64_t plane = x[2] * x[3];
-      return {runtime.views[size_t(rows_)].as<const float>() + n * s_.C * plane, s_.C, plane, x[3], false};
-    }
-    const cpu::LaneImage x = view(runtime, x_, n);
-    const Image& image = table_->images[size_t(x_)];
-    return {x.data - s_.shape.padding * (x.row + table_->step(image)), s_.C, x.plane, x.row, image.in_lanes};
+    cpu::ChannelSource x = source_;
+    x.data = x_ < 0 ? runtime.views[size_t(rows_)].as<const float>() + n * s_.C * x.plane
+                    : view(runtime, x_, n).data -
+                          s_.shape.padding * (x.row + table_->step(table_->images[size_t(x_)]));
+    return x;
   }
   void run_task(const cpu::ChannelSource& x, const cpu::LaneImage& y, int64_t block,
                 int64_t filter_block) const {
@@ -171,6 +180,8 @@ class ConvStage final : public ImageStage {
   }
 
   cpu::ChannelConvShape s_;
+  cpu::ChannelSource source_;
+  std::vector<int32_t> taps_;
   int x_, rows_, y_;
   std::vector<std::shared_ptr<Prepared>> filters_;
   bool winograd_, norm_, relu_, pool_;
@@ -223,7 +234,7 @@ bool lower_conv(Planner& p, int step) {
     if (t >= 0) steps.push_back(t);
   p.add(std::unique_ptr<ImageStage>(
       std::make_unique<ConvStage>(p.table(), s, x, xv, p.make_image(found->second.result), std::move(filters),
-                                  with_winograd, found->second, std::move(steps))));
+                                  with_winograd, found->second, std::move(steps), p.shape(xv))));
   return true;
 }
 
