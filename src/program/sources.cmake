@@ -7,8 +7,11 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/program.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recorder.cpp
   ${CMAKE_CURRENT_LIST_DIR}/schedule.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lanes/conv_nodes.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/fuse.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lanes/fuse_chain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv_chain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_dense.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_loss.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_norm.cpp

@@ -23,6 +23,7 @@ class Finder {
     }
     for (auto& [first, gradient] : found_.conv_gradients)
       if (gradient.forward < 0) fuse_relu_gradient(gradient);
+    find_chains(g_, found_);
     return std::move(found_);
   }
 
