@@ -18,6 +18,7 @@ struct ConvFusion {
   int dropout = -1;  ///< step: dropped places lose their winner, so that the gradient draws no mask
   int result = -1;   ///< value that comes out at the end
   int winners = -1;  ///< lane value of the winner codes, once the convolution is lowered
+  int ahead = -1;    ///< step of the convolution that makes its input, a few rows at a time
 };
 
 /// conv2d_input_gradient, conv2d_weight_gradient and the bias gradient of one dy, with the gradients of the
@@ -28,6 +29,8 @@ struct ConvGradientFusion {
   int relu_y = -1;                         ///< value: the activation's output, or -1
   int forward = -1;                        ///< the convolution whose pooling is undone, or -1
   int dropout = -1;                        ///< step of the dropout that is undone with it, or -1
+  int ahead = -1;                          ///< as ConvFusion's
+  int ahead_gradient = -1;                 ///< key of that convolution's gradients, which run with these
 };
 
 /// batch_norm, batch_norm_inference or their gradient, with a ReLU behind.

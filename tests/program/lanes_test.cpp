@@ -110,6 +110,29 @@ const std::vector<Case>& cases() {
        },
        {3, 11, 10},
        "winograd+max_pool2d"},
+      {"a cheap convolution row by row ahead of the next",
+       [] {
+         return Sequential(Conv2d(1, 9, {.kernel = 3}), ReLU(), Conv2d(9, 10, {.kernel = 3}), ReLU(),
+                           MaxPool2d(2), Dropout(0.25), Flatten(), Dense(10 * 80, 3));
+       },
+       {1, 21, 25},
+       "conv2d+relu > winograd+relu+max_pool2d"},
+      {"the same with 3 channels and padding, without relu and pool",
+       [] {
+         return Sequential(Conv2d(3, 8, {.kernel = 3, .padding = 1}),
+                           Conv2d(8, 9, {.kernel = 3, .padding = 1}), ReLU(), Flatten(),
+                           Dense(9 * 15 * 23, 3));
+       },
+       {3, 15, 23},
+       "winograd_gradient > conv2d_gradient"},
+      {"the same with stride ahead, and a bias of one only",
+       [] {
+         return Sequential(Conv2d(1, 8, {.kernel = 5, .stride = 2, .padding = 2, .bias = false}), ReLU(),
+                           Conv2d(8, 9, {.kernel = 3, .padding = 2}), Tanh(), Flatten(),
+                           Dense(9 * 12 * 16, 3));
+       },
+       {1, 19, 27},
+       "winograd_gradient > conv2d_gradient"},
       {"dropout behind pool, before and after flatten",
        [] {
          return Sequential(Conv2d(1, 8, {.kernel = 3}), ReLU(), MaxPool2d(2), Dropout(0.25),

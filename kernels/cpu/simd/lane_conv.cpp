@@ -14,7 +14,8 @@ int64_t output_extent(const LaneConvShape& s, int64_t input, int64_t taps) {
   return (input + 2 * s.padding - s.dilation * (taps - 1) - 1) / s.stride + 1;
 }
 
-void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
+void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e,
+                  int64_t p0, int64_t p1) {
   const int64_t P = output_extent(s, x.H, s.R), Q = output_extent(s, x.W, s.S);
   const int64_t C = x.C / s.groups, K = e.y.C / s.groups, taps = s.R * s.S;
   GatherRow row = {};
@@ -28,7 +29,7 @@ void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const L
   row.winners_output = (P / 2) * (Q / 2) * kLanes;
   const GatherPlan plan = plan_gather(row, e.pool);
   for (int64_t g = 0; g < s.groups; ++g)
-    for (int64_t p = 0; p < (e.pool ? P / 2 : P); ++p) {
+    for (int64_t p = p0; p < p1; ++p) {
       const int64_t h = (e.pool ? 2 * p : p) * s.stride - s.padding;
       for (int64_t r = 0; r < s.R; ++r) {
         row.rows[r] = x.data + g * C * x.plane + (h + r * s.dilation) * x.row - s.padding * kLanes;
@@ -36,10 +37,15 @@ void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const L
       }
       row.w = w + g * K * C * taps;
       row.bias = e.bias ? e.bias + g * K : nullptr;
-      row.y = e.y.data + g * K * e.y.plane + p * e.y.row;
+      row.y = e.y.at_row(p) + g * K * e.y.plane;
       if (e.winners) row.winners = e.winners + g * K * row.winners_output + p * (Q / 2) * kLanes;
       gather_row(row, plan);
     }
+}
+
+void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
+  const int64_t P = output_extent(s, x.H, s.R);
+  forward_rows(s, x, w, e, 0, e.pool ? P / 2 : P);
 }
 
 /// How the backward pass walks: blocks of rows of dy in a ring, with zero columns on both sides for the taps
@@ -140,7 +146,7 @@ void backward(const LaneConvShape& s, const LaneImage& x, const float* w, const 
   const int64_t K = g.dy.C, P = g.P, Q = g.Q;
   const bool by_channels = sums && channels_in_lanes(s, x.C);
   if (sums && !by_channels) {
-    image_weight_sums(s, x, g, K, sums, bias_sums);
+    image_weight_sums(s, x, g, sums, bias_sums, 0, P);
     bias_sums = nullptr;
   }
   if (!by_channels && !dx.data && !bias_sums) return;
@@ -161,6 +167,11 @@ void backward(const LaneConvShape& s, const LaneImage& x, const float* w, const 
     if (dx.data)
       for (; h < end; ++h) gather_dx_row(s, walk, w, K, P, h, dx);
   }
+}
+
+void weight_rows(const LaneConvShape& s, const LaneImage& x, const LaneGradient& g, float* sums,
+                 float* bias_sums, int64_t p0, int64_t p1) {
+  image_weight_sums(s, x, g, sums, bias_sums, p0, p1);
 }
 
 int64_t weight_sums(const LaneConvShape& s, int64_t C, int64_t K) {
@@ -192,7 +203,7 @@ int64_t workspace_floats(const LaneConvShape& s, int64_t C, int64_t H, int64_t W
 
 }  // namespace
 
-extern const uncial::cpu::LaneConvSimd lane_conv_simd = {kLanes,      forward,        backward,
-                                                         weight_sums, finish_weights, workspace_floats};
+extern const uncial::cpu::LaneConvSimd lane_conv_simd = {
+    kLanes, forward, backward, forward_rows, weight_rows, weight_sums, finish_weights, workspace_floats};
 
 }  // namespace UNCIAL_SIMD

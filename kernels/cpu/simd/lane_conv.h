@@ -9,7 +9,12 @@ namespace uncial::cpu {
 /// Attributes of a convolution; the weights are (K, C / groups, R, S), row-major, as a parameter has them.
 struct LaneConvShape {
   int64_t R, S, stride, padding, dilation, groups;
+  friend bool operator==(const LaneConvShape&, const LaneConvShape&) = default;
 };
+
+/// Channels of a convolution group from which on weight gradients have the channels in the lanes, and take
+/// whole images; with fewer they are summed row by row.
+constexpr int64_t kManyChannels = 8;
 
 struct LaneConvSimd {
   int lanes;
@@ -20,6 +25,13 @@ struct LaneConvSimd {
   /// forward(); without sums only its extents are used.
   void (*backward)(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneGradient& dy,
                    float* sums, float* bias_sums, const LaneImage& dx, float* workspace);
+  /// Rows [p0, p1) of forward()'s y, which may be a ring.
+  void (*forward_rows)(const LaneConvShape& s, const LaneImage& x, const float* w,
+                       const LaneEpilogue& epilogue, int64_t p0, int64_t p1);
+  /// What rows [p0, p1) of dy, which may be a ring, add to backward()'s sums and bias_sums. For fewer than
+  /// kManyChannels channels a group.
+  void (*weight_rows)(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
+                      float* bias_sums, int64_t p0, int64_t p1);
   int64_t (*weight_sums)(const LaneConvShape& s, int64_t C, int64_t K);
   /// dw (K, C / groups, R, S) from sums, for filters [k0, k1).
   void (*finish_weights)(const LaneConvShape& s, int64_t C, int64_t K, const float* sums, float* dw,

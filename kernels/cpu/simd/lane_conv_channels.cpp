@@ -117,7 +117,9 @@ void taps(int64_t count, const Rows& rows, int64_t K, float* sums, int64_t sums_
 
 }  // namespace
 
-bool channels_in_lanes(const LaneConvShape& s, int64_t C) { return C / s.groups >= 8; }
+bool channels_in_lanes(const LaneConvShape& s, int64_t C) {
+  return C / s.groups >= uncial::cpu::kManyChannels;
+}
 
 int64_t turned_row_floats(const LaneConvShape& s, int64_t C, int64_t W) {
   return s.groups * ceil_div(C / s.groups, kLanes) * (W + 2 * s.padding) * kLanes * kLanes;

@@ -12,7 +12,7 @@ struct Plain {
   const float* dy;
   int64_t plane;
   Plain(const LaneGradient& g, int64_t k, int64_t p)
-      : dy(g.dy.data + k * g.dy.plane + p * g.dy.row), plane(g.dy.plane) {}
+      : dy(g.dy.at_row(p) + k * g.dy.plane), plane(g.dy.plane) {}
   [[gnu::always_inline]] V at(int64_t i, int64_t q, int) const { return load(dy + i * plane + q * kLanes); }
   static int64_t rows(const LaneGradient& g) { return g.P; }
   static int64_t columns(const LaneGradient& g) { return g.Q; }
@@ -22,7 +22,7 @@ struct Masked {
   const float *dy, *y;
   int64_t plane;
   Masked(const LaneGradient& g, int64_t k, int64_t p)
-      : dy(g.dy.data + k * g.dy.plane + p * g.dy.row), y(g.relu_y + (dy - g.dy.data)), plane(g.dy.plane) {}
+      : dy(g.dy.at_row(p) + k * g.dy.plane), y(g.relu_y + (dy - g.dy.data)), plane(g.dy.plane) {}
   [[gnu::always_inline]] V at(int64_t i, int64_t q, int) const {
     const int64_t offset = i * plane + q * kLanes;
     return load(y + offset) > V{} ? load(dy + offset) : V{};
@@ -151,17 +151,18 @@ void run_of_taps(const LaneGradient& g, const Taps& t, int64_t count, int64_t p0
 }
 
 template <class Source>
-void all_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& g, int64_t K, float* sums,
-              float* bias_sums) {
-  const int64_t C = x.C / s.groups, Kg = K / s.groups, P = Source::rows(g);
+void all_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& g, float* sums,
+              float* bias_sums, int64_t begin, int64_t end) {
+  const int64_t C = x.C / s.groups, K = g.dy.C, Kg = K / s.groups;
   const bool nine = s.R == 3 && s.S == 3;
   const int64_t runs = ceil_div(s.S, kMaxRow), run = ceil_div(s.S, runs);
   // When taps need several passes over dy, rows of it are taken that stay in L1 meanwhile.
   const int64_t passes = nine ? C : C * s.R * runs;
-  const int64_t rows = passes == 1 ? P : larger(1, 6 * 1024 / (4 * larger(g.Q, 1) * kLanes));
+  const int64_t rows = passes == 1 ? g.P : larger(1, 6 * 1024 / (4 * larger(g.Q, 1) * kLanes));
+  end = smaller(end, Source::rows(g));
   for (int64_t k = 0; k < K; k += Kg)
-    for (int64_t p0 = 0; p0 < P; p0 += rows) {
-      const int64_t p1 = smaller(P, p0 + rows);
+    for (int64_t p0 = begin; p0 < end; p0 += rows) {
+      const int64_t p1 = smaller(end, p0 + rows);
       for (int64_t c = 0; c < C; ++c) {
         const float* pixels = x.data + (k / Kg * C + c) * x.plane - s.padding * (x.row + kLanes);
         Taps taps = {{pixels, s.stride * x.row, s.stride * kLanes, s.dilation * x.row, s.dilation * kLanes},
@@ -187,14 +188,14 @@ void all_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& g,
 
 }  // namespace
 
-void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, int64_t K,
-                       float* sums, float* bias_sums) {
+void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
+                       float* bias_sums, int64_t p0, int64_t p1) {
   if (dy.winners)
-    all_sums<Pooled>(s, x, dy, K, sums, bias_sums);
+    all_sums<Pooled>(s, x, dy, sums, bias_sums, p0, p1);
   else if (dy.relu_y)
-    all_sums<Masked>(s, x, dy, K, sums, bias_sums);
+    all_sums<Masked>(s, x, dy, sums, bias_sums, p0, p1);
   else
-    all_sums<Plain>(s, x, dy, K, sums, bias_sums);
+    all_sums<Plain>(s, x, dy, sums, bias_sums, p0, p1);
 }
 
 }  // namespace UNCIAL_SIMD

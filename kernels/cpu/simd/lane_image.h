@@ -18,6 +18,15 @@ struct LaneImage {
   float* data = nullptr;
   int64_t C = 0, H = 0, W = 0;
   int64_t plane = 0, row = 0;  ///< from channel to channel, from row to row; columns are one vector apart
+  /// Where a kernel takes part of the rows and says so, an image may be a *ring*: so many rows of it are in
+  /// memory at a time, row h at the place of row h mod ring. 0: all rows are there.
+  int64_t ring = 0;
+
+  /// Element (0, h, 0); h may be negative.
+  [[gnu::always_inline]] float* at_row(int64_t h) const {
+    if (ring) h = h % ring + (h % ring < 0 ? ring : 0);
+    return data + h * row;
+  }
 };
 
 /// Which of the four pixels of a 2x2 window won, for each lane: 0 to 3 in reading order, kNoWinner where ReLU

@@ -90,12 +90,12 @@ void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float
     store<float>(dx + j * kLanes, o[j] + (V)((Index)load(dx + j * kLanes) & (j < 2 ? first_two : others)));
 }
 
-/// B m B^T added to dx. `above`, `left`: all bits where that neighbour exists.
+/// B m B^T added to six rows of dx, `plane` floats on. `above`, `left`: all bits where that neighbour exists.
 [[gnu::always_inline]] inline void input_gradient_tile(const float* m, int64_t step, Index above, Index left,
-                                                       float* dx, int64_t row) {
+                                                       float* const* rows, int64_t plane) {
   constexpr int kRows[3][2] = {{0, 5}, {1, 3}, {2, 4}};  // of each pair
   const auto add = [=](const V* o, int i) __attribute__((always_inline)) {
-    add_row(o, i < 2 ? above | left : left, i < 2 ? above : Index{}, dx + i * row);
+    add_row(o, i < 2 ? above | left : left, i < 2 ? above : Index{}, rows[i] + plane);
   };
   for_pairs([&](auto pair) __attribute__((always_inline)) {
     V first[6], second[6], o[6];
@@ -128,14 +128,17 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
                               int64_t padding) {
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
+    float* rows[tiles][6];  // of each tile in channel 0
+    for (int t = 0; t < tiles; ++t)
+      for (int i = 0; i < 6; ++i)
+        rows[t][i] =
+            dx.at_row(group.tile[t].row * 4 - padding + i) + (group.tile[t].col * 4 - padding) * kLanes;
     for (int64_t c = 0; c < dx.C; ++c)
       for (int t = 0; t < tiles; ++t) {
         const Tile tile = group.tile[t];
         const float* m = panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes;
-        float* to =
-            dx.data + c * dx.plane + (tile.row * 4 - padding) * dx.row + (tile.col * 4 - padding) * kLanes;
-        input_gradient_tile(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0), to,
-                            dx.row);
+        input_gradient_tile(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0), rows[t],
+                            c * dx.plane);
       }
   });
 }

@@ -63,7 +63,7 @@ void ChannelRows::fill_row(int64_t r) {
   const int64_t col = col_floats(x_.C);
   for (int64_t c = 0; c < x_.C; c += kLanes) {
     const int64_t channels = lesser(x_.C - c, kLanes);
-    const float* from = x_.data + c * x_.plane + (r - padding_) * x_.row - padding_ * kLanes;
+    const float* from = x_.at_row(r - padding_) + c * x_.plane - padding_ * kLanes;
     float* to = row(r) + c;
     for (int64_t q = 0; q < cols_; ++q, from += kLanes, to += col) {
       V block[kLanes];

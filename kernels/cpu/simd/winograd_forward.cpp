@@ -99,12 +99,15 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
 void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding, float* panel) {
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
+    const float* first[tiles][6];  // rows of each tile in channel 0
+    for (int t = 0; t < tiles; ++t)
+      for (int i = 0; i < 6; ++i)
+        first[t][i] =
+            x.at_row(group.tile[t].row * 4 - padding + i) + (group.tile[t].col * 4 - padding) * kLanes;
     for (int64_t c = 0; c < x.C; ++c)
       for (int t = 0; t < tiles; ++t) {
-        const float* from = x.data + c * x.plane + (group.tile[t].row * 4 - padding) * x.row +
-                            (group.tile[t].col * 4 - padding) * kLanes;
         const float* rows[6];
-        for (int i = 0; i < 6; ++i) rows[i] = from + i * x.row;
+        for (int i = 0; i < 6; ++i) rows[i] = first[t][i] + c * x.plane;
         input_tile(rows, kLanes, panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes,
                    point_step(tiles));
       }

@@ -69,10 +69,11 @@ struct TilePass {
   TileGroup group[kMaxGroups];
 };
 
-/// Walks over the tiles of an output in reading order.
+/// Walks over rows [t0, t1) of the tiles of an output in reading order.
 class TileWalk {
  public:
-  TileWalk(int64_t P, int64_t Q) : cols_((Q + 3) / 4), remaining_((P + 3) / 4 * cols_) {}
+  TileWalk(int64_t Q, int64_t t0, int64_t t1)
+      : cols_((Q + 3) / 4), remaining_((t1 - t0) * cols_), at_{t0, 0} {}
 
   /// The next at most `groups` groups; false when all tiles were visited.
   bool next(TilePass& pass, int groups) {
@@ -90,7 +91,7 @@ class TileWalk {
 
  private:
   int64_t cols_, remaining_;
-  Tile at_ = {0, 0};
+  Tile at_;
 };
 
 /// f(std::integral_constant<int, count>), for 1 <= count <= kTiles.

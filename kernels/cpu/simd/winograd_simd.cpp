@@ -52,16 +52,17 @@ int64_t workspace_floats(int64_t C, int64_t W, int64_t K) {
   return greater(ForwardMemory(C, K).end, BackwardMemory(C, W, K).end);
 }
 
+int64_t tile_rows(int64_t P) { return (P + 3) / 4; }
 /// Columns that whole tiles read.
 int64_t columns(int64_t Q) { return round_up(Q, 4) + 2; }
 
-void forward(const LaneImage& x, int64_t padding, const float* u, const LaneEpilogue& epilogue, int64_t P,
-             int64_t Q, float* workspace) {
+void forward_rows(const LaneImage& x, int64_t padding, const float* u, const LaneEpilogue& epilogue,
+                  int64_t P, int64_t Q, int64_t t0, int64_t t1, float* workspace) {
   const int64_t C = x.C, K = epilogue.y.C;
   const ForwardMemory memory(C, K);
   float *x_panels = workspace + memory.x, *m_panels = workspace + memory.m;
   if (epilogue.pool) P -= P % 2, Q -= Q % 2;  // no window reads the last one
-  TileWalk walk(P, Q);
+  TileWalk walk(Q, t0, lesser(t1, tile_rows(P)));
   for (TilePass pass; walk.next(pass, groups_a_pass(C, K));) {
     for (int g = 0; g < pass.groups; ++g)
       transform_input(pass.group[g], x, padding, x_panels + g * panel_floats(C));
@@ -74,15 +75,20 @@ void forward(const LaneImage& x, int64_t padding, const float* u, const LaneEpil
   }
 }
 
-void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
-              float* bias_sums, const LaneImage& dx, float* workspace) {
+void forward(const LaneImage& x, int64_t padding, const float* u, const LaneEpilogue& epilogue, int64_t P,
+             int64_t Q, float* workspace) {
+  forward_rows(x, padding, u, epilogue, P, Q, 0, tile_rows(P), workspace);
+}
+
+void backward_rows(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
+                   float* bias_sums, const LaneImage& dx, int64_t t0, int64_t t1, float* workspace) {
   const int64_t C = x.C, K = dy.dy.C, W = columns(dy.Q);
   const int groups = groups_a_pass(C, K);
   const BackwardMemory memory(C, W, K);
   float *dy_panels = workspace + memory.dy, *x_panels = workspace + memory.x,
         *dx_panels = workspace + memory.dx;
-  ChannelRows rows(x, padding, W, groups * kTiles, workspace + memory.rows);
-  TileWalk walk(dy.P, dy.Q);
+  ChannelRows rows(x, padding, W, groups * kTiles, t0, workspace + memory.rows);
+  TileWalk walk(dy.Q, t0, t1);
   for (TilePass pass; walk.next(pass, groups);) {
     rows.advance(pass);
     for (int g = 0; g < pass.groups; ++g) {
@@ -97,6 +103,11 @@ void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGra
   }
 }
 
+void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
+              float* bias_sums, const LaneImage& dx, float* workspace) {
+  backward_rows(x, padding, u, dy, sums, bias_sums, dx, 0, tile_rows(dy.P), workspace);
+}
+
 }  // namespace
 }  // namespace winograd
 
@@ -105,6 +116,8 @@ extern const uncial::cpu::WinogradSimd winograd_simd = {kVectorBytes / int(sizeo
                                                         winograd::transform_weights,
                                                         winograd::forward,
                                                         winograd::backward,
+                                                        winograd::forward_rows,
+                                                        winograd::backward_rows,
                                                         winograd::weight_sums,
                                                         winograd::finish_weights,
                                                         winograd::workspace_floats};

@@ -29,8 +29,15 @@ class ChannelRows {
     return ring_rows(W, tiles) * row_floats(C, W);
   }
 
-  ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t W, int64_t tiles, float* memory)
-      : x_(x), padding_(padding), cols_(W), ring_rows_(ring_rows(W, tiles)), memory_(memory) {}
+  /// For rows of tiles from t0 on; `memory` still has what those before them needed.
+  ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t W, int64_t tiles, int64_t t0,
+              float* memory)
+      : x_(x),
+        padding_(padding),
+        cols_(W),
+        ring_rows_(ring_rows(W, tiles)),
+        memory_(memory),
+        filled_(t0 > 0 ? 4 * t0 + 2 : 0) {}
 
   /// Fills in what the pass needs and earlier passes did not. Passes come in reading order.
   void advance(const TilePass& pass);
@@ -51,7 +58,7 @@ class ChannelRows {
   const uncial::cpu::LaneImage& x_;
   int64_t padding_, cols_, ring_rows_;
   float* memory_;
-  int64_t filled_ = 0;  ///< rows so far, counted from the padding's first
+  int64_t filled_;  ///< rows so far, counted from the padding's first
 };
 
 }  // namespace UNCIAL_SIMD::winograd

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "conv_nodes.h"
 #include "layout_nodes.h"
 #include "program/step_stage.h"
 
@@ -40,6 +41,7 @@ Planner::Planner(const Graph& graph, int64_t samples)
   table_->samples = samples;
   fusions_ = find_fusions(
       graph, [this](int v) { return fits_lanes(v); }, [this](int v) { return plain_rows(v); });
+  find_chains(graph_, fusions_);
 }
 
 std::vector<std::unique_ptr<Stage>> Planner::plan() {
