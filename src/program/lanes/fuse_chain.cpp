@@ -63,7 +63,8 @@ class ChainFinder {
   int gradient_ahead(int ahead, const ConvGradientFusion& next) const {
     const ConvFusion& a = found_.convs.at(ahead);
     const int y = g_.value(a.result).buffer, dx = g_.out_buffer(next.input);
-    for (const auto& [step, f] : found_.conv_gradients) {
+    for (const auto& entry : found_.conv_gradients) {
+      const ConvGradientFusion& f = entry.second;  // a name that lambdas may use
       if (g_.value(f.dy).buffer != dx || f.input >= 0 || f.weight < 0 || f.forward >= 0) continue;
       const bool same_relu = a.relu >= 0 ? f.relu_y >= 0 && g_.value(f.relu_y).buffer == y : f.relu_y < 0;
       if (!same_relu || g_.in_buffer(f.weight, 0) != g_.in_buffer(ahead, 0)) return -1;
@@ -79,7 +80,7 @@ class ChainFinder {
                reads_relu(s, y, dx);
       };
       const auto convs = std::count_if(of_y.begin(), of_y.end(), [&](int s) { return g_.is(s, "conv2d"); });
-      return convs == 1 && std::all_of(of_y.begin(), of_y.end(), known) ? step : -1;
+      return convs == 1 && std::all_of(of_y.begin(), of_y.end(), known) ? entry.first : -1;
     }
     return -1;
   }
