@@ -39,6 +39,10 @@ class ChannelRows {
         memory_(memory),
         filled_(t0 > 0 ? 4 * t0 + 2 : 0) {}
 
+  uncial::cpu::LaneTurnedRows layout() const {
+    return {memory_,  ring_rows_, row_floats(x_.C, cols_), col_floats(x_.C), round_up(x_.C, kLanes),
+            padding_, cols_};
+  }
   /// Fills in what the pass needs and earlier passes did not. Passes come in reading order.
   void advance(const TilePass& pass);
   /// Tiles of `group` -> ChannelPanel.

@@ -7,9 +7,6 @@
 namespace uncial::program::lanes {
 namespace {
 
-/// Multiply-adds of an output up to which computing it again beats storing it and reading it back.
-constexpr int64_t kCheap = 32;
-
 class ChainFinder {
  public:
   ChainFinder(const Graph& graph, Fusions& found) : g_(graph), found_(found) {}
@@ -32,10 +29,10 @@ class ChainFinder {
     const ConvFusion& a = found_.convs.at(ahead);
     const int y = g_.in_buffer(next, 0);
     const Conv first = conv(ahead), second = conv(next);
-    const int64_t channels = first.C / first.shape.groups;
     if (a.pool >= 0 || !g_.temporary(y) || g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape) return;
-    if (first.winograd() || !second.winograd() || channels >= cpu::kManyChannels ||
-        channels * first.shape.R * first.shape.S > kCheap)
+    // With few multiply-adds an output, computing it again beats storing it and reading it back.
+    if (first.winograd() || !second.winograd() || first.shape.groups != 1 || first.C >= cpu::kManyChannels ||
+        first.C * first.shape.R * first.shape.S > cpu::kFewTaps)
       return;
     if (g_.readers(y).size() == 1) {
       if (untouched(ahead, next)) chain(ahead, next);
