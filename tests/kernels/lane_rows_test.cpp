@@ -130,8 +130,9 @@ void check_winograd_turned(const Case& c) {
   std::vector<float> workspace(size_t(simd.workspace_floats(c.C, x.columns, c.K)), kNaN), other(workspace);
   std::vector<float> sums(size_t(simd.weight_sums(c.C, c.K))), of_turned(sums);
   const cpu::LaneGradient gradient{.dy = dy.image, .P = c.P, .Q = c.Q};
-  const cpu::LaneTurnedRows to = simd.turned_rows(c.C, c.padding, c.K, c.Q, other.data());
-  REQUIRE(to.ring >= 6);
+  const cpu::LaneTurnedRows to =
+      simd.turned_rows({nullptr, c.C, H, W, 0, 0, 6}, c.padding, c.K, c.Q, other.data());
+  REQUIRE(to.ring == 6);
   REQUIRE(to.columns == x.columns);
   for (int64_t t = 0; t < T; ++t) {
     simd.backward_rows(x.image, c.padding, nullptr, gradient, sums.data(), nullptr, {}, t, t + 1,
@@ -142,8 +143,8 @@ void check_winograd_turned(const Case& c) {
           for (int64_t k = 0; k < to.channels; ++k)
             to.at_row(h)[q * to.column + l * to.channels + k] =
                 k < c.C ? x.at(k, h)[(q - c.padding) * L + l] : 0;
-    simd.backward_rows({nullptr, c.C, H, W}, c.padding, nullptr, gradient, of_turned.data(), nullptr, {}, t,
-                       t + 1, other.data());
+    simd.backward_rows({nullptr, c.C, H, W, 0, 0, 6}, c.padding, nullptr, gradient, of_turned.data(), nullptr,
+                       {}, t, t + 1, other.data());
   }
   CHECK((sums == of_turned));
 }

@@ -104,11 +104,12 @@ void backward_rows(const LaneImage& x, int64_t padding, const float* u, const La
   }
 }
 
-LaneTurnedRows turned_rows(int64_t C, int64_t padding, int64_t K, int64_t Q, float* workspace) {
-  const LaneImage x = {nullptr, C};
-  const int groups = groups_a_pass(C, K);
-  const int64_t W = columns(Q), at = BackwardMemory(C, W, K).rows;
-  return ChannelRows(x, padding, W, groups * kTiles, 0, workspace + at).layout();
+LaneTurnedRows turned_rows(const LaneImage& x, int64_t padding, int64_t K, int64_t Q, float* workspace) {
+  const int tiles = groups_a_pass(x.C, K) * kTiles;
+  const int64_t W = columns(Q), at = BackwardMemory(x.C, W, K).rows;
+  LaneImage fitting = x;
+  fitting.ring = lesser(x.ring, ChannelRows::ring_rows(W, tiles));
+  return ChannelRows(fitting, padding, W, tiles, 0, workspace + at).layout();
 }
 
 void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,

@@ -145,8 +145,7 @@ class ChainGradientNode final : public ConvGradientNode {
     float *memory = g.workspace + kernel_floats(t, ahead_), *totals = slot(g),
           *ahead_totals = totals + sums.floats(t);
     const cpu::LaneTurnedRows rows = turned_rows(t, g.workspace);
-    const cpu::LaneImage dx = ahead_.ring(t, memory), x = ahead_.image(g),
-                         no_rows = {nullptr, ahead_.conv.K, ahead_.conv.P, ahead_.conv.Q};
+    const cpu::LaneImage dx = ahead_.ring(t, memory), x = ahead_.image(g), no_rows = without_data(rows.ring);
     const cpu::LaneBits positive{reinterpret_cast<uint16_t*>(memory + ahead_.ring_floats(t)), dx.ring,
                                  rows.channels * ahead_.conv.Q, rows.channels};
     const cpu::LaneGradient dy = gradient(g), ahead_dy{.dy = dx,
@@ -169,9 +168,14 @@ class ChainGradientNode final : public ConvGradientNode {
   }
 
  private:
+  /// The rows in between, which the Winograd kernel finds in its workspace.
+  cpu::LaneImage without_data(int64_t ring) const {
+    return {nullptr, ahead_.conv.K, ahead_.conv.P, ahead_.conv.Q, 0, 0, ring};
+  }
   cpu::LaneTurnedRows turned_rows(const LaneTable& t, float* workspace) const {
     const Conv& c = sums.conv;
-    return t.kernels.winograd.turned_rows(c.C, c.shape.padding, c.K, c.Q, workspace);
+    return t.kernels.winograd.turned_rows(without_data(ahead_.ring_rows()), c.shape.padding, c.K, c.Q,
+                                          workspace);
   }
   Ahead ahead_;
 
