@@ -119,6 +119,78 @@ void check_winograd(const Case& c) {
   CHECK(gap(bias_sums, bias_rows) < 1e-5f);
 }
 
+/// Rows of x that the caller turns, instead of x itself.
+void check_winograd_turned(const Case& c) {
+  const cpu::WinogradSimd& simd = cpu::winograd_simd();
+  const int64_t L = simd.lanes, H = c.P + 2 - 2 * c.padding, W = c.Q + 2 - 2 * c.padding;
+  const int64_t T = (c.P + 3) / 4, behind = (c.Q + 3) / 4 * 4 + 2 - c.padding - W;
+  Planes x(L, c.C, H, W, c.padding, behind, 4 * T + 2), dy(L, c.K, c.P, c.Q, 0, 0, c.P);
+  x.fill(1);
+  dy.fill(2);
+  std::vector<float> workspace(size_t(simd.workspace_floats(c.C, x.columns, c.K)), kNaN), other(workspace);
+  std::vector<float> sums(size_t(simd.weight_sums(c.C, c.K))), of_turned(sums);
+  const cpu::LaneGradient gradient{.dy = dy.image, .P = c.P, .Q = c.Q};
+  const cpu::LaneTurnedRows to =
+      simd.turned_rows({nullptr, c.C, H, W, 0, 0, 6}, c.padding, c.K, c.Q, other.data());
+  REQUIRE(to.ring == 6);
+  REQUIRE(to.columns == x.columns);
+  for (int64_t t = 0; t < T; ++t) {
+    simd.backward_rows(x.image, c.padding, nullptr, gradient, sums.data(), nullptr, {}, t, t + 1,
+                       workspace.data());
+    for (int64_t h = (t ? 4 * t + 2 : 0) - c.padding; h < 4 * t + 6 - c.padding; ++h)
+      for (int64_t q = 0; q < to.columns; ++q)
+        for (int64_t l = 0; l < L; ++l)
+          for (int64_t k = 0; k < to.channels; ++k)
+            to.at_row(h)[q * to.column + l * to.channels + k] =
+                k < c.C ? x.at(k, h)[(q - c.padding) * L + l] : 0;
+    simd.backward_rows({nullptr, c.C, H, W, 0, 0, 6}, c.padding, nullptr, gradient, of_turned.data(), nullptr,
+                       {}, t, t + 1, other.data());
+  }
+  CHECK((sums == of_turned));
+}
+
+void check_turned(const cpu::LaneConvShape& s, int64_t C, int64_t K, int64_t H, int64_t W, bool relu) {
+  const cpu::LaneConvSimd& simd = cpu::lane_conv_simd();
+  const int64_t L = simd.lanes, P = (H + 2 * s.padding - s.dilation * (s.R - 1) - 1) / s.stride + 1,
+                Q = (W + 2 * s.padding - s.dilation * (s.S - 1) - 1) / s.stride + 1;
+  Planes x(L, C, H, W, s.padding, s.padding, H + 2 * s.padding);
+  Planes y(L, K, P, Q, 0, 0, P), dy(L, K, P, Q, 0, 0, P);
+  x.fill(1);
+  dy.fill(2);
+  const std::vector<float> w = numbers(K * C * s.R * s.S, 3), bias = numbers(K, 4);
+  simd.forward(s, x.image, w.data(), {bias.data(), relu, false, y.image, nullptr});
+  const int64_t channels = (K + L - 1) / L * L, column = channels * L + 16, row = (Q + 3) * column;
+  std::vector<float> memory(size_t((P + 3) * row), kNaN);
+  std::vector<uint16_t> bits(size_t(P * Q * channels));
+  const cpu::LaneTurnedRows to{memory.data(), P + 3, row, column, channels, 1, Q + 3};
+  const cpu::LaneBits positive{bits.data(), P, Q * channels, channels};
+  for (int64_t p = -1; p < P + 2; p += 2)
+    simd.turned_rows(s, x.image, w.data(), bias.data(), relu, K, p, std::min(p + 2, P + 2), to, positive);
+  bool close = true, same = true, zero = true;
+  for (int64_t p = -1; p < P + 2; ++p)
+    for (int64_t q = -1; q < Q + 2; ++q)
+      for (int64_t i = 0; i < channels * L; ++i) {
+        const float v = to.at_row(p)[(q + 1) * column + i];
+        const int64_t k = i % channels, l = i / channels;
+        if (p < 0 || p >= P || q < 0 || q >= Q || k >= K) {
+          zero &= v == 0;
+          continue;
+        }
+        close &= std::abs(v - y.at(k, p)[q * L + l]) < 1e-5f;
+        same &= (v > 0) == ((bits[size_t((p * Q + q) * channels + k)] >> l & 1) != 0);
+      }
+  CHECK((close && same && zero));
+  // The gradient of a ReLU by those bits.
+  const size_t floats = size_t(simd.weight_sums(s, C, K));
+  std::vector<float> sums(floats), by_bits(floats), bias_sums(size_t(K * L)), bias_by_bits(bias_sums);
+  simd.weight_rows(s, x.image, {.dy = dy.image, .relu_y = y.image.data, .P = P, .Q = Q}, sums.data(),
+                   bias_sums.data(), 0, P);
+  simd.weight_rows(s, x.image, {.dy = dy.image, .P = P, .Q = Q, .positive = positive}, by_bits.data(),
+                   bias_by_bits.data(), 0, P);
+  CHECK(gap(sums, by_bits) < 1e-5f);
+  CHECK(gap(bias_sums, bias_by_bits) < 1e-5f);
+}
+
 void check_direct(const cpu::LaneConvShape& s, int64_t C, int64_t K, int64_t H, int64_t W, bool relu) {
   const cpu::LaneConvSimd& simd = cpu::lane_conv_simd();
   const int64_t L = simd.lanes, P = (H + 2 * s.padding - s.dilation * (s.R - 1) - 1) / s.stride + 1,
@@ -158,6 +230,7 @@ TEST_CASE("Winograd convolutions by bands of tile rows", "[lanes]") {
                           Case{200, 170, 9, 14, 1, 1}, Case{8, 8, 3, 3, 0, 2}}) {
       INFO(isa << ", C " << c.C << " K " << c.K << " P " << c.P << " Q " << c.Q << " padding " << c.padding);
       check_winograd(c);
+      check_winograd_turned(c);
     }
   });
 }
@@ -170,6 +243,10 @@ TEST_CASE("direct convolutions by bands of rows", "[lanes]") {
       check_direct({3, 3, 1, 1, 1, 1}, 3, 9, 11, 10, relu);
       check_direct({5, 5, 2, 2, 1, 1}, 1, 6, 13, 17, relu);
       check_direct({3, 2, 1, 1, 2, 2}, 4, 6, 12, 9, relu);
+      check_turned({3, 3, 1, 0, 1, 1}, 1, 32, 14, 13, relu);
+      check_turned({3, 3, 1, 1, 1, 1}, 3, 9, 11, 10, relu);
+      check_turned({5, 5, 2, 2, 1, 1}, 1, 21, 13, 17, relu);
+      check_turned({2, 3, 1, 1, 2, 1}, 4, 6, 12, 9, relu);
     }
   });
 }

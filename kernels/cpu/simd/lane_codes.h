@@ -49,6 +49,34 @@ namespace {
 #endif
 }
 
+/// A bit for each lane that is positive.
+[[gnu::always_inline]] inline uint16_t positive_lanes(Lanes<float>::V x) {
+#if defined(UNCIAL_SIMD_avx512)
+  return uint16_t(_mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_GT_OQ));
+#elif defined(UNCIAL_SIMD_avx2)
+  return uint16_t(_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_GT_OQ)));
+#else
+  return uint16_t((x[0] > 0) | (x[1] > 0) << 1 | (x[2] > 0) << 2 | (x[3] > 0) << 3);
+#endif
+}
+
+/// `x` in the lanes whose bit is set, 0 elsewhere.
+[[gnu::always_inline]] inline Lanes<float>::V where_bit(uint16_t bits, const float* x) {
+  using V = Lanes<float>::V;
+#if defined(UNCIAL_SIMD_avx512)
+  return (V)_mm512_maskz_loadu_ps(__mmask16(bits), x);
+#else
+  using I = Lanes<int32_t>::V;
+#if defined(UNCIAL_SIMD_avx2)
+  const I own = {1, 2, 4, 8, 16, 32, 64, 128};
+#else
+  const I own = {1, 2, 4, 8};
+#endif
+  const V v = load(x);
+  return ((I{} + int32_t(bits)) & own) != I{} ? v : V{};
+#endif
+}
+
 /// The larger of each lane, the first among equals; a NaN stays when it is the first.
 [[gnu::always_inline]] inline Lanes<float>::V larger_lanes(Lanes<float>::V first, Lanes<float>::V second) {
   return second > first ? second : first;

@@ -203,7 +203,8 @@ int64_t workspace_floats(const LaneConvShape& s, int64_t C, int64_t H, int64_t W
 
 }  // namespace
 
-extern const uncial::cpu::LaneConvSimd lane_conv_simd = {
-    kLanes, forward, backward, forward_rows, weight_rows, weight_sums, finish_weights, workspace_floats};
+extern const uncial::cpu::LaneConvSimd lane_conv_simd = {kLanes,       forward,        backward,
+                                                         forward_rows, turned_rows,    weight_rows,
+                                                         weight_sums,  finish_weights, workspace_floats};
 
 }  // namespace UNCIAL_SIMD

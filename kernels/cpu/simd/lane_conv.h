@@ -16,6 +16,9 @@ struct LaneConvShape {
 /// whole images; with fewer they are summed row by row.
 constexpr int64_t kManyChannels = 8;
 
+/// Taps times channels of an output that turned_rows() can do.
+constexpr int64_t kFewTaps = 32;
+
 struct LaneConvSimd {
   int lanes;
   /// epilogue(x * w). x has a zero halo of `padding` on every side.
@@ -28,8 +31,13 @@ struct LaneConvSimd {
   /// Rows [p0, p1) of forward()'s y, which may be a ring.
   void (*forward_rows)(const LaneConvShape& s, const LaneImage& x, const float* w,
                        const LaneEpilogue& epilogue, int64_t p0, int64_t p1);
-  /// What rows [p0, p1) of dy, which may be a ring, add to backward()'s sums and bias_sums. For fewer than
-  /// kManyChannels channels a group.
+  /// Rows [p0, p1) of the same with the channels in the lanes, zeros beyond [0, P), and which of their
+  /// elements are positive (`positive` may lack data). For one group of at most kFewTaps taps.
+  void (*turned_rows)(const LaneConvShape& s, const LaneImage& x, const float* w, const float* bias,
+                      bool relu, int64_t K, int64_t p0, int64_t p1, const LaneTurnedRows& y,
+                      const LaneBits& positive);
+  /// What rows [p0, p1) of dy, which may be a ring and have `positive`, add to backward()'s sums and
+  /// bias_sums. For fewer than kManyChannels channels a group.
   void (*weight_rows)(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
                       float* bias_sums, int64_t p0, int64_t p1);
   int64_t (*weight_sums)(const LaneConvShape& s, int64_t C, int64_t K);

@@ -31,6 +31,23 @@ struct Masked {
   static int64_t columns(const LaneGradient& g) { return g.Q; }
 };
 
+/// The same with a bit for each lane in the place of y.
+struct Marked {
+  const float* dy;
+  const uint16_t* bits;
+  int64_t plane, column;
+  Marked(const LaneGradient& g, int64_t k, int64_t p)
+      : dy(g.dy.at_row(p) + k * g.dy.plane),
+        bits(g.positive.data + p % g.positive.ring * g.positive.row + k),
+        plane(g.dy.plane),
+        column(g.positive.column) {}
+  [[gnu::always_inline]] V at(int64_t i, int64_t q, int) const {
+    return where_bit(bits[q * column + i], dy + i * plane + q * kLanes);
+  }
+  static int64_t rows(const LaneGradient& g) { return g.P; }
+  static int64_t columns(const LaneGradient& g) { return g.Q; }
+};
+
 struct Pooled {
   const float* dy;
   const WinnerCode* winners;
@@ -192,6 +209,8 @@ void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGra
                        float* bias_sums, int64_t p0, int64_t p1) {
   if (dy.winners)
     all_sums<Pooled>(s, x, dy, sums, bias_sums, p0, p1);
+  else if (dy.positive.data)
+    all_sums<Marked>(s, x, dy, sums, bias_sums, p0, p1);
   else if (dy.relu_y)
     all_sums<Masked>(s, x, dy, sums, bias_sums, p0, p1);
   else

@@ -101,6 +101,10 @@ void gather_row(const GatherRow& row, const GatherPlan& plan);
 void expand_row(const LaneGradient& g, int64_t k0, int64_t K, int64_t p, float* out, int64_t plane,
                 float* bias_sums);
 
+void turned_rows(const LaneConvShape& s, const LaneImage& x, const float* w, const float* bias, bool relu,
+                 int64_t K, int64_t p0, int64_t p1, const uncial::cpu::LaneTurnedRows& y,
+                 const uncial::cpu::LaneBits& positive);
+
 /// Rows of an image in a ring of `count` places: row i lies at data + i mod count * row.
 struct RowRing {
   float* data;

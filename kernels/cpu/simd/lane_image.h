@@ -39,8 +39,26 @@ struct LaneEpilogue {
   const float* bias = nullptr;  ///< (K), or nothing
   bool relu = false;
   bool pool = false;  ///< 2x2 windows side by side, the larger wins, the first among equals; odd edges drop
-  LaneImage y;        ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
+  LaneImage y = {};   ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
   WinnerCode* winners = nullptr;  ///< [K][P / 2][Q / 2][lanes] when pooled; may be null
+};
+
+/// Rows of an image with its *channels* in the lanes of vectors, as weight gradients want them: [row][column]
+/// [lane][channel], a ring of rows.
+struct LaneTurnedRows {
+  float* data = nullptr;                  ///< column -before of row -before
+  int64_t ring = 0, row = 0, column = 0;  ///< rows in memory; floats from row to row, column to column
+  int64_t channels = 0;                   ///< rounded up to whole vectors; those beyond the image are zero
+  int64_t before = 0, columns = 0;        ///< zero rows and columns on the upper left; columns in all
+
+  [[gnu::always_inline]] float* at_row(int64_t h) const { return data + (h + before) % ring * row; }
+};
+
+/// Which lanes of each element of an image are positive: [row][column][channel], a ring of rows; bit l says
+/// it of lane l.
+struct LaneBits {
+  uint16_t* data = nullptr;
+  int64_t ring = 0, row = 0, column = 0;  ///< rows in memory; elements from row to row, column to column
 };
 
 /// Where a convolution's output gradient (K, P, Q) comes from.
@@ -49,7 +67,8 @@ struct LaneGradient {
   const float* relu_y = nullptr;        ///< strides as dy: gradient 0 where this is not > 0; not with winners
   const WinnerCode* winners = nullptr;  ///< [K][P / 2][Q / 2][lanes]: dy goes to the winner of each window
   int64_t P = 0, Q = 0;
-  float scale = 1;  ///< of dy with winners: what dropout behind the pooling multiplied by
+  float scale = 1;         ///< of dy with winners: what dropout behind the pooling multiplied by
+  LaneBits positive = {};  ///< in the place of relu_y, where a kernel says so
 };
 
 }  // namespace uncial::cpu

@@ -34,6 +34,10 @@ struct WinogradSimd {
   void (*backward_rows)(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy,
                         float* sums, float* bias_sums, const LaneImage& dx, int64_t t0, int64_t t1,
                         float* workspace);
+  /// Where backward_rows() finds rows of x that a caller writes there itself, in place of an x with data:
+  /// those that the tiles of each call read, x.ring at most. The result's ring may be shorter; x must say so
+  /// then.
+  LaneTurnedRows (*turned_rows)(const LaneImage& x, int64_t padding, int64_t K, int64_t Q, float* workspace);
   int64_t (*weight_sums)(int64_t C, int64_t K);
   /// dw (K, C, 3, 3) from sums, for filters [k0, k1).
   void (*finish_weights)(int64_t C, int64_t K, const float* sums, float* dw, int64_t k0, int64_t k1);

@@ -77,6 +77,7 @@ void ChannelRows::fill_row(int64_t r) {
 }
 
 void ChannelRows::advance(const TilePass& pass) {
+  if (!x_.data) return;  // somebody else writes them
   const TileGroup& last = pass.group[pass.groups - 1];
   for (const int64_t end = last.tile[last.count - 1].row * 4 + 6; filled_ < end; ++filled_) fill_row(filled_);
 }

@@ -35,9 +35,10 @@ constexpr int kBlock = 4, kTiles = 2;
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/// Floats from one point to the next, and from one block of channels to the next, in a panel of `tiles`
+/// Floats from one point to the next (a line more than their content, so that the points of a channel do not
+/// meet in the same sets of level 1), and from one block of channels to the next, in a panel of `tiles`
 /// tiles.
-constexpr int64_t point_step(int tiles) { return kBlock * tiles * kLanes; }
+constexpr int64_t point_step(int tiles) { return kBlock * tiles * kLanes + kLine; }
 constexpr int64_t block_step(int tiles) { return kPoints * point_step(tiles); }
 constexpr int64_t panel_floats(int64_t channels) {
   return round_up(channels, kBlock) / kBlock * block_step(kTiles);

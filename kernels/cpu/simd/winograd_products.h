@@ -11,8 +11,9 @@ namespace UNCIAL_SIMD::winograd {
 /// is [part][point][tile, lane][vector of the part][channel in the vector].
 struct ChannelPanel {
   static int64_t vectors(int64_t C) { return round_up(C, kLanes) / kLanes; }
-  static int64_t point_step(int part, int tiles) { return int64_t(part) * tiles * kLanes * kLanes; }
-  static int64_t part_start(int64_t vector, int tiles) { return vector * kPoints * tiles * kLanes * kLanes; }
+  /// A line more than its content, because 36 points at multiples of 2 KiB would share a few sets of level 1.
+  static int64_t point_step(int part, int tiles) { return int64_t(part) * tiles * kLanes * kLanes + kLine; }
+  static int64_t part_start(int64_t vector, int tiles) { return vector * kPoints * point_step(1, tiles); }
   static int64_t floats(int64_t C) { return part_start(vectors(C), kTiles); }
 };
 

@@ -10,6 +10,7 @@ namespace {
 using uncial::cpu::LaneEpilogue;
 using uncial::cpu::LaneGradient;
 using uncial::cpu::LaneImage;
+using uncial::cpu::LaneTurnedRows;
 
 int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -103,6 +104,14 @@ void backward_rows(const LaneImage& x, int64_t padding, const float* u, const La
   }
 }
 
+LaneTurnedRows turned_rows(const LaneImage& x, int64_t padding, int64_t K, int64_t Q, float* workspace) {
+  const int tiles = groups_a_pass(x.C, K) * kTiles;
+  const int64_t W = columns(Q), at = BackwardMemory(x.C, W, K).rows;
+  LaneImage fitting = x;
+  fitting.ring = lesser(x.ring, ChannelRows::ring_rows(W, tiles));
+  return ChannelRows(fitting, padding, W, tiles, 0, workspace + at).layout();
+}
+
 void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
               float* bias_sums, const LaneImage& dx, float* workspace) {
   backward_rows(x, padding, u, dy, sums, bias_sums, dx, 0, tile_rows(dy.P), workspace);
@@ -118,6 +127,7 @@ extern const uncial::cpu::WinogradSimd winograd_simd = {kVectorBytes / int(sizeo
                                                         winograd::backward,
                                                         winograd::forward_rows,
                                                         winograd::backward_rows,
+                                                        winograd::turned_rows,
                                                         winograd::weight_sums,
                                                         winograd::finish_weights,
                                                         winograd::workspace_floats};

@@ -30,25 +30,31 @@ class ChannelRows {
   }
 
   /// For rows of tiles from t0 on; `memory` still has what those before them needed.
+  /// Rows that it keeps, when nobody else writes them.
+  static int64_t ring_rows(int64_t W, int64_t tiles) {
+    const int64_t tile_cols = (W - 2) / 4;
+    return ((tiles + tile_cols - 2) / tile_cols + 1) * 4 + 2;
+  }
+
   ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t W, int64_t tiles, int64_t t0,
               float* memory)
       : x_(x),
         padding_(padding),
         cols_(W),
-        ring_rows_(ring_rows(W, tiles)),
+        ring_rows_(x.data ? ring_rows(W, tiles) : x.ring),
         memory_(memory),
         filled_(t0 > 0 ? 4 * t0 + 2 : 0) {}
 
+  uncial::cpu::LaneTurnedRows layout() const {
+    return {memory_,  ring_rows_, row_floats(x_.C, cols_), col_floats(x_.C), round_up(x_.C, kLanes),
+            padding_, cols_};
+  }
   /// Fills in what the pass needs and earlier passes did not. Passes come in reading order.
   void advance(const TilePass& pass);
   /// Tiles of `group` -> ChannelPanel.
   void transform(const TileGroup& group, float* panel) const;
 
  private:
-  static int64_t ring_rows(int64_t W, int64_t tiles) {
-    const int64_t tile_cols = (W - 2) / 4;
-    return ((tiles + tile_cols - 2) / tile_cols + 1) * 4 + 2;
-  }
   // A line or two of padding, because columns 2 KiB apart would share two sets of the level-1 cache.
   static int64_t col_floats(int64_t C) { return kLanes * round_up(C, kLanes) + 2 * kLine; }
   static int64_t row_floats(int64_t C, int64_t W) { return W * col_floats(C) + 4 * kLine; }

@@ -7,9 +7,6 @@
 namespace uncial::program::lanes {
 namespace {
 
-/// Multiply-adds of an output up to which computing it again beats storing it and reading it back.
-constexpr int64_t kCheap = 32;
-
 class ChainFinder {
  public:
   ChainFinder(const Graph& graph, Fusions& found) : g_(graph), found_(found) {}
@@ -32,10 +29,10 @@ class ChainFinder {
     const ConvFusion& a = found_.convs.at(ahead);
     const int y = g_.in_buffer(next, 0);
     const Conv first = conv(ahead), second = conv(next);
-    const int64_t channels = first.C / first.shape.groups;
     if (a.pool >= 0 || !g_.temporary(y) || g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape) return;
-    if (first.winograd() || !second.winograd() || channels >= cpu::kManyChannels ||
-        channels * first.shape.R * first.shape.S > kCheap)
+    // With few multiply-adds an output, computing it again beats storing it and reading it back.
+    if (first.winograd() || !second.winograd() || first.shape.groups != 1 || first.C >= cpu::kManyChannels ||
+        first.C * first.shape.R * first.shape.S > cpu::kFewTaps)
       return;
     if (g_.readers(y).size() == 1) {
       if (untouched(ahead, next)) chain(ahead, next);
@@ -63,7 +60,8 @@ class ChainFinder {
   int gradient_ahead(int ahead, const ConvGradientFusion& next) const {
     const ConvFusion& a = found_.convs.at(ahead);
     const int y = g_.value(a.result).buffer, dx = g_.out_buffer(next.input);
-    for (const auto& [step, f] : found_.conv_gradients) {
+    for (const auto& entry : found_.conv_gradients) {
+      const ConvGradientFusion& f = entry.second;  // a name that lambdas may use
       if (g_.value(f.dy).buffer != dx || f.input >= 0 || f.weight < 0 || f.forward >= 0) continue;
       const bool same_relu = a.relu >= 0 ? f.relu_y >= 0 && g_.value(f.relu_y).buffer == y : f.relu_y < 0;
       if (!same_relu || g_.in_buffer(f.weight, 0) != g_.in_buffer(ahead, 0)) return -1;
@@ -79,7 +77,7 @@ class ChainFinder {
                reads_relu(s, y, dx);
       };
       const auto convs = std::count_if(of_y.begin(), of_y.end(), [&](int s) { return g_.is(s, "conv2d"); });
-      return convs == 1 && std::all_of(of_y.begin(), of_y.end(), known) ? step : -1;
+      return convs == 1 && std::all_of(of_y.begin(), of_y.end(), known) ? entry.first : -1;
     }
     return -1;
   }

@@ -37,6 +37,7 @@ class Ahead {
   /// The first row that the tiles of row t do not read.
   int64_t end_of_band(int64_t t1) const { return 4 * t1 + 2 - next.shape.padding; }
 
+  int64_t ring_rows() const { return 4 * band() + 2; }
   int64_t ring_floats(const LaneTable& t) const {
     return ring_rows() * conv.K * columns() * t.kernels.lanes + kGap;
   }
@@ -49,6 +50,13 @@ class Ahead {
     }
     return {memory + before * lanes, conv.K, conv.P, conv.Q, plane, conv.K * plane, ring_rows()};
   }
+  /// The same with the channels in the lanes.
+  void make_turned_rows(const GroupRun& g, const cpu::LaneTurnedRows& rows, const cpu::LaneBits& positive,
+                        int64_t t0, int64_t t1) const {
+    g.table.kernels.conv.turned_rows(conv.shape, image(g), g.operand(w_), bias(g), relu, conv.K,
+                                     t0 > 0 ? end_of_band(t0) : -next.shape.padding, end_of_band(t1), rows,
+                                     positive);
+  }
   /// Rows that the band of tile rows [t0, t1) reads and the one before it did not; zeros beyond the image.
   void make_rows(const GroupRun& g, const cpu::LaneImage& ring, int64_t t0, int64_t t1) const {
     const int64_t begin = t0 > 0 ? end_of_band(t0) : -next.shape.padding, end = end_of_band(t1);
@@ -56,11 +64,11 @@ class Ahead {
     for (int64_t h = begin; h < end; ++h)
       if (h < 0 || h >= conv.P)
         std::fill_n(ring.at_row(h) - next.shape.padding * g.table.kernels.lanes, floats, 0.0f);
-    const cpu::LaneEpilogue epilogue{
-        .bias = bias_ >= 0 ? g.operand(bias_) : nullptr, .relu = relu, .y = ring};
+    const cpu::LaneEpilogue epilogue{.bias = bias(g), .relu = relu, .y = ring};
     g.table.kernels.conv.forward_rows(conv.shape, image(g), g.operand(w_), epilogue,
                                       std::max<int64_t>(begin, 0), std::min(end, conv.P));
   }
+  const float* bias(const GroupRun& g) const { return bias_ >= 0 ? g.operand(bias_) : nullptr; }
   cpu::LaneImage image(const GroupRun& g) const { return g.image(x, conv.C, conv.H, conv.W); }
   std::string name() const { return relu ? "conv2d+relu" : "conv2d"; }
   /// Columns of a ring: with those that whole tiles read, and an odd number, so that channels do not meet in
@@ -74,7 +82,6 @@ class Ahead {
  private:
   static constexpr int64_t kTilesAtLeast = 6;
   static constexpr int64_t kGap = 64;  // between rings, for alignment
-  int64_t ring_rows() const { return 4 * band() + 2; }
   int w_ = -1, bias_ = -1;
 };
 
@@ -118,7 +125,8 @@ class ChainGradientNode final : public ConvGradientNode {
   }
   std::string name() const override { return ConvGradientNode::name() + " > conv2d_gradient"; }
   int64_t workspace_floats(const LaneTable& t) const override {
-    return kernel_floats(t, ahead_) + 2 * ahead_.ring_floats(t);
+    const int64_t bits = ahead_.ring_rows() * ahead_.conv.Q * turned_rows(t, nullptr).channels;
+    return kernel_floats(t, ahead_) + ahead_.ring_floats(t) + ceil_div(bits, 2);
   }
   int64_t slot_floats(const LaneTable& t) const override { return sums.floats(t) + ahead_sums.floats(t); }
   int64_t tasks(const LaneTable&) const override { return sums.tasks() + ahead_sums.tasks(); }
@@ -136,19 +144,22 @@ class ChainGradientNode final : public ConvGradientNode {
     const LaneTable& t = g.table;
     float *memory = g.workspace + kernel_floats(t, ahead_), *totals = slot(g),
           *ahead_totals = totals + sums.floats(t);
-    const cpu::LaneImage rows = ahead_.ring(t, memory), dx = ahead_.ring(t, memory + ahead_.ring_floats(t)),
-                         x = ahead_.image(g);
+    const cpu::LaneTurnedRows rows = turned_rows(t, g.workspace);
+    const cpu::LaneImage dx = ahead_.ring(t, memory), x = ahead_.image(g), no_rows = without_data(rows.ring);
+    const cpu::LaneBits positive{reinterpret_cast<uint16_t*>(memory + ahead_.ring_floats(t)), dx.ring,
+                                 rows.channels * ahead_.conv.Q, rows.channels};
     const cpu::LaneGradient dy = gradient(g), ahead_dy{.dy = dx,
-                                                       .relu_y = ahead_.relu ? rows.data : nullptr,
                                                        .P = ahead_.conv.P,
-                                                       .Q = ahead_.conv.Q};
+                                                       .Q = ahead_.conv.Q,
+                                                       .positive = ahead_.relu ? positive : cpu::LaneBits{}};
     const int64_t T = ahead_.tile_rows(), padding = sums.conv.shape.padding;
+    const int64_t band = std::min(ahead_.band(), (rows.ring - 2) / 4);
     int64_t done = 0;  // rows of dx
-    for (int64_t t0 = 0; t0 < T; t0 += ahead_.band()) {
-      const int64_t t1 = std::min(T, t0 + ahead_.band());
-      ahead_.make_rows(g, rows, t0, t1);
-      t.kernels.winograd.backward_rows(rows, padding, u->data(), dy, totals, sums.bias(t, totals), dx, t0, t1,
-                                       g.workspace);
+    for (int64_t t0 = 0; t0 < T; t0 += band) {
+      const int64_t t1 = std::min(T, t0 + band);
+      ahead_.make_turned_rows(g, rows, positive, t0, t1);
+      t.kernels.winograd.backward_rows(no_rows, padding, u->data(), dy, totals, sums.bias(t, totals), dx, t0,
+                                       t1, g.workspace);
       const int64_t end = t1 < T ? std::clamp<int64_t>(4 * t1 - padding, 0, ahead_.conv.P) : ahead_.conv.P;
       t.kernels.conv.weight_rows(ahead_.conv.shape, x, ahead_dy, ahead_totals,
                                  ahead_sums.bias(t, ahead_totals), done, end);
@@ -157,6 +168,15 @@ class ChainGradientNode final : public ConvGradientNode {
   }
 
  private:
+  /// The rows in between, which the Winograd kernel finds in its workspace.
+  cpu::LaneImage without_data(int64_t ring) const {
+    return {nullptr, ahead_.conv.K, ahead_.conv.P, ahead_.conv.Q, 0, 0, ring};
+  }
+  cpu::LaneTurnedRows turned_rows(const LaneTable& t, float* workspace) const {
+    const Conv& c = sums.conv;
+    return t.kernels.winograd.turned_rows(without_data(ahead_.ring_rows()), c.shape.padding, c.K, c.Q,
+                                          workspace);
+  }
   Ahead ahead_;
 
  public:
