@@ -33,7 +33,7 @@ class Prepared {
   struct Origin {
     const Storage* storage;
     uint64_t generation = ~uint64_t(0);  ///< when all was made
-    std::vector<float> copy;  ///< of the weights then, when host code has a pointer to them
+    std::vector<float> copy;             ///< of the weights then, when host code has a pointer to them
     bool take_stale(const View& weights);
   };
 
@@ -41,6 +41,12 @@ class Prepared {
   std::vector<Origin> origins_;  ///< none when not fixed
   std::shared_ptr<Storage> storage_;
 };
+
+/// Adds what update() may spend time on to the pieces of `stage`.
+inline void add_pieces(const std::vector<std::shared_ptr<Prepared>>& all, const Stage* stage,
+                       std::vector<Piece>& pieces) {
+  for (const auto& p : all) pieces.push_back({p.get(), "prepare weights", {}, stage});
+}
 
 /// Makes what is out of date.
 void update(const std::vector<std::shared_ptr<Prepared>>& all, const Runtime& runtime);

@@ -118,6 +118,11 @@ class ConvStage final : public ImageStage {
     return std::string(winograd_ ? "channel winograd" : "channel conv2d") + (norm_ ? "+batch_norm" : "") +
            (relu_ ? "+relu" : "") + (pool_ ? "+max_pool2d" : "");
   }
+  std::vector<Piece> pieces() const override {
+    std::vector<Piece> all = Stage::pieces();
+    add_pieces(filters_, this, all);
+    return all;
+  }
   void run(const Runtime& runtime) override {
     update(filters_, runtime);
     const int64_t tasks = cuts_ * filter_cuts_;

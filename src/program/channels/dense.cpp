@@ -99,6 +99,11 @@ class SingleStage final : public DenseStage {
   }
   std::vector<Block*> own_blocks() override { return {&sums_}; }
 
+  std::vector<Piece> pieces() const override {
+    std::vector<Piece> all = Stage::pieces();
+    add_pieces(weights_, this, all);
+    return all;
+  }
   void run(const Runtime& runtime) override {
     update(weights_, runtime);
     const auto& weights = static_cast<const PackedWeights&>(*weights_[0]);

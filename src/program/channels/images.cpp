@@ -72,6 +72,11 @@ class NormStage final : public ImageStage {
     values_ = factors_[0]->sources();
   }
   std::string name() const override { return relu() ? "channel batch_norm+relu" : "channel batch_norm"; }
+  std::vector<Piece> pieces() const override {
+    std::vector<Piece> all = Stage::pieces();
+    add_pieces(factors_, this, all);
+    return all;
+  }
   void run(const Runtime& runtime) override {
     update(factors_, runtime);
     const auto& factors = static_cast<const NormFactors&>(*factors_[0]);

@@ -63,7 +63,7 @@ std::string Segment::name() const {
 
 std::vector<Piece> Segment::pieces() const {
   std::vector<Piece> all = {{this, "wait for other threads", {}, nullptr}};
-  for (const auto& p : prepared_) all.push_back({p.get(), "prepare weights", {}, this});
+  add_pieces(prepared_, this, all);
   for (const auto& node : nodes_) all.push_back({node.get(), node->name(), node->steps, this});
   return all;
 }
