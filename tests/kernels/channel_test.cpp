@@ -7,6 +7,7 @@
 #include "kernels/guarded.h"
 #include "simd/channel_conv.h"
 #include "simd/channel_dense.h"
+#include "support/isas.h"
 
 namespace uncial::cpu {
 namespace {
@@ -150,7 +151,7 @@ void check_direct(const Case& k, bool in_lanes) {
 }
 
 TEST_CASE("channel convolution: exact on integers, from lanes and from rows") {
-  guarded::for_each_isa([&] {
+  test::for_each_isa([&](const std::string&) {
     for (const Case& k : kDirect) {
       CAPTURE(k.C, k.H, k.W, k.K, k.R, k.stride);
       check_direct(k, true);
@@ -160,7 +161,7 @@ TEST_CASE("channel convolution: exact on integers, from lanes and from rows") {
 }
 
 TEST_CASE("channel Winograd: near the direct sums") {
-  guarded::for_each_isa([&] {
+  test::for_each_isa([&](const std::string&) {
     const ChannelWinogradSimd& simd = channel_winograd_simd();
     for (const Case& k : kTiled) {
       CAPTURE(k.C, k.H, k.W, k.K, k.padding);
@@ -184,7 +185,7 @@ TEST_CASE("channel Winograd: near the direct sums") {
 }
 
 TEST_CASE("channel dense: exact on integers, for several samples and for one") {
-  guarded::for_each_isa([&] {
+  test::for_each_isa([&](const std::string&) {
     const ChannelDenseSimd& simd = channel_dense_simd();
     Integers next;
     for (int64_t D : {1, 15, 33, 300})
