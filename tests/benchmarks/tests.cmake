@@ -1,5 +1,5 @@
 # The benchmarks as programs: what they print, and whether they would notice a wrong answer. No time is judged.
-if(UNCIAL_HAS_BENCHMARKS)
+if(TARGET bench_net)
   uncial_add_test(bench_verdict_test benchmarks/verdict_test.cpp)
   target_link_libraries(bench_verdict_test PRIVATE uncial_bench)
 
