@@ -82,8 +82,8 @@ struct Compiled::State {
     }
     if (recording->reason.empty()) {
       recording->program = recorder.finish(recording->outputs, options);
-      log(LogLevel::trace, join("compile: recorded ", recording->program->steps().size(), " steps, ",
-                                recording->program->describe()));
+      log(LogLevel::trace, join("compile: recorded ", recording->program->steps().size(), " steps, arena ",
+                                recording->program->arena_bytes(), " bytes"));
       recording->program->replay(inputs);
     } else {
       log(LogLevel::info, join("compile: runs eagerly, because ", recording->reason));

@@ -274,6 +274,20 @@ TEST_CASE("weights that a step changes before it uses them again are used as cha
   }
 }
 
+TEST_CASE("a value that is changed in place is read as changed") {
+  const Tensor w = randn({8, 3, 3, 3}, 1);
+  const auto step = [&](const Tensors& in) {
+    const NoGrad no_grad;
+    const Tensor y = conv2d(in[0], w), before = tanh(y);
+    y.copy_(y * 0.5);
+    return Tensors{before, tanh(y)};
+  };
+  const Tensors in{randn({16, 3, 6, 6}, 2)};
+  Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+  const Tensors x = fused(in), y = plain(in);
+  for (size_t i = 0; i < x.size(); ++i) CHECK(gap(x[i], y[i]) < 1e-5);
+}
+
 TEST_CASE("gradients that somebody else reads are whole") {
   // The gradient of the pooled convolution is also returned, so nothing may vanish into a fused node.
   const Tensor w = parameter(randn({8, 1, 3, 3}, 1)), b = parameter(zeros({8}));

@@ -84,6 +84,7 @@ void Planner::run_as_recorded(int step) {
 /// made at every run, since a version counts once a replay.
 void Planner::overwritten(int buffer) {
   pending_rows_.insert(buffer);
+  lane_of_[size_t(buffer)] = -1;  // what is in the lanes is the old content
   rewritten_.insert(buffer);
   std::erase_if(prepared_, [&](const auto& p) { return p.first.second == buffer; });
 }

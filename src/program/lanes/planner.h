@@ -56,7 +56,6 @@ class Planner {
   bool tie(int a, int b);
   /// `value` in the geometry of lane value `other`; a copy where they cannot be tied.
   int in_lanes_like(int value, int other);
-  Segment& open() { return *open_; }
   /// Adds a node, whose makes, lanes and rows are set, to the open segment.
   void add(std::unique_ptr<Node> node) { open_->add(std::move(node)); }
   /// A stage of its own that reads lane values `in` of earlier stages and makes `out`.
@@ -80,7 +79,6 @@ class Planner {
     int merged_into = -1;
   };
   int geometry_of(int lane_value) const;
-  int copy(int lane_value, int geometry);
 
   const Graph& graph_;
   std::shared_ptr<LaneTable> table_;
