@@ -117,6 +117,7 @@ void run(cli::Program& program) {
   program.flag("--resume", resume, "Go on where an earlier experiment was stopped, if there is one");
   const cli::RecipeFlags flags(program);
   program.parse();
+  flags.refuse_augment("each training here has a kind and strength of its own. Leave it out.");
   const cli::Network network = cli::find_network(model);
   cli::Recipe recipe = flags.resolve(network.name);
   recipe.augment = {};  // each trial has its own

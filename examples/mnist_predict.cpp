@@ -44,7 +44,7 @@ std::vector<Question> questions(const cli::Program& program, const std::vector<s
 void require_finite(const nn::Module& net, const std::string& model) {
   if (const auto bad = cli::find_non_finite(net.state_dict()))
     fail(ErrorKind::data, "model ", io::printable(model), ": ", bad->tensor, "[", bad->index, "]: got ",
-         bad->value, ", expected finite weights. Train it again.");
+         bad->value, " (", bad->count, " such values in all), expected finite weights. Train it again.");
 }
 
 void run(cli::Program& program) {

@@ -54,12 +54,24 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/winograd_weights.cpp
 )
 
+# How hard these files are worked on. With every check of the sanitizers written out in code as unrolled as this, a file
+# takes g++ four minutes: there the checks of memory are calls, and those of pointer arithmetic, which ask again what they
+# ask, are left to the rest of the library.
+set(UNCIAL_SIMD_OPTIMISE -O3)
+if(CMAKE_BUILD_TYPE MATCHES "^([AT]san)$")
+  set(UNCIAL_SIMD_OPTIMISE -O1)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Asan" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND UNCIAL_SIMD_OPTIMISE "SHELL:--param asan-instrumentation-with-call-threshold=0"
+    -fno-sanitize=null,alignment,object-size,pointer-overflow)
+endif()
+
 # One object library an instruction set. The flags stay on it: nothing else is compiled for that set.
 function(uncial_add_isa name)
   add_library(uncial_${name} OBJECT ${UNCIAL_SIMD_SOURCES})
   target_compile_features(uncial_${name} PRIVATE cxx_std_20)
   target_compile_definitions(uncial_${name} PRIVATE UNCIAL_SIMD=uncial::cpu::${name} UNCIAL_SIMD_${name})
-  target_compile_options(uncial_${name} PRIVATE -Wall -Wextra -O3 -fno-math-errno -fno-trapping-math ${ARGN})
+  target_compile_options(uncial_${name} PRIVATE -Wall -Wextra ${UNCIAL_SIMD_OPTIMISE} -fno-math-errno -fno-trapping-math ${ARGN})
   target_include_directories(uncial_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include
     ${PROJECT_SOURCE_DIR}/kernels/cpu)
   set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden

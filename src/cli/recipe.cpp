@@ -165,4 +165,9 @@ Recipe RecipeFlags::resolve(const std::string& model) const {
   return recipe;
 }
 
+void RecipeFlags::refuse_augment(std::string_view why) const {
+  if (!augment_.empty())
+    fail(ErrorKind::usage, "--augment: got ", io::printable(augment_.front()), ", but ", why);
+}
+
 }  // namespace uncial::cli

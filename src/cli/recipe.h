@@ -53,6 +53,8 @@ class RecipeFlags {
   /// `fewest_epochs` 0 a program must know how to evaluate only.
   explicit RecipeFlags(Program& program, std::string preset = "default", int64_t fewest_epochs = 1);
   Recipe resolve(const std::string& model) const;
+  /// For a program that does not take --augment: ErrorKind::usage, and why, when it was given.
+  void refuse_augment(std::string_view why) const;
 
  private:
   std::string preset_;

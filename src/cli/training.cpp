@@ -54,8 +54,9 @@ class RemoveOutdated : public train::Callback {
 
 void require_finite(const nn::Module& net, const train::Progress& progress) {
   if (const auto bad = find_non_finite(net.named_parameters()))
-    fail(ErrorKind::diverged, "--check-finite: ", bad->tensor, "[", bad->index, "] became ", bad->value,
-         " in epoch ", progress.epoch, ", step ", progress.batch, ". Lower --lr.");
+    fail(ErrorKind::diverged, "--check-finite: ", bad->tensor, "[", bad->index, "] became ", bad->value, " (",
+         bad->count, " such values in all) in epoch ", progress.epoch, ", step ", progress.batch,
+         ". Lower --lr.");
 }
 
 /// The final net of an earlier run, for --epochs 0.
@@ -145,11 +146,15 @@ fs::path model_prefix(const std::string& network, uint64_t seed, bool first) {
 }
 
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors) {
+  std::optional<NonFinite> first;
   for (const auto& [name, tensor] : tensors) {
-    if (const auto place = first_non_finite(tensor))
-      return NonFinite{name, *place, tensor.reshape({-1}).at({*place})};
+    const auto place = first_non_finite(tensor);
+    if (!place) continue;
+    const Tensor flat = tensor.detach().reshape({-1});
+    if (!first) first = NonFinite{name, *place, flat.at({*place}), 0};
+    for (int64_t i = *place; i < flat.size(); ++i) first->count += std::isfinite(flat.at({i})) ? 0 : 1;
   }
-  return std::nullopt;
+  return first;
 }
 
 nlohmann::ordered_json to_json(const train::Report& report) {

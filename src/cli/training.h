@@ -74,13 +74,13 @@ std::filesystem::path model_prefix(const std::string& network, uint64_t seed, bo
 /// A trained net from a model file: FILE.safetensors, or the name of a network trained under `root`.
 std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, const std::string& model);
 
-/// A value that is NaN or infinite.
+/// The first value that is NaN or infinite, and how many there are in all tensors.
 struct NonFinite {
   std::string tensor;
   int64_t index;  ///< in row-major order
   double value;
+  int64_t count;
 };
-/// The first one.
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors);
 
 nlohmann::ordered_json to_json(const train::Report& report);

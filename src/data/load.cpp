@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "data/catalogue.h"
 #include "data/locate.h"
@@ -19,23 +20,38 @@ std::string how_to_get(const SetRecord& set) {
               ", or place it by hand (data/README.md).");
 }
 
-/// The first folder with the file, under its published name or unpacked.
-fs::path find_file(const SetRecord& set, const FileRecord& file, const LoadOptions& options) {
+/// The file in this folder, under its published name or unpacked.
+std::optional<fs::path> file_in(const fs::path& folder, const FileRecord& file) {
+  std::error_code error;
+  const std::string_view plain = file.name.substr(0, file.name.size() - 3);
+  if (fs::exists(folder / file.name, error)) return folder / file.name;
+  if (!file.plain_sha256.empty() && fs::exists(folder / plain, error)) return folder / plain;
+  return std::nullopt;
+}
+
+/// The first folder with a file of the set. Should another one be missing there, it is not taken from the
+/// next folder: who named a folder means to read that one.
+fs::path find_folder(const SetRecord& set, const LoadOptions& options) {
   std::string looked;
   for (const fs::path& folder : data_folders(options.directory, set.folder)) {
-    std::error_code error;
-    const std::string_view plain = file.name.substr(0, file.name.size() - 3);
-    if (fs::exists(folder / file.name, error)) return folder / file.name;
-    if (!file.plain_sha256.empty() && fs::exists(folder / plain, error)) return folder / plain;
+    if (std::ranges::any_of(set.files, [&](const FileRecord& file) { return file_in(folder, file); }))
+      return folder;
     (looked += looked.empty() ? "" : ", ") += io::printable(folder.native());
   }
-  fail(ErrorKind::io, set.name, ": ", file.name, ": not found in ", looked, ". ", how_to_get(set));
+  fail(ErrorKind::io, set.name, ": ", set.files.front().name, ": not found in ", looked, ". ",
+       how_to_get(set));
+}
+
+fs::path find_file(const SetRecord& set, const FileRecord& file, const fs::path& folder) {
+  if (auto path = file_in(folder, file)) return *std::move(path);
+  fail(ErrorKind::io, set.name, ": ", file.name, ": not found in ", io::printable(folder.native()),
+       ", which has others of its files. ", how_to_get(set));
 }
 
 /// Values whose checksum was found right: the uncompressed one where it is known, so that any gzip of the
 /// same bytes will do, else that of the file as published.
-Tensor read_checked(const SetRecord& set, const FileRecord& file, const LoadOptions& options) {
-  const fs::path path = find_file(set, file, options);
+Tensor read_checked(const SetRecord& set, const FileRecord& file, const fs::path& folder) {
+  const fs::path path = find_file(set, file, folder);
   const auto check = [&](std::string_view got, std::string_view expected) {
     if (got != expected)
       fail(ErrorKind::data, set.name, ": ", io::printable(path.native()), ": SHA-256 is ", got, ", expected ",
@@ -69,8 +85,9 @@ Dataset assemble(const SetRecord& set, std::string_view part, const Tensor& imag
 
 Splits load(std::string_view name, const LoadOptions& options) {
   const SetRecord& set = find_set(name, "load");
+  const fs::path folder = find_folder(set, options);
   std::array<Tensor, 4> parts;
-  for (size_t i = 0; i < parts.size(); ++i) parts[i] = read_checked(set, set.files[i], options);
+  for (size_t i = 0; i < parts.size(); ++i) parts[i] = read_checked(set, set.files[i], folder);
   return {assemble(set, "train", parts[0], parts[1]), assemble(set, "test", parts[2], parts[3])};
 }
 

@@ -38,11 +38,11 @@ void report_divergence(Trainer& trainer, const LastGood& good, const Replay& rep
   const std::string culprit = find_culprit(trainer, replay, good.position(), last.step);
   good.restore(trainer);
   fail(ErrorKind::diverged, "fit: ", symptom, " at step ", last.step + 1, " (epoch ", last.epoch,
-       "): first bad tensor: ", culprit.empty() ? "none found on the eager tape" : culprit,
+       "): first bad tensor: ",
+       culprit.empty() ? "none, when the steps ran again one operator at a time" : culprit,
        ", learning rate ", replay.lr(last.step),
        ". Lower the learning rate, limit gradients with clip_norm, or look at the data; checkpoints keep the "
-       "last "
-       "good state.");
+       "last good state.");
 }
 
 }  // namespace uncial::train

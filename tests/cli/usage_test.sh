@@ -22,6 +22,7 @@ refused 2 '--lr' mnist_train --lr
 refused 2 'adam, adamw, sgd, rmsprop' mnist_train --optimizer adamax
 refused 2 'expected KEY=VALUE' mnist_train --augment turn=3
 refused 2 '--augment zoom: got 7' mnist_train --augment zoom=7
+refused 2 '--augment: got zoom=0.1, but each training here' mnist_augment --augment zoom=0.1
 refused 2 'or a file FILE.json' mnist_train --model resnet
 refused 2 '--precision' mnist_train --precision bf16
 refused 2 'UNCIAL_NUM_THREADS: got abc' env UNCIAL_NUM_THREADS=abc mnist_prepare

@@ -91,6 +91,10 @@ TEST_CASE("UNCIAL_DATA names where data sets lie", "[data]") {
   ::setenv("UNCIAL_DATA", folder.path().c_str(), 1);
   check_error(
       ErrorKind::data, [] { data::mnist(); }, folder.path().native());
+  std::filesystem::remove(folder / "mnist/train-images-idx3-ubyte.gz");
+  check_error(
+      ErrorKind::io, [] { data::mnist(); }, "train-images-idx3-ubyte.gz: not found in", "others of its files",
+      "mnist_prepare");
   std::filesystem::remove_all(folder / "mnist");
   CHECK(data::mnist().test.size() == 10'000);  // not there: the next place
   ::unsetenv("UNCIAL_DATA");
