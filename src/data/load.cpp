@@ -34,7 +34,8 @@ std::optional<fs::path> file_in(const fs::path& folder, const FileRecord& file) 
 fs::path find_folder(const SetRecord& set, const LoadOptions& options) {
   std::string looked;
   for (const fs::path& folder : data_folders(options.directory, set.folder)) {
-    if (std::ranges::any_of(set.files, [&](const FileRecord& file) { return file_in(folder, file); }))
+    if (std::ranges::any_of(set.files,
+                            [&](const FileRecord& file) { return file_in(folder, file).has_value(); }))
       return folder;
     (looked += looked.empty() ? "" : ", ") += io::printable(folder.native());
   }

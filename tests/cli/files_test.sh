@@ -82,6 +82,9 @@ refused 3 'network half' mnist_train --model half.json --out o
 refused 4 'absent.json' mnist_train --model absent.json --out o
 head -c 300 o/models/mnist_tiny_final.safetensors >cut.safetensors
 refused 3 'cut.safetensors' mnist_predict --model cut.safetensors --index 1
+head -c -8 o/models/mnist_tiny_final.safetensors >nan.safetensors
+printf '\0\0\300\177\0\0\300\177' >>nan.safetensors  # the last two weights of the file: NaN
+refused 3 'got nan (2 such values in all), expected finite weights' mnist_predict --model nan.safetensors --index 1
 refused 4 'Train it with' mnist_predict --model lenet5 --index 1 --out o
 refused 4 'Run mnist_train first' mnist_report --out nothing
 # A name with a line feed and bytes that are no text: it works, and is printed escaped.
