@@ -46,9 +46,9 @@ case $case in
 
   shared)
     rm -rf "$work/shared" "$work/moved prefix"
-    # One folder below build/, like build/release: the compiler cache then sees the same relative paths.
+    # One folder below build/ and the flags of build/release: the compiler cache then has all objects.
     cmake -S . -B build/shared -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DUNCIAL_TESTS=OFF \
-      -DUNCIAL_PROGRAMS=OFF
+      -DUNCIAL_PROGRAMS=OFF -DUNCIAL_WERROR=ON
     cmake --build build/shared --parallel "$jobs"
     cmake --install build/shared --prefix "$work/shared" >/dev/null
     library=$(find "$work/shared" -name libuncial.so)
