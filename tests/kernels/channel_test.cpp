@@ -54,7 +54,8 @@ const Case kDirect[] = {
     {1, 9, 8, 3, 3, 3, 1, 0, 1, false, false},  {3, 12, 31, 33, 5, 4, 2, 2, 1, true, false},
     {20, 6, 30, 16, 1, 1, 1, 0, 1, true, true}, {16, 9, 7, 40, 3, 3, 1, 2, 2, false, true},
     {33, 7, 7, 70, 7, 7, 1, 3, 1, true, false}, {6, 14, 14, 17, 5, 5, 1, 0, 1, true, true},
-    {2, 1, 1, 5, 1, 1, 1, 0, 1, false, false}};
+    {2, 1, 1, 5, 1, 1, 1, 0, 1, false, false},  {19, 9, 21, 4, 3, 2, 1, 1, 1, false, false},
+    {2, 10, 33, 7, 2, 6, 1, 0, 1, true, true},  {3, 12, 13, 9, 9, 9, 1, 4, 1, true, false}};
 const Case kTiled[] = {{16, 8, 8, 16, 3, 3, 1, 1, 1, false, false},
                        {33, 13, 11, 40, 3, 3, 1, 0, 1, true, false},
                        {17, 9, 14, 70, 3, 3, 1, 2, 1, true, true},

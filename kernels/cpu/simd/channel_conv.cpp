@@ -2,6 +2,7 @@
 // that their packed weights stay in the cache.
 
 #include "channel_block.h"
+#include "channel_slide.h"
 
 namespace UNCIAL_SIMD {
 namespace {
@@ -15,8 +16,8 @@ void taps(const ChannelConvShape& s, const ChannelSource& x, int32_t* offsets) {
   const int64_t width = x.in_lanes ? kLanes : 1;
   for (int64_t c0 = 0; c0 < s.C; c0 += width)
     for (int64_t r = 0; r < s.shape.R; ++r)
-      for (int64_t column = 0; column < s.shape.S; ++column)
-        for (int64_t c = 0; c < smaller(width, s.C - c0); ++c)
+      for (int64_t c = 0; c < smaller(width, s.C - c0); ++c)
+        for (int64_t column = 0; column < s.shape.S; ++column)
           *offsets++ = int32_t(c0 / width * x.plane + r * s.shape.dilation * x.row +
                                column * s.shape.dilation * width + c);
 }
@@ -28,34 +29,54 @@ float* pack_tap(int64_t k, int64_t vectors, int64_t K, float* to, const Weight& 
   return to + vectors * kLanes;
 }
 
-/// [pair of vectors][plane of channels][r][s][channel of the plane][filter], as channel_block() reads it.
+/// [pair of vectors][plane of channels][r][channel of the plane][s][filter]: taps that neighbours in a row
+/// share lie together.
 void pack(const ChannelConvShape& s, bool in_lanes, const float* w, const float* factor, float* filters,
           int64_t v0, int64_t v1) {
-  const int64_t plane = in_lanes ? kLanes : 1, area = s.shape.R * s.shape.S;
+  const int64_t plane = in_lanes ? kLanes : 1, R = s.shape.R, S = s.shape.S, area = R * S;
   for (int64_t v = v0; v < v1; v += 2) {
     float* to = filters + v * kLanes * s.C * area;
     for (int64_t c0 = 0; c0 < s.C; c0 += plane)
-      for (int64_t tap = 0; tap < area; ++tap)
-        for (int64_t c = c0; c < smaller(c0 + plane, s.C); ++c)
+      for (int64_t r = 0; r < R; ++r)
+        for (int64_t tap = 0; tap < smaller(plane, s.C - c0) * S; ++tap)
           to = pack_tap(v * kLanes, smaller(2, vectors_of(s.K) - v), s.K, to, [&](int64_t k) {
-            const float value = w[(k * s.C + c) * area + tap];
+            const float value = w[((k * s.C + c0 + tap / S) * R + r) * S + tap % S];
             return factor ? value * factor[k] : value;
           });
   }
 }
 
+/// What the rows of one or two vectors of filters share.
+struct Rows {
+  const ChannelConvShape& s;
+  const ChannelSource& x;
+  const float* w;
+  Split pixels;
+  bool slides;
+};
+
+bool slides(const ChannelConvShape& s) {
+  return s.shape.stride == 1 && s.shape.dilation == 1 && s.shape.S > 1;
+}
+
 /// Row p of the unpooled output.
 template <int kV>
-void output_row(const ChannelConvShape& s, const ChannelSource& x, const Taps& taps, const float* w,
-                int64_t p, const Sums& to) {
-  const float* from = x.data + p * s.shape.stride * x.row;
-  const int64_t step = s.shape.stride * (x.in_lanes ? kLanes : 1);
+void output_row(const Rows& a, int64_t p, const Sums& to) {
+  const ChannelConvShape& s = a.s;
+  const float* from = a.x.data + p * s.shape.stride * a.x.row;
+  const int64_t step = s.shape.stride * (a.x.in_lanes ? kLanes : 1);
+  if (kV == 1 && a.slides) {
+    const SlideTaps taps = {a.x.taps, s.C * s.shape.R, s.shape.S, 0};
+    return step == 1 ? slide_row<1>(taps, from, a.pixels, a.w, to)
+                     : slide_row<kLanes>(taps, from, a.pixels, a.w, to);
+  }
+  const Taps taps = {a.x.taps, s.C * s.shape.R * s.shape.S};
   if (step == kLanes)
-    channel_row<kV, kLanes>(taps, from, step, s.Q, w, to);
+    channel_row<kV, kLanes>(taps, from, step, a.pixels, a.w, to);
   else if (step == 1)
-    channel_row<kV, 1>(taps, from, step, s.Q, w, to);
+    channel_row<kV, 1>(taps, from, step, a.pixels, a.w, to);
   else
-    channel_row<kV, 0>(taps, from, step, s.Q, w, to);
+    channel_row<kV, 0>(taps, from, step, a.pixels, a.w, to);
 }
 
 /// The larger, the first among equals.
@@ -73,17 +94,18 @@ void pool_rows(const float* rows, int64_t Q, bool with_relu, float* y) {
 template <int kV>
 void filter_rows(const ChannelConvShape& s, const ChannelSource& x, const float* w, const LaneEpilogue& e,
                  int64_t v, int64_t p0, int64_t p1, float* workspace) {
-  const Taps taps = {x.taps, s.C * s.shape.R * s.shape.S};
+  const bool slide = kV == 1 && slides(s);
+  const Rows rows = {s, x, w, Split(s.Q, slide ? kSlidePixels : kMostPixels[kV - 1]), slide};
   const float* bias = e.bias + v * kLanes;
   float* y = e.y.data + v * e.y.plane;
   for (int64_t p = p0; p < p1; ++p) {
     if (!e.pool) {
-      output_row<kV>(s, x, taps, w, p, {bias, e.relu, y + p * e.y.row, e.y.plane});
+      output_row<kV>(rows, p, {bias, e.relu, y + p * e.y.row, e.y.plane});
       continue;
     }
     const int64_t row = s.Q * kLanes;
     for (int64_t i = 0; i < 2; ++i)
-      output_row<kV>(s, x, taps, w, 2 * p + i, {bias, false, workspace + i * row, 2 * row});
+      output_row<kV>(rows, 2 * p + i, {bias, false, workspace + i * row, 2 * row});
     for (int64_t i = 0; i < kV; ++i)
       pool_rows(workspace + i * 2 * row, s.Q, e.relu, y + i * e.y.plane + p * e.y.row);
   }
