@@ -120,6 +120,8 @@ bool channels_in_lanes(const LaneConvShape& s, int64_t C);
 /// Images in the lanes: rows [p0, p1) of dy.
 void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
                        float* bias_sums, int64_t p0, int64_t p1);
+/// How often that reads dy.
+int64_t image_passes(const LaneConvShape& s, int64_t C);
 /// Channels in the lanes: rows [p0, p1) of dy, which `dy` holds; at most kRowsAtOnce. Called for all rows
 /// from the first one on; `turned` keeps transposed rows of x from call to call.
 constexpr int64_t kRowsAtOnce = 8;
