@@ -23,6 +23,7 @@ void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, co
   row.R = s.R, row.S = s.S;
   row.plane = x.plane, row.step = s.stride * kLanes, row.tap = s.dilation * kLanes;
   row.below = s.stride * x.row;
+  row.seen_begin = s.padding, row.seen_end = s.padding + x.W;
   row.w_output = C * taps, row.w_channel = taps, row.w_tap = 1;
   row.floor = e.relu ? 0 : kNoFloor;
   row.y_output = e.y.plane, row.y_step = kLanes;
@@ -114,8 +115,8 @@ Residue residue(const LaneConvShape& s, int64_t taps, int64_t w) {
 }
 
 /// Row h of dx.
-void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int64_t K, int64_t P, int64_t h,
-                   const LaneImage& dx) {
+void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int64_t K, int64_t P, int64_t Q,
+                   int64_t h, const LaneImage& dx) {
   const int64_t C = dx.C / s.groups, Kg = K / s.groups, taps = s.R * s.S;
   GatherRow row = {};
   row.outputs = C, row.channels = Kg;
@@ -137,8 +138,9 @@ void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int
     row.S = of.count;
     row.tap = -(of.step * s.dilation / s.stride) * kLanes;
     row.w_tap = of.step;
-    const GatherPlan plan = plan_gather(row, false);
     const int64_t q = walk.left + (of.count ? (w0 + s.padding - of.first * s.dilation) / s.stride : 0);
+    row.seen_begin = walk.left - q + larger(0, of.count - 1), row.seen_end = row.seen_begin + Q;
+    const GatherPlan plan = plan_gather(row, false);
     for (int64_t g = 0; g < s.groups; ++g) {
       for (int64_t i = 0; i < row.R; ++i)
         row.rows[i] = walk.dy.at(out_rows[i]) + g * Kg * walk.dy.plane + q * kLanes;
@@ -180,7 +182,7 @@ void backward(const LaneConvShape& s, const LaneImage& x, const float* w, const 
     // Rows of dx that need no rows of dy beyond these.
     const int64_t end = p1 < P ? smaller(x.H, p1 * s.stride - s.padding) : x.H;
     if (dx.data)
-      for (; h < end; ++h) gather_dx_row(s, walk, w, K, P, h, dx);
+      for (; h < end; ++h) gather_dx_row(s, walk, w, K, P, Q, h, dx);
   }
 }
 
