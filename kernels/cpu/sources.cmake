@@ -33,6 +33,7 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_images.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_plain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_pool.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_slide.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_turned.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp

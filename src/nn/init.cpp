@@ -1,60 +1,61 @@
 #include "uncial/nn/init.h"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "nn/orthonormal.h"
 #include "simd/dropout_row.h"
+#include "uncial/core/parallel.h"
 
 namespace uncial::nn {
 namespace {
 
 constexpr Types<float, double, bfloat16> kParameterTypes{};
 
+template <class T>
+T to_parameter(double value) {
+  if constexpr (std::is_same_v<T, bfloat16>)
+    return bfloat16(float(value));
+  else
+    return T(value);
+}
+
 /// Overwrites the elements, in order, by value().
 template <class F>
 void fill(const Tensor& tensor, const F& value) {
   dispatch(kParameterTypes, tensor.dtype(), "initialiser", [&]<class T>() {
-    for (T& x : tensor.span<T>()) {
-      if constexpr (std::is_same_v<T, bfloat16>)
-        x = bfloat16(float(value()));
-      else
-        x = T(value());
-    }
+    for (T& x : tensor.span<T>()) x = to_parameter<T>(value());
   });
 }
 
-/// What generator.uniform() yields number by number, some at a time: one after the other, the million weights of a
-/// small network take 25 ms, as long as everything else until the first prediction together.
-class Uniforms {
- public:
-  explicit Uniforms(Generator& generator) : generator_(generator) {}
-  ~Uniforms() { generator_.seek(generator_.position() - uint64_t(kCount - next_)); }
-  Uniforms(const Uniforms&) = delete;
-  Uniforms& operator=(const Uniforms&) = delete;
-  double operator()() {
-    if (next_ == kCount) refill();
-    const uint32_t* w = words_ + 4 * next_++;
-    return unit_double(w[1], w[0]);
-  }
-
- private:
-  static constexpr int64_t kCount = 64;
-  void refill() {
-    const RandomStream& s = generator_.stream();
-    cpu::dropout_simd().words(generator_.position(), kCount, {s.key()[0], s.key()[1], s.first(), s.a(), s.b()},
-                              words_);
-    generator_.seek(generator_.position() + kCount);
-    next_ = 0;
-  }
-  Generator& generator_;
-  int64_t next_ = kCount;
-  uint32_t words_[4 * kCount];
-};
+/// What generator.uniform() yields number by number, to `each` value in turn. Some at a time and by all
+/// threads: one after the other, the million weights of a small network take 25 ms, as long as everything
+/// else until the first prediction together.
+template <class T, class F>
+void draw_uniforms(Generator& generator, std::span<T> values, const F& value_of) {
+  constexpr int64_t kAtOnce = 64, kGrain = 1 << 15;
+  const RandomStream& s = generator.stream();
+  const uint64_t position = generator.position();
+  parallel_blocks(int64_t(values.size()), kGrain, [&](int64_t begin, int64_t end) {
+    uint32_t words[4 * kAtOnce];
+    for (int64_t i = begin; i < end; i += kAtOnce) {
+      const int64_t count = std::min(kAtOnce, end - i);
+      cpu::dropout_simd().words(position + uint64_t(i), count,
+                                {s.key()[0], s.key()[1], s.first(), s.a(), s.b()}, words);
+      for (int64_t j = 0; j < count; ++j)
+        values[size_t(i + j)] = value_of(unit_double(words[4 * j + 1], words[4 * j]));
+    }
+  });
+  generator.seek(position + uint64_t(values.size()));
+}
 
 void fill_uniform(const Tensor& tensor, Generator& generator, double bound) {
-  Uniforms uniform(generator);
-  fill(tensor, [&] { return bound * (2 * uniform() - 1); });
+  dispatch(kParameterTypes, tensor.dtype(), "initialiser", [&]<class T>() {
+    draw_uniforms(generator, std::span<T>(tensor.span<T>()),
+                  [=](double uniform) { return to_parameter<T>(bound * (2 * uniform - 1)); });
+  });
 }
 
 void fill_normal(const Tensor& tensor, Generator& generator, double deviation) {

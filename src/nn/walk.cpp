@@ -1,6 +1,5 @@
 #include "walk.h"
 
-#include <cstring>
 #include <map>
 
 namespace uncial::nn {
@@ -33,16 +32,21 @@ class Walker : public Fields {
   std::string path_;
 };
 
+/// A tensor of its own, on the memory of `tensor` where an initialiser can write there.
+Tensor place_for_values(const Tensor& tensor) {
+  if (!tensor.device().is_cpu()) return empty(tensor.shape(), tensor.dtype());
+  auto storage =
+      std::make_shared<Storage>(tensor.view().data, tensor.bytes(), tensor.device(), tensor.storage());
+  return Tensor(std::move(storage), tensor.dtype(), tensor.shape(), row_major(tensor.shape()));
+}
+
 /// Writes start values without counting a change. An initialiser may use operators in place, which do count:
 /// so it gets a tensor of its own.
 void start(const Field& field, uint64_t seed) {
-  Tensor values = empty(field.tensor.shape(), field.tensor.dtype());
+  const Tensor values = place_for_values(field.tensor);
   Generator generator(seed, Purpose::initial_weights, hash_text(field.path));
   (field.learned() ? *field.start : init::constant(field.value))(values, generator);
-  if (!field.tensor.device().is_cpu())
-    field.tensor.copy_(values.to(field.tensor.device()));
-  else if (!values.empty())
-    std::memcpy(field.tensor.view().data, values.view().data, size_t(values.bytes()));
+  if (!field.tensor.device().is_cpu()) field.tensor.copy_(values.to(field.tensor.device()));
   field.tensor.storage()->touch();
 }
 

@@ -84,17 +84,23 @@ ChannelBlock pick_block(int64_t pixels, std::integer_sequence<int, kP...>) {
   return blocks[pixels - 1];
 }
 
-/// A row of `pixels` outputs in blocks of nearly the same size.
+/// Parts of nearly the same size, none above a bound.
+struct Split {
+  int parts, shorter, longer;  ///< so many have one more
+  Split(int64_t size, int most)
+      : parts((int(size) + most - 1) / most),
+        shorter(int(size) / parts),
+        longer(int(size) - parts * shorter) {}
+  int64_t size(int part) const { return shorter + (part < longer); }
+};
+
+/// A row of outputs.
 template <int kV, int kStep>
-void channel_row(const Taps& t, const float* x, int64_t step, int64_t pixels, const float* w, Sums to) {
-  constexpr int kMost = kMostPixels[kV - 1];
-  const int parts = (int(pixels) + kMost - 1) / kMost,
-            shorter = int(pixels) / parts;           // one short division a row
-  const int longer = int(pixels) - parts * shorter;  // so many have a pixel more
+void channel_row(const Taps& t, const float* x, int64_t step, const Split& pixels, const float* w, Sums to) {
   const int64_t distance = kStep ? kStep : step;
-  for (int part = 0; part < parts; ++part) {
-    const int64_t count = shorter + (part < longer);
-    pick_block<kV, kStep>(count, std::make_integer_sequence<int, kMost>())(t, x, step, w, to);
+  for (int part = 0; part < pixels.parts; ++part) {
+    const int64_t count = pixels.size(part);
+    pick_block<kV, kStep>(count, std::make_integer_sequence<int, kMostPixels[kV - 1]>())(t, x, step, w, to);
     x += count * distance;
     to.y += count * kLanes;
   }

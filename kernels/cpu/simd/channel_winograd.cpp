@@ -74,13 +74,17 @@ void products(const ChannelConvShape& s, int64_t tiles, const float* filters, co
   const int64_t channels = vectors_of(s.C), outputs = vectors_of(s.K);
   for (int64_t c = 0; c < s.C; ++c) offsets[c] = int32_t(c / kLanes * tiles * kLanes + c % kLanes);
   const Taps taps = {offsets, s.C};
+  const Split pair(tiles, kMostPixels[1]), single(tiles, kMostPixels[0]);
   for (int point = 0; point < kPoints; ++point) {
     const float* x = points + point * point_step(channels, tiles);
     for (int64_t v = 0; v < outputs; v += 2) {
       const float* w = filters + (point * outputs + v) * kLanes * s.C;
       const Sums to = {zeros, false, sums + point * point_step(outputs, tiles) + v * tiles * kLanes,
                        tiles * kLanes};
-      (outputs - v > 1 ? channel_row<2, kLanes> : channel_row<1, kLanes>)(taps, x, kLanes, tiles, w, to);
+      if (outputs - v > 1)
+        channel_row<2, kLanes>(taps, x, kLanes, pair, w, to);
+      else
+        channel_row<1, kLanes>(taps, x, kLanes, single, w, to);
     }
   }
 }

@@ -23,6 +23,7 @@ void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, co
   row.R = s.R, row.S = s.S;
   row.plane = x.plane, row.step = s.stride * kLanes, row.tap = s.dilation * kLanes;
   row.below = s.stride * x.row;
+  row.seen_begin = s.padding, row.seen_end = s.padding + x.W;
   row.w_output = C * taps, row.w_channel = taps, row.w_tap = 1;
   row.floor = e.relu ? 0 : kNoFloor;
   row.y_output = e.y.plane, row.y_step = kLanes;
@@ -57,11 +58,19 @@ struct Walk {
   int64_t floats;  ///< of workspace
 };
 
+/// Whether a weight gradient with the images in the lanes reads dy so often that ReLU and pooling are undone
+/// once, into the ring, as long as that stays in L2.
+bool undone_once(const LaneConvShape& s, int64_t C, int64_t K, int64_t Q) {
+  constexpr int64_t kRing = 128 * 1024;  // floats
+  return !channels_in_lanes(s, C) && image_passes(s, C) > 2 && K * (96 + s.R * Q) * kLanes <= kRing;
+}
+
 Walk walk_of(const LaneConvShape& s, int64_t C, int64_t H, int64_t W, int64_t K, int64_t P, int64_t Q,
              float* workspace) {
   Walk walk = {};
-  // A few columns between load and store of the sums, and no more rows than small images need for that.
-  walk.rows = larger(1, smaller(smaller(kRowsAtOnce, P), ceil_div(32, larger(Q, 1))));
+  // Some columns between load and store of the sums, and no more rows than small images need for that.
+  const bool more = undone_once(s, C, K, Q);
+  walk.rows = larger(1, smaller(smaller(more ? P : kRowsAtOnce, P), ceil_div(more ? 96 : 32, larger(Q, 1))));
   walk.left = larger(0, ceil_div((s.S - 1) * s.dilation - s.padding, s.stride));
   walk.right = larger(0, floor_div(W - 1 + s.padding, s.stride) - (Q - 1));
   const int64_t columns = (walk.left + Q + walk.right) | 1;  // odd: planes do not meet in the same sets of L1
@@ -106,8 +115,8 @@ Residue residue(const LaneConvShape& s, int64_t taps, int64_t w) {
 }
 
 /// Row h of dx.
-void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int64_t K, int64_t P, int64_t h,
-                   const LaneImage& dx) {
+void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int64_t K, int64_t P, int64_t Q,
+                   int64_t h, const LaneImage& dx) {
   const int64_t C = dx.C / s.groups, Kg = K / s.groups, taps = s.R * s.S;
   GatherRow row = {};
   row.outputs = C, row.channels = Kg;
@@ -129,8 +138,9 @@ void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int
     row.S = of.count;
     row.tap = -(of.step * s.dilation / s.stride) * kLanes;
     row.w_tap = of.step;
-    const GatherPlan plan = plan_gather(row, false);
     const int64_t q = walk.left + (of.count ? (w0 + s.padding - of.first * s.dilation) / s.stride : 0);
+    row.seen_begin = walk.left - q + larger(0, of.count - 1), row.seen_end = row.seen_begin + Q;
+    const GatherPlan plan = plan_gather(row, false);
     for (int64_t g = 0; g < s.groups; ++g) {
       for (int64_t i = 0; i < row.R; ++i)
         row.rows[i] = walk.dy.at(out_rows[i]) + g * Kg * walk.dy.plane + q * kLanes;
@@ -145,13 +155,19 @@ void backward(const LaneConvShape& s, const LaneImage& x, const float* w, const 
               float* bias_sums, const LaneImage& dx, float* workspace) {
   const int64_t K = g.dy.C, P = g.P, Q = g.Q;
   const bool by_channels = sums && channels_in_lanes(s, x.C);
-  if (sums && !by_channels) {
+  // ReLU or pooling undone on the way costs the units as much as a multiply-add or two a value: for several
+  // passes over dy it is done once, into the ring.
+  const bool by_rows = sums && !by_channels && undone_once(s, x.C, K, Q) && (g.winners || g.relu_y);
+  if (sums && !by_channels && !by_rows) {
     image_weight_sums(s, x, g, sums, bias_sums, 0, P);
     bias_sums = nullptr;
   }
-  if (!by_channels && !dx.data && !bias_sums) return;
+  if (!by_channels && !by_rows && !dx.data && !bias_sums) return;
   const Walk walk = walk_of(s, x.C, x.H, x.W, K, P, Q, workspace);
   zero_borders(walk, K, Q);
+  LaneGradient plain;
+  plain.dy = {walk.dy.data + walk.left * kLanes, K, P, Q, walk.dy.plane, walk.dy.row, walk.dy.count};
+  plain.P = P, plain.Q = Q;
   int64_t h = 0;
   for (int64_t p0 = 0; p0 < P; p0 += walk.rows) {
     const int64_t p1 = smaller(P, p0 + walk.rows);
@@ -162,10 +178,11 @@ void backward(const LaneConvShape& s, const LaneImage& x, const float* w, const 
       inner.data += walk.left * kLanes;
       channel_weight_sums(s, x, inner, K, Q, p0, p1, walk.turned, sums);
     }
+    if (by_rows) image_weight_sums(s, x, plain, sums, nullptr, p0, p1);
     // Rows of dx that need no rows of dy beyond these.
     const int64_t end = p1 < P ? smaller(x.H, p1 * s.stride - s.padding) : x.H;
     if (dx.data)
-      for (; h < end; ++h) gather_dx_row(s, walk, w, K, P, h, dx);
+      for (; h < end; ++h) gather_dx_row(s, walk, w, K, P, Q, h, dx);
   }
 }
 

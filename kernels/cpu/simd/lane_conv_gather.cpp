@@ -33,6 +33,13 @@ GatherPlan plan_gather(const GatherRow& g, bool pooled) {
     if (best.block && best.cost <= cost) continue;
     best = {(g.S == 3 ? shape.of_width_3 : shape.of_width)(columns), shape.outputs, columns, 0, cost, false};
   }
+  if (const int64_t most = most_sliding(g, pooled); most > 0 && g.columns > 0) {
+    const int64_t blocks = ceil_div(g.columns, most), columns = ceil_div(g.columns, blocks);
+    const int64_t rows = pooled ? 2 : 1, useful = smaller(rows * g.columns, g.seen_end - g.seen_begin);
+    const int64_t cost = g.outputs * (larger(rows * useful, 8 * blocks) + blocks);
+    if (!best.block || cost < best.cost)
+      best = {sliding_block(g, pooled, columns), 1, columns, 0, cost, false};
+  }
   if (!best.block) return best;
   const int64_t at_once = larger(1, kL1Floats / larger(1, input_floats(g, pooled, best.columns)));
   best.channels = ceil_div(g.channels, ceil_div(g.channels, at_once));

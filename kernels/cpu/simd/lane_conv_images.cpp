@@ -2,6 +2,8 @@
 // registers over all rows of the image, and the sum over lanes waits for the end of the step. The output
 // gradient is read where it is, ReLU and pooling undone on the way.
 
+#include <type_traits>
+
 #include "lane_conv_parts.h"
 
 namespace UNCIAL_SIMD {
@@ -128,7 +130,47 @@ void block(const LaneGradient& g, const Window& window, int64_t k, int64_t p0, i
   }
 }
 
-/// A block of taps of one channel, for all filters that read it.
+/// The same for plain rows and one row of taps a column apart: a pixel is loaded once and stays for kS
+/// columns.
+template <int kF, int kS>
+void sliding_block(const LaneGradient& g, const Window& window, int64_t k, int64_t p0, int64_t p1,
+                   float* sums, int64_t sums_filter) {
+  V sum[kF][kS];
+#pragma GCC unroll 8
+  for (int i = 0; i < kF; ++i)
+#pragma GCC unroll 8
+    for (int t = 0; t < kS; ++t) sum[i][t] = load(sums + i * sums_filter + t * kLanes);
+  for (int64_t p = p0; p < p1; ++p) {
+    const Plain source(g, k, p);
+    const float* x = window.x + p * window.row;
+    V pixel[kS] = {};
+#pragma GCC unroll 8
+    for (int t = 0; t + 1 < kS; ++t) pixel[t] = load(x + t * kLanes);
+    x += (kS - 1) * kLanes;
+    const auto column = [&](int64_t q, int j) __attribute__((always_inline)) {
+      pixel[(j + kS - 1) % kS] = load(x + (q + j) * kLanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < kF; ++i) {
+        const V dy = in_register(source.at(i, q + j, 0));
+#pragma GCC unroll 8
+        for (int t = 0; t < kS; ++t) sum[i][t] += dy * pixel[(j + t) % kS];
+      }
+    };
+    int64_t q = 0;
+    for (; q + kS <= g.Q; q += kS)
+#pragma GCC unroll 8
+      for (int j = 0; j < kS; ++j) column(q, j);
+#pragma GCC unroll 8
+    for (int j = 0; j + 1 < kS; ++j)
+      if (q + j < g.Q) column(q, j);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kF; ++i)
+#pragma GCC unroll 8
+    for (int t = 0; t < kS; ++t) store(sums + i * sums_filter + t * kLanes, sum[i][t]);
+}
+
+/// A block of taps of one channel, for some filters that read it.
 struct Taps {
   Window window;
   int64_t k, K;
@@ -137,18 +179,20 @@ struct Taps {
   float* bias_sums;
 };
 
+/// t.K <= kF
 template <class Source, int kF, int kR, int kS>
-void filters(const LaneGradient& g, Taps t, int64_t p0, int64_t p1) {
-  for (; t.K >= kF; t.k += kF, t.K -= kF) {
-    float* sums = t.sums + t.k * t.sums_filter;
-    if (t.bias_sums)
-      block<Source, kF, kR, kS, true>(g, t.window, t.k, p0, p1, sums, t.sums_filter,
-                                      t.bias_sums + t.k * kLanes);
-    else
-      block<Source, kF, kR, kS, false>(g, t.window, t.k, p0, p1, sums, t.sums_filter, nullptr);
-  }
+void filters(const LaneGradient& g, const Taps& t, int64_t p0, int64_t p1) {
   if constexpr (kF > 1)
-    if (t.K > 0) filters<Source, kF / 2, kR, kS>(g, t, p0, p1);
+    if (t.K < kF) return filters<Source, kF - 1, kR, kS>(g, t, p0, p1);
+  float* sums = t.sums + t.k * t.sums_filter;
+  if constexpr (std::is_same_v<Source, Plain> && kR == 1 && kS > 2)
+    if (!t.bias_sums && t.window.step == kLanes && t.window.tap == kLanes)
+      return sliding_block<kF, kS>(g, t.window, t.k, p0, p1, sums, t.sums_filter);
+  if (t.bias_sums)
+    block<Source, kF, kR, kS, true>(g, t.window, t.k, p0, p1, sums, t.sums_filter,
+                                    t.bias_sums + t.k * kLanes);
+  else
+    block<Source, kF, kR, kS, false>(g, t.window, t.k, p0, p1, sums, t.sums_filter, nullptr);
 }
 
 #if defined(UNCIAL_SIMD_avx512)
@@ -167,24 +211,29 @@ void run_of_taps(const LaneGradient& g, const Taps& t, int64_t count, int64_t p0
   filters<Source, kFilters[kS], 1, kS>(g, t, p0, p1);
 }
 
+bool nine_at_once(const LaneConvShape& s) { return s.R == 3 && s.S == 3; }
+int64_t runs_of(const LaneConvShape& s) { return ceil_div(s.S, kMaxRow); }
+
 template <class Source>
 void all_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& g, float* sums,
               float* bias_sums, int64_t begin, int64_t end) {
   const int64_t C = x.C / s.groups, K = g.dy.C, Kg = K / s.groups;
-  const bool nine = s.R == 3 && s.S == 3;
-  const int64_t runs = ceil_div(s.S, kMaxRow), run = ceil_div(s.S, runs);
+  const bool nine = nine_at_once(s);
+  const int64_t run = ceil_div(s.S, runs_of(s));
   // When taps need several passes over dy, rows of it are taken that stay in L1 meanwhile.
-  const int64_t passes = nine ? C : C * s.R * runs;
+  const int64_t passes = image_passes(s, x.C);
   const int64_t rows = passes == 1 ? g.P : larger(1, 6 * 1024 / (4 * larger(g.Q, 1) * kLanes));
+  const int64_t most = nine ? kNine : kFilters[run];
   end = smaller(end, Source::rows(g));
-  for (int64_t k = 0; k < K; k += Kg)
-    for (int64_t p0 = begin; p0 < end; p0 += rows) {
-      const int64_t p1 = smaller(end, p0 + rows);
+  for (int64_t p0 = begin; p0 < end; p0 += rows)
+    for (int64_t k = 0, count = 0; k < K; k += count) {
+      const int64_t p1 = smaller(end, p0 + rows), left = Kg - k % Kg;
+      count = ceil_div(left, ceil_div(left, most));  // no filter is left alone
       for (int64_t c = 0; c < C; ++c) {
         const float* pixels = x.data + (k / Kg * C + c) * x.plane - s.padding * (x.row + kLanes);
         Taps taps = {{pixels, s.stride * x.row, s.stride * kLanes, s.dilation * x.row, s.dilation * kLanes},
                      k,
-                     Kg,
+                     count,
                      sums + c * s.R * s.S * kLanes,
                      C * s.R * s.S * kLanes,
                      c ? nullptr : bias_sums};
@@ -204,6 +253,10 @@ void all_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& g,
 }
 
 }  // namespace
+
+int64_t image_passes(const LaneConvShape& s, int64_t C) {
+  return C / s.groups * (nine_at_once(s) ? 1 : s.R * runs_of(s));
+}
 
 void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
                        float* bias_sums, int64_t p0, int64_t p1) {

@@ -26,6 +26,9 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 [[maybe_unused]] inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 [[maybe_unused]] inline int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 
+/// The same in all lanes. Minus zero, which is nothing; plus zero would be an addition, for the sake of -0.
+[[gnu::always_inline]] inline V broadcast(float x) { return x - V{}; }
+
 /// Makes the compiler load a value that several sums use once; it would rather make it an operand of each.
 [[gnu::always_inline]] inline V in_register(V v) {
 #if defined(UNCIAL_SIMD_avx512)
@@ -48,6 +51,8 @@ struct GatherRow {
   int64_t w_rows[kMaxTaps];     ///< the weights of each row of taps, from w
   int64_t plane, step, tap;     ///< input: from channel to channel, sum to sum, tap to tap
   int64_t below;                ///< input: from the upper row of sums to the lower one, when pooled
+  int64_t seen_begin,
+      seen_end;  ///< input columns that may not be zero, counted from the first that any tap reads
   const float* w;
   int64_t w_output, w_channel, w_tap;
   const float* bias;  ///< (outputs) or null
@@ -87,6 +92,11 @@ constexpr int kGatherShapes = 4;
 /// [whether the inputs of two sums are one vector apart]
 extern const GatherShape plain_blocks[2][kGatherShapes], pooled_blocks[2][kGatherShapes];
 
+/// Blocks of one output whose pixels meet all taps of a row at once: the most results of one, 0 when the row
+/// is not of that kind.
+int64_t most_sliding(const GatherRow& row, bool pooled);
+GatherBlock sliding_block(const GatherRow& row, bool pooled, int64_t results);
+
 /// How a row is cut: the block with the least estimated time, and as many channels at once as L1 holds.
 struct GatherPlan {
   GatherBlock block;
@@ -120,6 +130,8 @@ bool channels_in_lanes(const LaneConvShape& s, int64_t C);
 /// Images in the lanes: rows [p0, p1) of dy.
 void image_weight_sums(const LaneConvShape& s, const LaneImage& x, const LaneGradient& dy, float* sums,
                        float* bias_sums, int64_t p0, int64_t p1);
+/// How often that reads dy.
+int64_t image_passes(const LaneConvShape& s, int64_t C);
 /// Channels in the lanes: rows [p0, p1) of dy, which `dy` holds; at most kRowsAtOnce. Called for all rows
 /// from the first one on; `turned` keeps transposed rows of x from call to call.
 constexpr int64_t kRowsAtOnce = 8;

@@ -16,7 +16,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   if (part.begin == 0) {
 #pragma GCC unroll 8
     for (int i = 0; i < kOutputs; ++i) {
-      const V first = V{} + (g.bias ? g.bias[o + i] : 0.0f);
+      const V first = broadcast(g.bias ? g.bias[o + i] : 0.0f);
 #pragma GCC unroll 16
       for (int j = 0; j < kColumns; ++j) sum[i][j] = first;
     }
@@ -31,7 +31,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
     if constexpr (kOutputs <= kColumns) {
       V weight[kOutputs];
 #pragma GCC unroll 8
-      for (int i = 0; i < kOutputs; ++i) weight[i] = V{} + w[i * w_output];
+      for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(w[i * w_output]);
 #pragma GCC unroll 16
       for (int j = 0; j < kColumns; ++j) {
         const V pixel = kOutputs > 1 ? in_register(load(x + j * step)) : load(x + j * step);
@@ -69,7 +69,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
       store(part.partial + i * kLanes, sum[i / kColumns][i % kColumns]);
     return;
   }
-  const V floor = V{} + g.floor;
+  const V floor = broadcast(g.floor);
 #pragma GCC unroll 8
   for (int i = 0; i < kOutputs; ++i) {
     float* y = g.y + (o + i) * g.y_output + q * g.y_step;

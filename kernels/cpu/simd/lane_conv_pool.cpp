@@ -16,7 +16,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   if (part.begin == 0) {
 #pragma GCC unroll 8
     for (int i = 0; i < kOutputs; ++i) {
-      const V first = V{} + (g.bias ? g.bias[o + i] : 0.0f);
+      const V first = broadcast(g.bias ? g.bias[o + i] : 0.0f);
 #pragma GCC unroll 32
       for (int j = 0; j < 4 * kWindows; ++j) sum[i][j % 2][j / 2] = first;
     }
@@ -29,7 +29,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   const auto tap = [&](const float* x, const float* w) __attribute__((always_inline)) {
     V weight[kOutputs];
 #pragma GCC unroll 8
-    for (int i = 0; i < kOutputs; ++i) weight[i] = V{} + w[i * w_output];
+    for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(w[i * w_output]);
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h)
 #pragma GCC unroll 16
@@ -63,7 +63,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   WinnerCode ignored[kLanes];
   WinnerCode* codes = g.winners ? g.winners + o * g.winners_output + q * kLanes : ignored;
   const int64_t codes_output = g.winners ? g.winners_output : 0, codes_step = g.winners ? kLanes : 0;
-  const V floor = V{} + g.floor;
+  const V floor = broadcast(g.floor);
 #pragma GCC unroll 8
   for (int i = 0; i < kOutputs; ++i) {
     float* y = g.y + (o + i) * g.y_output + q * g.y_step;

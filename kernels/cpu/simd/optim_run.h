@@ -1,7 +1,7 @@
 #pragma once
 /// @file optim_run.h
 /// Update rules of optimisers over `n` neighbouring values. Every value is read and written once: the loops
-/// are bound by memory, and the compiler's own vector code keeps up with it.
+/// are bound by memory.
 
 #include <cstdint>
 

@@ -11,8 +11,10 @@
 namespace uncial::program::lanes {
 namespace {
 
-/// Weights above this do not stay in L2 beside what else a group needs.
-constexpr int64_t kSmallWeights = 384 * 1024;  // bytes
+/// Weights up to this are multiplied by one group at a time, within its segment. That loads a weight for each
+/// multiply-add, which halves the speed, but saves what a segment's end costs: keeping its values for a later
+/// one.
+constexpr int64_t kSmallWeights = 64 * 1024;  // bytes
 
 struct Extent {
   int64_t K, D;
