@@ -1,11 +1,14 @@
 // Times one network at one task and prints one line of JSON.
 //   bench_net --model mnist_convnet --task train --batch 128 --threads 2
+//   bench_net --model mine.json --image 3,32,32
 // train, infer: samples_per_second. latency: microseconds of one sample's forward pass. epoch (60,000 samples
 // through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/profile_flag.h"
@@ -14,6 +17,7 @@
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
+#include "uncial/io/atomic_file.h"
 #include "uncial/nn/summary.h"
 #include "uncial/train/fit.h"
 #include "workload.h"
@@ -28,7 +32,7 @@ constexpr int64_t kEpochSamples = 60'000;
 constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memory, whatever the image size
 
 struct Flags {
-  std::string model = "mnist_convnet", task = "train", precision = "float32";
+  std::string model = "mnist_convnet", image = "1,28,28", task = "train", precision = "float32";
   int64_t batch = 128;
   std::optional<double> seconds, patience;
 
@@ -39,6 +43,23 @@ struct Flags {
     return options;
   }
 };
+
+/// Extents written as C,H,W.
+Shape extents(const std::string& text) {
+  constexpr int64_t kMost = 4096;
+  int64_t c = 0, h = 0, w = 0;
+  int read = 0;
+  const bool three =
+      std::sscanf(text.c_str(), "%" SCNd64 ",%" SCNd64 ",%" SCNd64 "%n", &c, &h, &w, &read) == 3;
+  require(three && size_t(read) == text.size() && std::min({c, h, w}) > 0 && std::max({c, h, w}) <= kMost,
+          "--image: got ", io::printable(text), ", expected C,H,W like 3,32,32, each 1 to ", kMost, ".");
+  return {c, h, w};
+}
+
+BenchNet net_of(const Flags& flags) {
+  if (flags.model.ends_with(".json")) return described_net(flags.model, extents(flags.image));
+  return find_bench_net(flags.model);
+}
 
 /// Uses the first `threads` cores that this process may use, as the peers do: one thread is one core.
 void pin(int threads) {
@@ -123,7 +144,11 @@ Json measure(const BenchNet& spec, const Flags& flags, double start) {
 void run(cli::Program& program) {
   const double start = now();
   Flags flags;
-  program.choice("--model", flags.model, bench_net_names(), "The network (benchmarks/nets.cpp)");
+  std::string names;
+  for (const std::string& name : bench_net_names()) names += name + ", ";
+  program.text("--model", flags.model, "The network: " + names + "or a description FILE.json", "NAME");
+  program.text("--image", flags.image, "Extents of a described network's images: channels, height, width",
+               "C,H,W");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
   program.choice("--precision", flags.precision, {"float32"}, "Of the layers' arithmetic");
@@ -133,12 +158,13 @@ void run(cli::Program& program) {
   cli::ProfileFlag profile(program);
   program.parse();
   if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
+  const BenchNet net = net_of(flags);
   pin(program.common().threads);
 
   profile.start();
   Json line = {{"model", flags.model},     {"task", flags.task},           {"batch", flags.batch},
                {"threads", num_threads()}, {"precision", flags.precision}, {"isa", isa()}};
-  line.update(measure(find_bench_net(flags.model), flags, start));
+  line.update(measure(net, flags, start));
   profile.finish();
   program.write(line.dump() + "\n");
   program.save_results(line);
