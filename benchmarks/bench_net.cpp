@@ -5,10 +5,12 @@
 // through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cinttypes>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/profile_flag.h"
@@ -75,8 +77,21 @@ Samples samples_for(const BenchNet& spec, int64_t batch) {
   return Samples(spec.sample, std::max(batch, std::min(kEpochSamples, kMaxPixels / count(spec.sample))));
 }
 
-/// Whether the step was replayed from a recording, and if not, why.
-Json recorded(const Compiled& step) { return step.program() ? Json(true) : Json(step.reason()); }
+/// Memory that this process holds now.
+int64_t resident_kib() {
+  std::ifstream file("/proc/self/statm");
+  int64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+/// Whether the step was replayed from a recording, and if not, why; what everything but the samples took of
+/// memory since `before`, and what the step's temporaries would have taken with a place for each.
+void describe(Json& result, const Compiled& step, int64_t before) {
+  result["recorded"] = step.program() ? Json(true) : Json(step.reason());
+  result["added_memory_kib"] = resident_kib() - before;
+  if (step.program()) result["unplanned_kib"] = step.program()->unplanned_bytes() / 1024;
+}
 
 Json rate(const Measured& steps, int64_t batch) {
   return {{"samples_per_second", steps.value * double(batch)}, {"other_cpu", steps.others}};
@@ -84,6 +99,7 @@ Json rate(const Measured& steps, int64_t batch) {
 
 Json train(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
+  const int64_t memory = resident_kib();
   const auto net = spec.make();
   TrainingStep step(*net);
   double loss = 0;
@@ -92,12 +108,13 @@ Json train(const BenchNet& spec, const Flags& flags) {
            flags.batch);
   require(std::isfinite(loss), "bench_net: the loss is ", loss, ", so the time means nothing.");
   result["loss"] = loss;
-  result["recorded"] = recorded(step.compiled());
+  describe(result, step.compiled(), memory);
   return result;
 }
 
 Json infer(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
+  const int64_t memory = resident_kib();
   const auto net = spec.make();
   InferenceStep step(*net);
   const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
@@ -108,7 +125,7 @@ Json infer(const BenchNet& spec, const Flags& flags) {
   } else {
     result = rate(steps_per_second(run, flags.timing()), flags.batch);
   }
-  result["recorded"] = recorded(step.compiled());
+  describe(result, step.compiled(), memory);
   return result;
 }
 
