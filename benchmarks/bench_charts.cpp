@@ -1,5 +1,6 @@
-// Draws the bar charts that results.py describes: a list of {file, panels: [{title, y_label, labels, values,
-// errors, texts}]}. The first bar of each panel is ours.
+// Draws the charts that results.py and growth.py describe: a list of {file, panels}. A panel is bars {title,
+// y_label, labels, values, errors, texts}, the first of them ours, or curves {title, x_label, y_label, log_x,
+// log_y, series: [{label, x, y}]}.
 //   bench_charts --charts charts.json --out docs/results
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,9 @@ namespace {
 using namespace uncial;
 using Json = nlohmann::json;
 
-constexpr int kPanelWidth = 260, kHeight = 300, kMargin = 12;
+constexpr int kBarsWidth = 260, kCurvesWidth = 420, kHeight = 300, kMargin = 12;
+constexpr vision::Colour kColours[] = {vision::palette::blue, vision::palette::orange, vision::palette::green,
+                                       vision::palette::grey};
 
 vision::BarChart bar_chart(const Json& panel) {
   vision::BarChart chart{.title = panel.at("title"),
@@ -27,12 +30,33 @@ vision::BarChart bar_chart(const Json& panel) {
   return chart;
 }
 
+vision::LineChart line_chart(const Json& panel) {
+  vision::LineChart chart{.title = panel.at("title"),
+                          .x_label = panel.at("x_label"),
+                          .y_label = panel.at("y_label"),
+                          .log_x = panel.at("log_x"),
+                          .log_y = panel.at("log_y")};
+  for (const Json& series : panel.at("series"))
+    chart.series.push_back({.label = series.at("label"),
+                            .x = series.at("x"),
+                            .y = series.at("y"),
+                            .colour = kColours[chart.series.size() % std::size(kColours)]});
+  return chart;
+}
+
+int width_of(const Json& panel) { return panel.contains("series") ? kCurvesWidth : kBarsWidth; }
+
 vision::Canvas draw(const Json& panels) {
-  vision::Canvas canvas(int(panels.size()) * kPanelWidth + 2 * kMargin, kHeight + 2 * kMargin);
+  int width = 2 * kMargin;
+  for (const Json& panel : panels) width += width_of(panel);
+  vision::Canvas canvas(width, kHeight + 2 * kMargin);
   double x = kMargin;
   for (const Json& panel : panels) {
-    vision::draw_bars(canvas, x, kMargin, kPanelWidth, kHeight, bar_chart(panel));
-    x += kPanelWidth;
+    if (panel.contains("series"))
+      vision::draw_chart(canvas, x, kMargin, kCurvesWidth, kHeight, line_chart(panel));
+    else
+      vision::draw_bars(canvas, x, kMargin, kBarsWidth, kHeight, bar_chart(panel));
+    x += width_of(panel);
   }
   return canvas;
 }

@@ -1,11 +1,16 @@
 // Times one network at one task and prints one line of JSON.
 //   bench_net --model mnist_convnet --task train --batch 128 --threads 2
+//   bench_net --model mine.json --image 3,32,32
 // train, infer: samples_per_second. latency: microseconds of one sample's forward pass. epoch (60,000 samples
 // through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/profile_flag.h"
@@ -14,6 +19,7 @@
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
+#include "uncial/io/atomic_file.h"
 #include "uncial/nn/summary.h"
 #include "uncial/train/fit.h"
 #include "workload.h"
@@ -28,7 +34,7 @@ constexpr int64_t kEpochSamples = 60'000;
 constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memory, whatever the image size
 
 struct Flags {
-  std::string model = "mnist_convnet", task = "train", precision = "float32";
+  std::string model = "mnist_convnet", image = "1,28,28", task = "train", precision = "float32";
   int64_t batch = 128;
   std::optional<double> seconds, patience;
 
@@ -39,6 +45,23 @@ struct Flags {
     return options;
   }
 };
+
+/// Extents written as C,H,W.
+Shape extents(const std::string& text) {
+  constexpr int64_t kMost = 4096;
+  int64_t c = 0, h = 0, w = 0;
+  int read = 0;
+  const bool three =
+      std::sscanf(text.c_str(), "%" SCNd64 ",%" SCNd64 ",%" SCNd64 "%n", &c, &h, &w, &read) == 3;
+  require(three && size_t(read) == text.size() && std::min({c, h, w}) > 0 && std::max({c, h, w}) <= kMost,
+          "--image: got ", io::printable(text), ", expected C,H,W like 3,32,32, each 1 to ", kMost, ".");
+  return {c, h, w};
+}
+
+BenchNet net_of(const Flags& flags) {
+  if (flags.model.ends_with(".json")) return described_net(flags.model, extents(flags.image));
+  return find_bench_net(flags.model);
+}
 
 /// Uses the first `threads` cores that this process may use, as the peers do: one thread is one core.
 void pin(int threads) {
@@ -54,8 +77,21 @@ Samples samples_for(const BenchNet& spec, int64_t batch) {
   return Samples(spec.sample, std::max(batch, std::min(kEpochSamples, kMaxPixels / count(spec.sample))));
 }
 
-/// Whether the step was replayed from a recording, and if not, why.
-Json recorded(const Compiled& step) { return step.program() ? Json(true) : Json(step.reason()); }
+/// Memory that this process holds now.
+int64_t resident_kib() {
+  std::ifstream file("/proc/self/statm");
+  int64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+/// Whether the step was replayed from a recording, and if not, why; what everything but the samples took of
+/// memory since `before`, and what the step's temporaries would have taken with a place for each.
+void describe(Json& result, const Compiled& step, int64_t before) {
+  result["recorded"] = step.program() ? Json(true) : Json(step.reason());
+  result["added_memory_kib"] = resident_kib() - before;
+  if (step.program()) result["unplanned_kib"] = step.program()->unplanned_bytes() / 1024;
+}
 
 Json rate(const Measured& steps, int64_t batch) {
   return {{"samples_per_second", steps.value * double(batch)}, {"other_cpu", steps.others}};
@@ -63,6 +99,7 @@ Json rate(const Measured& steps, int64_t batch) {
 
 Json train(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
+  const int64_t memory = resident_kib();
   const auto net = spec.make();
   TrainingStep step(*net);
   double loss = 0;
@@ -71,12 +108,13 @@ Json train(const BenchNet& spec, const Flags& flags) {
            flags.batch);
   require(std::isfinite(loss), "bench_net: the loss is ", loss, ", so the time means nothing.");
   result["loss"] = loss;
-  result["recorded"] = recorded(step.compiled());
+  describe(result, step.compiled(), memory);
   return result;
 }
 
 Json infer(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
+  const int64_t memory = resident_kib();
   const auto net = spec.make();
   InferenceStep step(*net);
   const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
@@ -87,7 +125,7 @@ Json infer(const BenchNet& spec, const Flags& flags) {
   } else {
     result = rate(steps_per_second(run, flags.timing()), flags.batch);
   }
-  result["recorded"] = recorded(step.compiled());
+  describe(result, step.compiled(), memory);
   return result;
 }
 
@@ -123,7 +161,11 @@ Json measure(const BenchNet& spec, const Flags& flags, double start) {
 void run(cli::Program& program) {
   const double start = now();
   Flags flags;
-  program.choice("--model", flags.model, bench_net_names(), "The network (benchmarks/nets.cpp)");
+  std::string names;
+  for (const std::string& name : bench_net_names()) names += name + ", ";
+  program.text("--model", flags.model, "The network: " + names + "or a description FILE.json", "NAME");
+  program.text("--image", flags.image, "Extents of a described network's images: channels, height, width",
+               "C,H,W");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
   program.choice("--precision", flags.precision, {"float32"}, "Of the layers' arithmetic");
@@ -133,12 +175,13 @@ void run(cli::Program& program) {
   cli::ProfileFlag profile(program);
   program.parse();
   if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
+  const BenchNet net = net_of(flags);
   pin(program.common().threads);
 
   profile.start();
   Json line = {{"model", flags.model},     {"task", flags.task},           {"batch", flags.batch},
                {"threads", num_threads()}, {"precision", flags.precision}, {"isa", isa()}};
-  line.update(measure(find_bench_net(flags.model), flags, start));
+  line.update(measure(net, flags, start));
   profile.finish();
   program.write(line.dump() + "\n");
   program.save_results(line);

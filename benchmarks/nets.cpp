@@ -1,5 +1,9 @@
 #include "nets.h"
 
+#include "uncial/io/atomic_file.h"
+#include "uncial/nn/network.h"
+#include "uncial/nn/summary.h"
+
 namespace uncial::bench {
 namespace {
 
@@ -7,6 +11,7 @@ using namespace nn;
 using Net = std::shared_ptr<Module>;
 
 const Shape kGrey = {1, 28, 28}, kColour = {3, 32, 32};
+constexpr int64_t kLargestDescription = int64_t(1) << 20;
 
 template <class... Modules>
 Net net(const Modules&... modules) {
@@ -35,8 +40,7 @@ Net mlp() {
              Dense(512, 10));
 }
 
-// ---- Other families: what is fast for those four only is not fast
-// ------------------------------------------
+// ---- Other families: what is fast for those four only is not fast -----------------------------------------
 
 /// Convolution, BatchNorm, ReLU; the bias is left to BatchNorm.
 Sequential conv_norm(int64_t in, int64_t out, int64_t stride) {
@@ -110,7 +114,18 @@ std::vector<std::string> bench_net_names() {
 const BenchNet& find_bench_net(std::string_view name) {
   for (const BenchNet& n : bench_nets())
     if (n.name == name) return n;
-  fail(ErrorKind::usage, "bench_net: there is no network '", name, "'.");
+  fail(ErrorKind::usage, "bench_net: there is no network '", name,
+       "'; name a file FILE.json or one of the list.");
+}
+
+BenchNet described_net(const std::string& path, const Shape& sample) {
+  const std::shared_ptr<Module> net = nn::build(io::read_file(path, kLargestDescription));
+  const Shape x = {1, sample[0], sample[1], sample[2]};
+  const Summary summary = nn::summary(*net, x);
+  const Shape y = summary.rows.empty() ? Shape{} : summary.rows.back().output;
+  require(y == Shape{1, 10}, "bench_net: the network in ", path, " turns images ", x, " into ", y,
+          ", expected (1, 10); --image says their extents.");
+  return {path, sample, [net] { return net; }};
 }
 
 }  // namespace uncial::bench

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "simd/resample.h"
 #include "uncial/core/parallel.h"
 
 namespace uncial::cpu {
@@ -22,35 +23,67 @@ void for_samples(Images<T> images, const std::function<void(int64_t, int64_t)>& 
                   body);
 }
 
-/// A copy of one plane with a rim of `fill`: one row above, two below, one column left, two right. Any
-/// SourcePoint then has its four neighbours in memory, and the inner loop needs no bounds.
-template <class T>
-class PaddedPlane {
+/// Source points of all pixels of an image, and a copy of one plane with a rim of `fill`: one row above, two
+/// below, one column left, two right. Any point then has its four neighbours in memory, and the inner loop
+/// needs no bounds.
+class Resampler {
  public:
-  PaddedPlane(int64_t H, int64_t W, T fill)
-      : H_(H), W_(W), stride_(W + 3), values_(size_t((H + 3) * (W + 3)), fill) {}
+  Resampler(int64_t H, int64_t W, float fill)
+      : H_(H),
+        W_(W),
+        stride_(W + 3),
+        plane_(size_t((H + 3) * stride_), fill),
+        corner_(size_t(H * W + kResampleSlack)),
+        right_(corner_),
+        below_(corner_) {}
 
-  void load(const T* plane) {
-    for (int64_t y = 0; y < H_; ++y) std::copy_n(plane + y * W_, W_, values_.data() + (y + 1) * stride_ + 1);
+  void place(const kernels::AffineMap& m) {
+    resample_simd().affine_places({m.x0, m.xx, m.xy, m.y0, m.yx, m.yy}, H_, W_, stride_, places(0));
+  }
+  void place(int64_t pixel, SourcePoint p) {
+    constexpr int32_t kFraction = (1 << kernels::kPointBits) - 1;
+    const SourcePlaces at = places(pixel);
+    *at.corner = int32_t(((p.y >> kernels::kPointBits) + 1) * stride_ + (p.x >> kernels::kPointBits) + 1);
+    *at.right = p.x & kFraction, *at.below = p.y & kFraction;
   }
 
-  T sample(SourcePoint p) const {
-    const T* corner =
-        values_.data() + ((p.y >> kernels::kPointBits) + 1) * stride_ + (p.x >> kernels::kPointBits) + 1;
-    return kernels::bilinear(p, corner[0], corner[1], corner[stride_], corner[stride_ + 1]);
+  /// Every plane of sample n at these points.
+  void resample(Images<float> images, int64_t n) {
+    for (int64_t c = 0; c < images.C; ++c) {
+      float* plane = images.plane(n, c);
+      for (int64_t y = 0; y < H_; ++y) std::copy_n(plane + y * W_, W_, plane_.data() + (y + 1) * stride_ + 1);
+      resample_simd().sample(plane_.data(), stride_, places(0), H_ * W_, plane);
+    }
   }
 
  private:
+  SourcePlaces places(int64_t from) {
+    return {corner_.data() + from, right_.data() + from, below_.data() + from};
+  }
+
   int64_t H_, W_, stride_;
-  std::vector<T> values_;
+  std::vector<float> plane_;
+  std::vector<int32_t> corner_, right_, below_;
 };
 
 /// The smoothed random field of one sample, and the memory to make the next.
-class ElasticSampler {
+class SmoothedField {
  public:
-  ElasticSampler(int64_t H, int64_t W, kernels::ElasticField field)
+  SmoothedField(int64_t H, int64_t W, kernels::ElasticField field)
       : H_(H), W_(W), field_(field), x_(size_t(H * W)), y_(x_), scratch_(size_t(H * W)) {}
 
+  /// Tells `to` where the pixels of a sample come from.
+  void place(const AugmentStream& stream, int64_t index, Resampler& to) {
+    draw(stream, index);
+    int32_t largest = 0;
+    for (size_t i = 0; i < x_.size(); ++i) largest = std::max({largest, std::abs(x_[i]), std::abs(y_[i])});
+    const int64_t scale = kernels::elastic_scale(field_.amplitude, largest);
+    for (int64_t y = 0, i = 0; y < H_; ++y)
+      for (int64_t x = 0; x < W_; ++x, ++i)
+        to.place(i, kernels::elastic_source(x, y, x_[size_t(i)], y_[size_t(i)], scale, H_, W_));
+  }
+
+ private:
   void draw(const AugmentStream& stream, int64_t index) {
     const int64_t size = H_ * W_;
     for (int64_t i = 0; i < size; i += 4) {
@@ -62,18 +95,8 @@ class ElasticSampler {
     }
     smooth(x_);
     smooth(y_);
-    int32_t largest = 0;
-    for (int64_t i = 0; i < size; ++i)
-      largest = std::max({largest, std::abs(x_[size_t(i)]), std::abs(y_[size_t(i)])});
-    scale_ = kernels::elastic_scale(field_.amplitude, largest);
   }
 
-  SourcePoint source(int64_t x, int64_t y) const {
-    const size_t i = size_t(y * W_ + x);
-    return kernels::elastic_source(x, y, x_[i], y_[i], scale_, H_, W_);
-  }
-
- private:
   /// Both passes add shifted, weighted rows, so that the innermost loop runs along memory. Outside counts as
   /// zero.
   void smooth(std::vector<int32_t>& values) {
@@ -100,7 +123,6 @@ class ElasticSampler {
   int64_t H_, W_;
   kernels::ElasticField field_;
   std::vector<int32_t> x_, y_, scratch_;
-  int64_t scale_ = 0;
 };
 
 }  // namespace
@@ -108,18 +130,12 @@ class ElasticSampler {
 template <class T>
 void affine_images(Images<T> images, const int64_t* indices, AugmentStream stream,
                    kernels::AffineRanges ranges, T fill) {
-  const int64_t C = images.C, H = images.H, W = images.W;
   for_samples(images, [=](int64_t first, int64_t last) {
-    PaddedPlane<T> source(H, W, fill);
+    Resampler resampler(images.H, images.W, fill);
     for (int64_t n = first; n < last; ++n) {
       const auto a = stream.block(indices[n], 0), b = stream.block(indices[n], 1);
-      const auto map = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, H, W);
-      for (int64_t c = 0; c < C; ++c) {
-        T* out = images.plane(n, c);
-        source.load(out);
-        for (int64_t y = 0; y < H; ++y)
-          for (int64_t x = 0; x < W; ++x) *out++ = source.sample(kernels::affine_source(map, x, y, H, W));
-      }
+      resampler.place(kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, images.H, images.W));
+      resampler.resample(images, n);
     }
   });
 }
@@ -128,16 +144,11 @@ template <class T>
 void elastic_images(Images<T> images, const int64_t* indices, AugmentStream stream,
                     kernels::ElasticField field) {
   for_samples(images, [=](int64_t first, int64_t last) {
-    PaddedPlane<T> source(images.H, images.W, T(0));
-    ElasticSampler sampler(images.H, images.W, field);
+    Resampler resampler(images.H, images.W, T(0));
+    SmoothedField smoothed(images.H, images.W, field);
     for (int64_t n = first; n < last; ++n) {
-      sampler.draw(stream, indices[n]);
-      for (int64_t c = 0; c < images.C; ++c) {
-        T* out = images.plane(n, c);
-        source.load(out);
-        for (int64_t y = 0; y < images.H; ++y)
-          for (int64_t x = 0; x < images.W; ++x) *out++ = source.sample(sampler.source(x, y));
-      }
+      smoothed.place(stream, indices[n], resampler);
+      resampler.resample(images, n);
     }
   });
 }

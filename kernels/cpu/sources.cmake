@@ -36,6 +36,7 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_slide.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_turned.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/reduce_simd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/resample.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/unary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dense.cpp

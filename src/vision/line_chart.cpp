@@ -17,7 +17,7 @@ struct Box {
 /// Smallest and largest of the finite values (positive ones on a logarithmic axis); [0, 1] when there are
 /// none.
 AxisWish extent(const LineChart& chart, bool of_y) {
-  AxisWish wish{.low = INFINITY, .high = -INFINITY, .whole = !of_y, .log = of_y && chart.log_y};
+  AxisWish wish{.low = INFINITY, .high = -INFINITY, .whole = !of_y, .log = of_y ? chart.log_y : chart.log_x};
   for (const Series& s : chart.series)
     for (size_t i = 0; i < s.x.size(); ++i) {
       const double v = of_y ? s.y[i] : s.x[i];

@@ -1,8 +1,10 @@
 """bench_net and bench_roofline: one line of JSON for every network and task, as the peer harness reads it."""
 import json
 import math
+import os
 import subprocess
 import sys
+import tempfile
 
 BENCH_NET, BENCH_ROOFLINE = sys.argv[1:3]
 MODELS = ("mnist_convnet", "keras_convnet", "lenet5", "mlp", "resnet", "all_conv", "vgg", "kernel_mix")
@@ -14,8 +16,8 @@ def run(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
-def check(model, task):
-    out = run(BENCH_NET, "--model", model, "--task", task, "--batch", "3", "--threads", "2", "--seconds", "0.001",
+def check(model, task, *more):
+    out = run(BENCH_NET, "--model", model, *more, "--task", task, "--batch", "3", "--threads", "2", "--seconds", "0.001",
               "--patience", "0")
     where = f"{model} {task}"
     if out.count("\n") != 1:
@@ -35,6 +37,17 @@ def check(model, task):
 for model in MODELS:
     for task in FIGURE:
         check(model, task)
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "colour.json")
+    with open(path, "w") as file:
+        json.dump({"kind": "sequential", "layers": [
+            {"kind": "conv2d", "in": 3, "out": 5, "kernel": 7, "stride": 2}, {"kind": "relu"},
+            {"kind": "flatten"}, {"kind": "dense", "in": 5 * 7 * 5, "out": 10}]}, file)
+    for task in FIGURE:
+        check(path, task, "--image", "3,19,15")
+    for image in ("1,28,28", "3,28,28", "3,19", "3,19,15,2", "3,0,15"):
+        if subprocess.run([BENCH_NET, "--model", path, "--image", image], stderr=subprocess.DEVNULL).returncode != 2:
+            faults.append(f"--image {image} is no usage error")
 if subprocess.run([BENCH_NET, "--model", "nothing"], stderr=subprocess.DEVNULL).returncode != 2:
     faults.append("an unknown model is no usage error")
 

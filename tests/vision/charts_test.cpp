@@ -108,6 +108,9 @@ TEST_CASE("a line chart clips at fixed ends and survives odd data", "[vision]") 
   odd.log_y = true;
   CHECK(count_of(chart_figure({odd}), palette::blue, 0, 70) > 20);  // the one positive point
   CHECK(has_clean_rim(chart_figure({LineChart{}})));
+  odd.series[0].x = {-1, 0, 3};
+  odd.log_x = true;
+  CHECK(count_of(chart_figure({odd}), palette::blue, 0, 70) > 20);  // again the last
   odd.y_low = 0;
   check_error(
       ErrorKind::usage, [&] { chart_figure({odd}); }, "y_low > 0");

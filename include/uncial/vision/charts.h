@@ -23,7 +23,7 @@ struct LineChart {
   std::vector<Series> series = {};
   std::optional<double> marked_x = std::nullopt;  ///< a vertical line, e.g. the best epoch
   std::string mark_label = "";
-  bool log_y = false;
+  bool log_x = false, log_y = false;  ///< a logarithmic axis leaves out values that are not positive
   std::optional<double> y_low = std::nullopt, y_high = std::nullopt;
 };
 /// Draws title, legend, axes with round ticks and the curves into the box. A title and a legend that are too
