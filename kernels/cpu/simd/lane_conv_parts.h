@@ -26,6 +26,9 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 [[maybe_unused]] inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 [[maybe_unused]] inline int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 
+/// x in every lane. x - 0 is x, so this is one load; 0 + x is not for x = -0, so the compiler would add.
+[[gnu::always_inline]] inline V broadcast(float x) { return x - V{}; }
+
 /// Makes the compiler load a value that several sums use once; it would rather make it an operand of each.
 [[gnu::always_inline]] inline V in_register(V v) {
 #if defined(UNCIAL_SIMD_avx512)
@@ -35,6 +38,32 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 #endif
   return v;
 }
+
+/// Makes the compiler keep an address as it is. Where a loop reads at p + i * a + j * b it would rather keep
+/// a register for each j than one for p + i * a, and runs out of them.
+[[gnu::always_inline]] inline const float* in_register(const float* p) {
+  asm("" : "+r"(p));
+  return p;
+}
+
+/// Reads p[i * distance] for i < 14 with few registers: multiples of 1, 2, 4 and 8 come with the addressing.
+struct Spread {
+  int64_t distance;
+  const float *p, *third, *sixth, *ninth, *twelfth;
+  template <int kCount>
+  [[gnu::always_inline]] static Spread of(const float* p, int64_t distance) {
+    Spread s = {distance, in_register(p), nullptr, nullptr, nullptr, nullptr};
+    if (kCount > 3) s.third = in_register(s.p + 3 * distance);
+    if (kCount > 6) s.sixth = in_register(s.third + 3 * distance);
+    if (kCount > 9) s.ninth = in_register(s.sixth + 3 * distance);
+    if (kCount > 12) s.twelfth = in_register(s.ninth + 3 * distance);
+    return s;
+  }
+  [[gnu::always_inline]] const float* at(int i) const {
+    const float* const near[] = {p, third, sixth, ninth, twelfth};
+    return near[i / 3] + i % 3 * distance;
+  }
+};
 
 }  // namespace
 
@@ -91,7 +120,7 @@ extern const GatherShape plain_blocks[2][kGatherShapes], pooled_blocks[2][kGathe
 struct GatherPlan {
   GatherBlock block;
   int64_t outputs, columns, channels, cost;
-  bool outputs_first;
+  bool pooled, outputs_first;
 };
 GatherPlan plan_gather(const GatherRow& row, bool pooled);
 void gather_row(const GatherRow& row, const GatherPlan& plan);

@@ -16,7 +16,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   if (part.begin == 0) {
 #pragma GCC unroll 8
     for (int i = 0; i < kOutputs; ++i) {
-      const V first = V{} + (g.bias ? g.bias[o + i] : 0.0f);
+      const V first = broadcast(g.bias ? g.bias[o + i] : 0.0f);
 #pragma GCC unroll 32
       for (int j = 0; j < 4 * kWindows; ++j) sum[i][j % 2][j / 2] = first;
     }
@@ -25,20 +25,22 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
     for (int i = 0; i < kOutputs * 4 * kWindows; ++i)
       sum[i / (4 * kWindows)][i % 2][i / 2 % (2 * kWindows)] = load(part.partial + i * kLanes);
   }
-  const int64_t w_output = g.w_output, below = g.below;
   const auto tap = [&](const float* x, const float* w) __attribute__((always_inline)) {
+    const Spread weights = Spread::of<kOutputs>(w, g.w_output);
     V weight[kOutputs];
 #pragma GCC unroll 8
-    for (int i = 0; i < kOutputs; ++i) weight[i] = V{} + w[i * w_output];
+    for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(*weights.at(i));
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h)
+    for (int h = 0; h < 2; ++h) {
+      const Spread pixels = Spread::of < kDense ? 1 : 2 * kWindows > (x + h * g.below, step);
 #pragma GCC unroll 16
       for (int j = 0; j < 2 * kWindows; ++j) {
-        const V from_memory = load(x + h * below + j * step);
+        const V from_memory = load(kDense ? pixels.p + j * kLanes : pixels.at(j));
         const V pixel = kOutputs > 1 ? in_register(from_memory) : from_memory;
 #pragma GCC unroll 8
         for (int i = 0; i < kOutputs; ++i) sum[i][h][j] += weight[i] * pixel;
       }
+    }
   };
   const GatherLoops loops(g, part);
   int64_t from = 2 * q * step + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
@@ -63,7 +65,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   WinnerCode ignored[kLanes];
   WinnerCode* codes = g.winners ? g.winners + o * g.winners_output + q * kLanes : ignored;
   const int64_t codes_output = g.winners ? g.winners_output : 0, codes_step = g.winners ? kLanes : 0;
-  const V floor = V{} + g.floor;
+  const V floor = broadcast(g.floor);
 #pragma GCC unroll 8
   for (int i = 0; i < kOutputs; ++i) {
     float* y = g.y + (o + i) * g.y_output + q * g.y_step;

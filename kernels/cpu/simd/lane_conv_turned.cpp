@@ -35,7 +35,7 @@ struct Filters {
                                          int64_t channels, uint16_t* bits) {
   V sum[kLanes];
 #pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) sum[i] = V{} + f.bias[i];
+  for (int i = 0; i < kLanes; ++i) sum[i] = broadcast(f.bias[i]);
   for (int64_t t = 0; t < f.taps; ++t) {
     const V v = in_register(load(x + f.offset[t]));
 #pragma GCC unroll 16
@@ -63,7 +63,7 @@ void turned_rows(const LaneConvShape& s, const LaneImage& x, const float* w, con
                  int64_t K, int64_t p0, int64_t p1, const LaneTurnedRows& y, const LaneBits& positive) {
   const int64_t P = (x.H + 2 * s.padding - s.dilation * (s.R - 1) - 1) / s.stride + 1,
                 Q = (x.W + 2 * s.padding - s.dilation * (s.S - 1) - 1) / s.stride + 1;
-  const V floor = V{} + (relu ? 0.0f : -__builtin_inff());
+  const V floor = broadcast(relu ? 0.0f : -__builtin_inff());
   for (int64_t k = 0; k < y.channels; k += kLanes) {
     const Filters filters(s, x, w, bias, K, k);
     for (int64_t p = p0; p < p1; ++p) {
