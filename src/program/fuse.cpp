@@ -8,8 +8,7 @@ namespace {
 class Finder {
  public:
   using Test = std::function<bool(int value)>;
-  Finder(const Graph& graph, const Test& fits, const Test& plain, bool fold_norms)
-      : g_(graph), fits_(fits), plain_(plain), fold_norms_(fold_norms) {
+  Finder(const Graph& graph, const Test& fits, const Test& plain) : g_(graph), fits_(fits), plain_(plain) {
     found_.absorbed.assign(size_t(graph.steps()), false);
   }
 
@@ -115,7 +114,7 @@ class Finder {
 
   void fuse_forward(int conv) {
     ConvFusion fusion{.result = g_.out(conv)};
-    if (const int norm = fold_norms_ ? only_norm(fusion.result) : -1; norm >= 0) {
+    if (const int norm = only_norm(fusion.result); norm >= 0) {
       fusion.norm = norm;
       fusion.result = g_.out(norm);
       absorb(norm);
@@ -234,15 +233,14 @@ class Finder {
 
   const Graph& g_;
   const Test &fits_, &plain_;
-  const bool fold_norms_;
   Fusions found_;
 };
 
 }  // namespace
 
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
-                     const std::function<bool(int value)>& plain, bool fold_norms) {
-  return Finder(graph, fits, plain, fold_norms).find();
+                     const std::function<bool(int value)>& plain) {
+  return Finder(graph, fits, plain).find();
 }
 
 }  // namespace uncial::program

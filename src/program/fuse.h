@@ -49,9 +49,8 @@ struct Fusions {
 };
 
 /// `fits` says whether a value may be in lanes, `plain` whether it is row-major memory that stays as it is;
-/// where operands of a convolution do not, nothing is fused. `fold_norms`: batch_norm_inference goes into
-/// convolutions.
+/// where operands of a convolution do not, nothing is fused.
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
-                     const std::function<bool(int value)>& plain, bool fold_norms = false);
+                     const std::function<bool(int value)>& plain);
 
 }  // namespace uncial::program

@@ -91,8 +91,9 @@ class ChainFinder {
     for (int s = ahead + 1; s < end; ++s)
       for (size_t i = 0; i < g_.step(s).inputs.size(); ++i)
         if (!g_.step(s).is_view && g_.step(s).op->writes(i))
-          for (size_t j = 0; j < g_.step(ahead).inputs.size(); ++j)
-            if (g_.in_buffer(s, i) == g_.in_buffer(ahead, j)) return false;
+          for (int reader : {ahead, found_.convs.at(ahead).norm})
+            for (size_t j = 0; reader >= 0 && j < g_.step(reader).inputs.size(); ++j)
+              if (g_.in_buffer(s, i) == g_.in_buffer(reader, j)) return false;
     return true;
   }
 
