@@ -285,6 +285,8 @@ TEST_CASE("inference folds normalisations into convolutions, and sees changed st
     }
     CHECK(runs(fused, "conv2d+batch_norm+relu > winograd+batch_norm+relu+max_pool2d"));
     CHECK_FALSE(runs(fused, "| batch_norm"));
+    for (const char* name : {"conv2d+batch_norm+add+relu", "| add", "| relu"})
+      CHECK(runs(fused, name) == (name[0] == 'c'));
   });
 }
 

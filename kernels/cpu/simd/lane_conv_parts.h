@@ -46,22 +46,20 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
   return p;
 }
 
-/// Reads p[i * distance] for i < 14 with few registers: multiples of 1, 2, 4 and 8 come with the addressing.
+/// p[i * distance] for i < 8 with three registers: multiples of 1, 2 and 4 come with the addressing.
 struct Spread {
   int64_t distance;
-  const float *p, *third, *sixth, *ninth, *twelfth;
+  const float *p, *third, *sixth;
   template <int kCount>
   [[gnu::always_inline]] static Spread of(const float* p, int64_t distance) {
-    Spread s = {distance, in_register(p), nullptr, nullptr, nullptr, nullptr};
+    Spread s = {distance, in_register(p), nullptr, nullptr};
     if (kCount > 3) s.third = in_register(s.p + 3 * distance);
     if (kCount > 6) s.sixth = in_register(s.third + 3 * distance);
-    if (kCount > 9) s.ninth = in_register(s.sixth + 3 * distance);
-    if (kCount > 12) s.twelfth = in_register(s.ninth + 3 * distance);
     return s;
   }
-  [[gnu::always_inline]] const float* at(int i) const {
-    const float* const near[] = {p, third, sixth, ninth, twelfth};
-    return near[i / 3] + i % 3 * distance;
+  [[gnu::always_inline]] float at(int i) const {
+    const float* const near[] = {p, third, sixth};
+    return near[i / 3][i % 3 * distance];
   }
 };
 
@@ -83,6 +81,8 @@ struct GatherRow {
   float floor;        ///< results are not less: 0 for ReLU, or minus infinity
   float* y;
   int64_t y_output, y_step;
+  const float* skip;  ///< added to the results, one vector apart, or null; not when pooled
+  int64_t skip_output;
   WinnerCode* winners;  ///< of the first result, or null
   int64_t winners_output;
 };
@@ -102,6 +102,26 @@ struct GatherLoops {
         x_step(g.S == 1 ? g.plane : g.tap),
         w_step(g.S == 1 ? g.w_channel : g.w_tap) {}
 };
+/// Calls tap(pixel, weight) for all taps of the channels of `part`, pixels from `first` on in each row of
+/// taps, weights of output o. kTaps: taps of a row, or 0 where the number is not known.
+template <int kTaps, class Tap>
+[[gnu::always_inline]] inline void for_taps(const GatherRow& g, const GatherPart& part, int64_t o,
+                                            int64_t first, const Tap& tap) {
+  const GatherLoops loops(g, part);
+  int64_t from = first + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
+  for (int64_t n = 0; n < loops.outer; ++n, from += g.plane, weights += g.w_channel)
+    for (int64_t r = 0; r < g.R; ++r) {
+      const float* x = g.rows[r] + from;
+      const float* w = g.w + g.w_rows[r] + weights;
+      if constexpr (kTaps > 0) {
+#pragma GCC unroll 8
+        for (int t = 0; t < kTaps; ++t) tap(x + t * loops.x_step, w + t * loops.w_step);
+      } else {
+        for (int64_t t = 0; t < loops.inner; ++t, x += loops.x_step, w += loops.w_step) tap(x, w);
+      }
+    }
+}
+
 /// Computes a block of outputs from o and of results from q.
 using GatherBlock = void (*)(const GatherRow& row, int64_t o, int64_t q, GatherPart part);
 

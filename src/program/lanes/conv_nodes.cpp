@@ -63,7 +63,7 @@ ConvNode::ConvNode(const Conv& c, int x, int w, int b, int y) : conv(c), x_(x), 
 
 std::string ConvNode::name() const {
   return std::string(conv.winograd() ? "winograd" : "conv2d") + (folded ? "+batch_norm" : "") +
-         (relu ? "+relu" : "") + (pool ? "+max_pool2d" : "");
+         (skip >= 0 ? "+add" : "") + (relu ? "+relu" : "") + (pool ? "+max_pool2d" : "");
 }
 
 int64_t ConvNode::workspace_floats(const LaneTable& t) const {
@@ -80,7 +80,8 @@ cpu::LaneEpilogue ConvNode::epilogue(const GroupRun& g) const {
           .relu = relu,
           .pool = pool,
           .y = g.image(y_, conv.K, pool ? conv.P / 2 : conv.P, pool ? conv.Q / 2 : conv.Q),
-          .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
+          .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr,
+          .skip = skip >= 0 ? g.image(skip) : cpu::LaneImage{}};
 }
 
 void ConvNode::run(const GroupRun& g) const {

@@ -44,6 +44,7 @@ class ConvNode : public Node {
   Conv conv;
   bool relu = false, pool = false;
   int winners = -1;
+  int skip = -1;  ///< lane value that is added before the ReLU
   std::shared_ptr<Prepared> u;
   std::shared_ptr<FoldedFilters> folded;  ///< in the place of u and the parameters
 

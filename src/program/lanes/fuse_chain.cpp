@@ -29,7 +29,9 @@ class ChainFinder {
     const ConvFusion& a = found_.convs.at(ahead);
     const int y = g_.in_buffer(next, 0);
     const Conv first = conv(ahead), second = conv(next);
-    if (a.pool >= 0 || !g_.temporary(y) || g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape) return;
+    if (a.pool >= 0 || a.sum.step >= 0 || !g_.temporary(y) ||
+        g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape)
+      return;
     // With few multiply-adds an output, computing it again beats storing it and reading it back.
     if (first.winograd() || !second.winograd() || first.shape.groups != 1 || first.C >= cpu::kManyChannels ||
         first.C * first.shape.R * first.shape.S > cpu::kFewTaps)

@@ -40,7 +40,7 @@ Planner::Planner(const Graph& graph, int64_t samples)
       has_rows_(graph.program().buffers().size(), false) {
   table_->samples = samples;
   fusions_ = find_fusions(
-      graph, [this](int v) { return fits_lanes(v); }, [this](int v) { return plain_rows(v); });
+      graph, [this](int v) { return fits_lanes(v); }, [this](int v) { return plain_rows(v); }, true);
   find_chains(graph_, fusions_);
 }
 
