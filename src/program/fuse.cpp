@@ -8,8 +8,8 @@ namespace {
 class Finder {
  public:
   using Test = std::function<bool(int value)>;
-  Finder(const Graph& graph, const Test& fits, const Test& plain, bool fold_norms)
-      : g_(graph), fits_(fits), plain_(plain), fold_norms_(fold_norms) {
+  Finder(const Graph& graph, const Test& fits, const Test& plain, bool sums)
+      : g_(graph), fits_(fits), plain_(plain), sums_(sums) {
     found_.absorbed.assign(size_t(graph.steps()), false);
   }
 
@@ -115,19 +115,41 @@ class Finder {
 
   void fuse_forward(int conv) {
     ConvFusion fusion{.result = g_.out(conv)};
-    if (const int norm = fold_norms_ ? only_norm(fusion.result) : -1; norm >= 0) {
+    if (const int norm = only_norm(fusion.result); norm >= 0) {
       fusion.norm = norm;
       fusion.result = g_.out(norm);
       absorb(norm);
     }
+    fuse_sum(conv, fusion.sum, fusion.result);
     if (const int relu = only_relu(g_.value(fusion.result).buffer); relu >= 0) {
       fusion.relu = relu;
       fusion.result = g_.out(relu);
     }
-    fuse_pool(conv, fusion);
+    if (fusion.sum.step < 0) fuse_pool(conv, fusion);
     if (fusion.relu >= 0) absorb(fusion.relu);
     if (fusion.pool >= 0) absorb(fusion.pool);
     found_.convs[conv] = fusion;
+  }
+  /// The addition that alone reads `result` of `step`, when its other operand is there before the step.
+  void fuse_sum(int step, SumFusion& sum, int& result) {
+    const int add = sums_ ? only_reader(g_.value(result).buffer) : -1;
+    if (add < 0 || !g_.is(add, "add") || !fits_(g_.out(add))) return;
+    const size_t mine = g_.in_buffer(add, 0) == g_.value(result).buffer ? 0 : 1;
+    const int other = g_.in(add, 1 - mine), b = g_.value(other).buffer;
+    const Shape& shape = g_.value(result).shape;
+    if (shape.rank() != 4 || !fits_(other) || g_.value(other).shape != shape ||
+        g_.value(g_.out(add)).shape != shape)
+      return;
+    if (b == g_.value(result).buffer || g_.writer(b) >= step || changes_between(step, add, b)) return;
+    sum = {add, other};
+    result = g_.out(add);
+    absorb(add);
+  }
+  bool changes_between(int begin, int end, int buffer) const {
+    for (int s = begin; s < end; ++s)
+      for (size_t i = 0; i < g_.step(s).inputs.size(); ++i)
+        if (!g_.step(s).is_view && g_.step(s).op->writes(i) && g_.in_buffer(s, i) == buffer) return true;
+    return false;
   }
   int only_relu(int buffer) const {
     const int relu = only_reader(buffer);
@@ -214,7 +236,8 @@ class Finder {
 
   void fuse_norm(int norm) {
     NormFusion fusion{.result = g_.out(norm)};
-    if (const int relu = only_relu(g_.out_buffer(norm)); relu >= 0) {
+    fuse_sum(norm, fusion.sum, fusion.result);
+    if (const int relu = only_relu(g_.value(fusion.result).buffer); relu >= 0) {
       fusion.relu = relu;
       fusion.result = g_.out(relu);
       absorb(relu);
@@ -234,15 +257,15 @@ class Finder {
 
   const Graph& g_;
   const Test &fits_, &plain_;
-  const bool fold_norms_;
+  const bool sums_;
   Fusions found_;
 };
 
 }  // namespace
 
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
-                     const std::function<bool(int value)>& plain, bool fold_norms) {
-  return Finder(graph, fits, plain, fold_norms).find();
+                     const std::function<bool(int value)>& plain, bool sums) {
+  return Finder(graph, fits, plain, sums).find();
 }
 
 }  // namespace uncial::program

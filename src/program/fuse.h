@@ -11,10 +11,17 @@
 
 namespace uncial::program {
 
-/// conv2d [batch_norm_inference] [relu] [max_pool2d of 2x2 windows [dropout]]. What lies between exists
+/// An addition of two values that goes with the making of the later one: the end of a residual block.
+struct SumFusion {
+  int step = -1;   ///< of the addition, or -1
+  int other = -1;  ///< value that is there already
+};
+
+/// conv2d [batch_norm_inference] [add] [relu] [max_pool2d of 2x2 windows [dropout]]. What lies between exists
 /// nowhere.
 struct ConvFusion {
   int norm = -1, relu = -1, pool = -1;  ///< steps
+  SumFusion sum = {};                   ///< not with a pooling
   int dropout = -1;  ///< step: dropped places lose their winner, so that the gradient draws no mask
   int result = -1;   ///< value that comes out at the end
   int winners = -1;  ///< lane value of the winner codes, once the convolution is lowered
@@ -33,12 +40,13 @@ struct ConvGradientFusion {
   int ahead_gradient = -1;                 ///< key of that convolution's gradients, which run with these
 };
 
-/// batch_norm, batch_norm_inference or their gradient, with a ReLU behind.
+/// batch_norm, batch_norm_inference or their gradient, with an addition and a ReLU behind.
 struct NormFusion {
-  int relu = -1;    ///< forward: the step
-  int result = -1;  ///< forward: value that comes out
-  int dy = -1;      ///< gradient: value before the activation's gradient
-  int relu_y = -1;  ///< gradient: the activation's output, or -1
+  int relu = -1;       ///< forward: the step
+  SumFusion sum = {};  ///< forward
+  int result = -1;     ///< forward: value that comes out
+  int dy = -1;         ///< gradient: value before the activation's gradient
+  int relu_y = -1;     ///< gradient: the activation's output, or -1
 };
 
 struct Fusions {
@@ -49,9 +57,8 @@ struct Fusions {
 };
 
 /// `fits` says whether a value may be in lanes, `plain` whether it is row-major memory that stays as it is;
-/// where operands of a convolution do not, nothing is fused. `fold_norms`: batch_norm_inference goes into
-/// convolutions.
+/// where operands of a convolution do not, nothing is fused. `sums`: additions go with what makes an operand.
 Fusions find_fusions(const Graph& graph, const std::function<bool(int value)>& fits,
-                     const std::function<bool(int value)>& plain, bool fold_norms = false);
+                     const std::function<bool(int value)>& plain, bool sums = false);
 
 }  // namespace uncial::program

@@ -15,6 +15,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/channels/images.cpp
   ${CMAKE_CURRENT_LIST_DIR}/channels/planner.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/conv_nodes.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lanes/folded_filters.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/fuse_chain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv_chain.cpp

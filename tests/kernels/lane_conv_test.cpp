@@ -5,11 +5,13 @@
 #include "simd/lane_conv.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "lane_conv_buffers.h"
 #include "lane_conv_cases.h"
 #include "support/catch.h"
+#include "support/isas.h"
 #include "uncial/core/isa.h"
 
 using namespace uncial;
@@ -53,15 +55,19 @@ struct Experiment {
     return sum;
   }
 
-  void check_plain(bool relu) {
-    GuardedImage y(lanes, c.K, c.P(), c.Q(), 1, false);
-    simd.forward(c.s, x.image(), w.data(), {bias.data(), relu, false, y.image(), nullptr});
+  void check_plain(bool relu, bool residual) {
+    GuardedImage y(lanes, c.K, c.P(), c.Q(), 1, false), skip(lanes, c.K, c.P(), c.Q(), 2, false);
+    Numbers next(integers, 4);
+    skip.fill(next);
+    simd.forward(c.s, x.image(), w.data(),
+                 {bias.data(), relu, false, y.image(), nullptr, residual ? skip.image() : cpu::LaneImage{}});
     Comparison comparison{integers};
     for (int64_t k = 0, i = 0; k < c.K; ++k)
       for (int64_t p = 0; p < c.P(); ++p)
         for (int64_t q = 0; q < c.Q(); ++q)
           for (int64_t n = 0; n < lanes; ++n, ++i) {
             Sum sum = output(k, p, q, n);
+            if (residual) sum.add(skip.at(k, p, q, n));
             if (relu && sum.value < 0) sum.value = 0;
             comparison.check(y.at(k, p, q, n), sum, i);
           }
@@ -249,8 +255,8 @@ void for_each_experiment(Body body) {
 
 TEST_CASE("direct convolutions with the batch in the lanes agree with loops in double precision", "[lanes]") {
   for_each_experiment([](Experiment& e) {
-    e.check_plain(false);
-    e.check_plain(true);
+    for (bool relu : {false, true})
+      for (bool residual : {false, true}) e.check_plain(relu, residual);
   });
 }
 
@@ -258,6 +264,38 @@ TEST_CASE("pooled convolutions keep the largest of each window and remember whic
   for_each_experiment([](Experiment& e) {
     e.check_pooled(false);
     e.check_pooled(true);
+  });
+}
+
+TEST_CASE("pooled convolutions treat NaN and minus infinity as the operator does", "[lanes]") {
+  constexpr float kInf = std::numeric_limits<float>::infinity(),
+                  kNaN = std::numeric_limits<float>::quiet_NaN();
+  const Case c = {1, 10, 14, 1, {1, 1, 1, 0, 1, 1}};
+  for_each_isa([&](const std::string&) {
+    Experiment e(cpu::lane_conv_simd(), c, true);
+    e.w.data()[0] = 1, e.bias.data()[0] = 0;
+    std::mt19937 engine(1);
+    e.x.fill([&] {
+      const float values[] = {kNaN, -kInf, -kInf, -kInf, kInf, -2, 3};
+      return values[engine() % 7];
+    });
+    for (bool relu : {false, true}) {
+      GuardedImage y(e.lanes, 1, 5, 7, 1, false);
+      std::vector<cpu::WinnerCode> winners(size_t(5 * 7 * e.lanes));
+      e.simd.forward(c.s, e.x.image(), e.w.data(), {e.bias.data(), relu, true, y.image(), winners.data()});
+      int wrong = 0;
+      for (int64_t i = 0; i < int64_t(winners.size()); ++i) {
+        const int64_t n = i % e.lanes, q = i / e.lanes % 7, p = i / e.lanes / 7;
+        int best = 0;
+        const auto at = [&](int j) { return e.x.at(0, 2 * p + j / 2, 2 * q + j % 2, n); };
+        for (int j = 1; j < 4; ++j)
+          if (at(j) > at(best) || (std::isnan(at(j)) && !std::isnan(at(best)))) best = j;
+        const float value = relu && at(best) < 0 ? 0 : at(best), got = y.at(0, p, q, n);
+        wrong += !(got == value || (std::isnan(got) && std::isnan(value)));
+        wrong += winners[size_t(i)] != (relu && !(value > 0) ? int(cpu::kNoWinner) : best);
+      }
+      CHECK(wrong == 0);
+    }
   });
 }
 

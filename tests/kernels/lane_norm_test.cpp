@@ -88,18 +88,23 @@ TEST_CASE("moments of values that hardly differ keep their digits") {
   });
 }
 
-TEST_CASE("affine scales each channel, and ReLU lets NaN pass") {
+TEST_CASE("affine scales each channel, adds what is skipped, and ReLU lets NaN pass") {
   for_each_case([](const Shape& s, int64_t, Integers& next) {
     const LaneNormSimd& norm = lane_norm_simd();
-    const Image x(norm.lanes, s.C, s.H, s.W, s.halo), y(norm.lanes, s.C, s.H, s.W, 1);
+    const Image x(norm.lanes, s.C, s.H, s.W, s.halo), y(norm.lanes, s.C, s.H, s.W, 1),
+        skip(norm.lanes, s.C, s.H, s.W, 1 - s.halo);
     fill(x, norm.lanes - 1, next);
+    fill(skip, norm.lanes, next);
     const std::vector<float> mean(size_t(s.C), 0.5f), factor{1.5f, -2, 3, 0.25f}, shift{-1, 0, 2, 0.125f};
-    for (const bool relu : {false, true}) {
-      norm.affine(x.view(), mean.data(), factor.data(), shift.data(), relu, y.view());
+    for (const int variant : {0, 1, 2, 3}) {
+      const bool relu = variant % 2, residual = variant / 2;
+      norm.affine(x.view(), mean.data(), factor.data(), shift.data(), residual ? skip.view() : LaneImage{},
+                  relu, y.view());
+      const double share = residual;
       int64_t wrong = 0;
       y.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
-        double expected =
-            (double(x.at(c, h, w, lane)) - 0.5) * double(factor[size_t(c)]) + double(shift[size_t(c)]);
+        double expected = (double(x.at(c, h, w, lane)) - 0.5) * double(factor[size_t(c)]) +
+                          double(shift[size_t(c)]) + share * double(skip.at(c, h, w, lane));
         if (relu && expected < 0) expected = 0;
         const double found = double(y.at(c, h, w, lane));
         wrong += lane == norm.lanes - 1 ? found == found : !(std::abs(found - expected) < 1e-5);

@@ -19,7 +19,7 @@ namespace {
 
 struct Case {
   int64_t C, K, P, Q, padding;
-  bool pool = false, relu = false, bias = false, whole_numbers = true;
+  bool pool = false, relu = false, bias = false, whole_numbers = true, residual = false;
   int64_t H() const { return P + 2 - 2 * padding; }
   int64_t W() const { return Q + 2 - 2 * padding; }
   /// Rows and columns that whole tiles of the input cover.
@@ -30,7 +30,7 @@ struct Case {
 std::ostream& operator<<(std::ostream& out, const Case& c) {
   return out << "C " << c.C << " K " << c.K << " P " << c.P << " Q " << c.Q << " padding " << c.padding
              << (c.pool ? " pool" : "") << (c.relu ? " relu" : "") << (c.bias ? " bias" : "")
-             << (c.whole_numbers ? "" : " random");
+             << (c.whole_numbers ? "" : " random") << (c.residual ? " residual" : "");
 }
 
 class Numbers {
@@ -132,11 +132,17 @@ void check_window(const double* values, double magnitude, bool relu, float y, Wi
 Error check_forward(Run& run, Guarded<WinnerCode>& winners, LaneBuffer& y) {
   const Case& c = run.c;
   Guarded<float> workspace(run.simd.workspace_floats(c.C, c.cols(), c.K), kNaN);
+  LaneBuffer skip(c.K, c.P, c.Q, 1, c.P + 2, c.Q + 2, run.lanes, kNaN);
+  Numbers next(c.whole_numbers);
+  skip.visit([&](float* v, int64_t, int64_t, int64_t, int kind) {
+    for (int l = 0; l < run.lanes && kind == 0; ++l) v[l] = next(20);
+  });
   LaneEpilogue epilogue{.bias = c.bias ? run.bias.data() : nullptr,
                         .relu = c.relu,
                         .pool = c.pool,
                         .y = y.image(),
-                        .winners = c.pool ? winners.begin() : nullptr};
+                        .winners = c.pool ? winners.begin() : nullptr,
+                        .skip = c.residual ? skip.image() : LaneImage{}};
   run.simd.forward(run.x.image(), c.padding, run.u.begin(), epilogue, c.P, c.Q, workspace.begin());
   CHECK((workspace.guards_hold() && run.u.guards_hold() && winners.guards_hold() && y.guards_hold()));
 
@@ -149,7 +155,7 @@ Error check_forward(Run& run, Guarded<WinnerCode>& winners, LaneBuffer& y) {
       if (kind) {
         untouched &= v[l] == 555;
       } else if (!c.pool) {
-        const double exact = all.at(k, p, q)[l];
+        const double exact = all.at(k, p, q)[l] + (c.residual ? double(skip.at(k, p, q)[l]) : 0);
         error.add(v[l], c.relu ? std::max(exact, 0.) : exact, size.at(k, p, q)[l]);
       } else {
         const double window[4] = {all.at(k, 2 * p, 2 * q)[l], all.at(k, 2 * p, 2 * q + 1)[l],
@@ -312,6 +318,7 @@ std::vector<Case> cases() {
         c.relu = n % 2 == 0;
         c.bias = n % 5 < 3;
         c.whole_numbers = n % 4 != 3;
+        c.residual = !c.pool && n % 7 < 3;
         list.push_back(c);
       }
   for (int64_t C : channels)

@@ -283,3 +283,16 @@ TEST_CASE("channels in lanes: an infinite weight meets an input of zero as in si
   CHECK(std::isnan(y.at({0, 2})));
   CHECK(y.at({0, 1}) == b.at({1}));
 }
+
+TEST_CASE("channels in lanes: a pooled NaN stays, wherever it is in its window") {
+  const Net net = [](const Tensor& x) { return max_pool2d(conv2d(x, full({1, 1, 1, 1}, 1)), {.kernel = 2}); };
+  Compiled fused = compiled(net, true);
+  for (int64_t place = 0; place < 4; ++place) {
+    const Tensor x = full({1, 1, 2, 4}, 3);
+    x.select(2, place / 2).select(2, place % 2).fill_(NAN);
+    const Tensor y = fused({x})[0];
+    CHECK(std::isnan(y.at({0, 0, 0, 0})));
+    CHECK(y.at({0, 0, 0, 1}) == 3);
+  }
+  CHECK(stages_with(fused, "channel conv2d+max_pool2d") == 1);
+}

@@ -255,6 +255,41 @@ TEST_CASE("inference sees weights that were changed between calls") {
   CHECK(gap(fused(in)[0], plain(in)[0]) < 1e-5);
 }
 
+TEST_CASE("inference folds normalisations into convolutions, and sees changed statistics") {
+  using namespace nn;
+  const auto norm_of = [](int64_t features) { return BatchNorm2d(features, {.epsilon = 1e-3}); };
+  Sequential net(
+      Conv2d(3, 9, {.kernel = 3, .padding = 1, .bias = false}), norm_of(9), ReLU(),  // ahead of the next
+      Conv2d(9, 9, {.kernel = 3, .padding = 1}), norm_of(9), ReLU(), MaxPool2d(2),
+      Residual(Sequential(Conv2d(9, 6, {.kernel = 1}), norm_of(6), ReLU(),
+                          Conv2d(6, 9, {.kernel = 3, .padding = 1, .groups = 3, .bias = false}), norm_of(9))),
+      ReLU(),
+      Residual(Sequential(Conv2d(9, 10, {.kernel = 3, .stride = 2, .padding = 1}), norm_of(10)),
+               Sequential(Conv2d(9, 10, {.kernel = 1, .stride = 2, .bias = false}), norm_of(10))),
+      ReLU(), GlobalAvgPool2d(), Flatten(), Dense(10, 3));
+  net.initialize({.seed = 1});
+  Context context(Mode::eval);
+  const auto forward = [&](const Tensors& in) {
+    const NoGrad no_grad;
+    return Tensors{net.forward(in[0], context)};
+  };
+  const Tensors in{randn({20, 3, 14, 10}, 5)};
+  test::for_each_isa([&](const std::string&) {
+    Compiled fused = compile(forward), plain = compile(forward, {.fuse = false});
+    for (uint64_t round = 0; round < 3; ++round) {
+      CHECK(gap(fused(in)[0], plain(in)[0]) < 1e-5);
+      const NoGrad no_grad;
+      for (auto& [name, tensor] : net.state_dict())
+        if (tensor.dtype() == DType::float32 && name.find("running") != std::string::npos)
+          tensor.copy_(abs(randn(tensor.shape(), round)) + 0.1);
+    }
+    CHECK(runs(fused, "conv2d+batch_norm+relu > winograd+batch_norm+relu+max_pool2d"));
+    CHECK_FALSE(runs(fused, "| batch_norm"));
+    for (const char* name : {"conv2d+batch_norm+add+relu", "| add", "| relu"})
+      CHECK(runs(fused, name) == (name[0] == 'c'));
+  });
+}
+
 TEST_CASE("weights that a step changes before it uses them again are used as changed") {
   const Tensor w = parameter(randn({8, 8, 3, 3}, 1) * 0.2);
   const auto twice = [&](const Tensors& in) {

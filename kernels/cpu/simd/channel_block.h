@@ -5,6 +5,7 @@
 
 #include "channel_conv.h"
 #include "lanes.h"
+#include "largest.h"
 
 namespace UNCIAL_SIMD {
 namespace {

@@ -100,14 +100,12 @@ void output_row(const Rows& a, int64_t p, const Sums& to) {
     channel_row<kV, 0>(taps, from, step, a.parts, a.w, to);
 }
 
-/// The larger, the first among equals.
-[[gnu::always_inline]] inline V winner(V first, V second) { return second > first ? second : first; }
-
 /// Two rows of sums -> one row of 2x2 windows; ReLU behind the pooling gives the same as before it.
 void pool_rows(const float* rows, int64_t Q, bool with_relu, float* y) {
   for (int64_t q = 0; q + 1 < Q; q += 2, rows += 2 * kLanes, y += kLanes) {
     const float* lower = rows + Q * kLanes;
-    const V best = winner(winner(load(rows), load(rows + kLanes)), winner(load(lower), load(lower + kLanes)));
+    const V best = first_largest(first_largest(load(rows), load(rows + kLanes)),
+                                 first_largest(load(lower), load(lower + kLanes)));
     store(y, with_relu ? relu(best) : best);
   }
 }

@@ -89,9 +89,6 @@ void products(const ChannelConvShape& s, int64_t tiles, const float* filters, co
   }
 }
 
-/// The larger, the first among equals.
-[[gnu::always_inline]] inline V winner(V first, V second) { return second > first ? second : first; }
-
 template <int kHalf>
 [[gnu::always_inline]] inline void finish_half(const float* m, int64_t point, const LaneEpilogue& e,
                                                int64_t v, const Tile& tile) {
@@ -105,9 +102,9 @@ template <int kHalf>
 #pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
       if (2 * j + 1 >= tile.columns) return;
-      const V best =
-          winner(winner(rows[0][2 * j], rows[0][2 * j + 1]), winner(rows[1][2 * j], rows[1][2 * j + 1])) +
-          bias;
+      const V best = first_largest(first_largest(rows[0][2 * j], rows[0][2 * j + 1]),
+                                   first_largest(rows[1][2 * j], rows[1][2 * j + 1])) +
+                     bias;
       store<float>(y + j * kLanes, e.relu ? relu(best) : best);
     }
     return;

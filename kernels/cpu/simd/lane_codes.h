@@ -5,6 +5,7 @@
 
 #include "lane_image.h"
 #include "lanes.h"
+#include "largest.h"
 
 #if defined(UNCIAL_SIMD_avx512) || defined(UNCIAL_SIMD_avx2)
 #include <immintrin.h>
@@ -82,28 +83,38 @@ namespace {
   return second > first ? second : first;
 }
 
-/// The maximum of the window a b / c d, and `floor` at least; its winners to `codes`, kNoWinner where floor
-/// is not less. The instruction set's own maximum and comparisons where the compiler has no words for them.
+/// The first_largest() of the window a b / c d, and `floor` at least; its winner to `codes`: kNoWinner where
+/// it is not above floor, unless that is minus infinity, which stands for none. The instruction set's own
+/// comparisons where the compiler has no words for them.
 [[gnu::always_inline]] inline Lanes<float>::V pool_window(Lanes<float>::V a, Lanes<float>::V b,
                                                           Lanes<float>::V c, Lanes<float>::V d,
                                                           Lanes<float>::V floor,
                                                           uncial::cpu::WinnerCode* codes) {
   using V = Lanes<float>::V;
-  const V upper = larger_lanes(a, b), lower = larger_lanes(c, d), best = larger_lanes(upper, lower);
 #if defined(UNCIAL_SIMD_avx512)
-  const auto above = [](V x, V y) __attribute__((always_inline)) {
-    return _mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_GT_OQ);
+  const auto beaten = [](V best, V by) __attribute__((always_inline)) {  // as beats(by, best)
+    const __mmask16 number = _mm512_cmp_ps_mask((__m512)best, (__m512)best, _CMP_ORD_Q);
+    return _mm512_mask_cmp_ps_mask(number, (__m512)by, (__m512)best, _CMP_NLE_UQ);
   };
-  const __m128i top = _mm_maskz_mov_epi8(above(b, a), _mm_set1_epi8(1));
-  const __m128i bottom = _mm_mask_mov_epi8(_mm_set1_epi8(2), above(d, c), _mm_set1_epi8(3));
-  const __m128i code = _mm_mask_mov_epi8(top, above(lower, upper), bottom);
+  const __mmask16 b_wins = beaten(a, b), d_wins = beaten(c, d);
+  const V upper = (V)_mm512_mask_mov_ps((__m512)a, b_wins, (__m512)b),
+          lower = (V)_mm512_mask_mov_ps((__m512)c, d_wins, (__m512)d);
+  const __mmask16 lower_wins = beaten(upper, lower);
+  const V best = (V)_mm512_mask_mov_ps((__m512)upper, lower_wins, (__m512)lower);
+  const __m128i top = _mm_maskz_mov_epi8(b_wins, _mm_set1_epi8(1));
+  const __m128i bottom = _mm_mask_mov_epi8(_mm_set1_epi8(2), d_wins, _mm_set1_epi8(3));
+  const __mmask16 has_floor =
+      _mm512_cmp_ps_mask((__m512)floor, _mm512_set1_ps(-__builtin_inff()), _CMP_GT_OQ);
+  const __mmask16 none = _mm512_mask_cmp_ps_mask(has_floor, (__m512)best, (__m512)floor, _CMP_NGT_UQ);
+  const __m128i code = _mm_mask_mov_epi8(top, lower_wins, bottom);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(codes),
-                   _mm_mask_mov_epi8(_mm_set1_epi8(uncial::cpu::kNoWinner), above(best, floor), code));
+                   _mm_mask_mov_epi8(code, none, _mm_set1_epi8(uncial::cpu::kNoWinner)));
 #else
+  const V upper = first_largest(a, b), lower = first_largest(c, d), best = first_largest(upper, lower);
   using I = Lanes<int32_t>::V;
   const I right = I{} + 1, bottom = I{} + 2, none = I{} + uncial::cpu::kNoWinner;
-  I code = lower > upper ? (bottom | ((d > c) & right)) : I((b > a) & right);
-  code = best > floor ? code : none;
+  I code = beats(lower, upper) ? (bottom | (beats(d, c) & right)) : I(beats(b, a) & right);
+  code = (best > floor) | (floor == -__builtin_inff()) ? code : none;
 #if defined(UNCIAL_SIMD_avx2)
   const __m256i bytes = _mm256_shuffle_epi8((__m256i)code, _mm256_set1_epi32(0x0c080400));
   const uint64_t packed =

@@ -27,6 +27,7 @@ void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, co
   row.w_output = C * taps, row.w_channel = taps, row.w_tap = 1;
   row.floor = e.relu ? 0 : kNoFloor;
   row.y_output = e.y.plane, row.y_step = kLanes;
+  row.skip_output = e.skip.plane;
   row.winners_output = (P / 2) * (Q / 2) * kLanes;
   const GatherPlan plan = plan_gather(row, e.pool);
   for (int64_t g = 0; g < s.groups; ++g)
@@ -39,6 +40,7 @@ void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, co
       row.w = w + g * K * C * taps;
       row.bias = e.bias ? e.bias + g * K : nullptr;
       row.y = e.y.at_row(p) + g * K * e.y.plane;
+      if (e.skip.data) row.skip = e.skip.at_row(p) + g * K * e.skip.plane;
       if (e.winners) row.winners = e.winners + g * K * row.winners_output + p * (Q / 2) * kLanes;
       gather_row(row, plan);
     }

@@ -26,7 +26,7 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 [[maybe_unused]] inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 [[maybe_unused]] inline int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 
-/// The same in all lanes. Minus zero, which is nothing; plus zero would be an addition, for the sake of -0.
+/// x in every lane. x - 0 is x, so this is one load; 0 + x is not for x = -0, so the compiler would add.
 [[gnu::always_inline]] inline V broadcast(float x) { return x - V{}; }
 
 /// Makes the compiler load a value that several sums use once; it would rather make it an operand of each.
@@ -38,6 +38,30 @@ constexpr int64_t kMaxTaps = 11;  // of a filter's rows, and of its columns
 #endif
   return v;
 }
+
+/// Makes the compiler keep an address as it is. Where a loop reads at p + i * a + j * b it would rather keep
+/// a register for each j than one for p + i * a, and runs out of them.
+[[gnu::always_inline]] inline const float* in_register(const float* p) {
+  asm("" : "+r"(p));
+  return p;
+}
+
+/// p[i * distance] for i < 8 with three registers: multiples of 1, 2 and 4 come with the addressing.
+struct Spread {
+  int64_t distance;
+  const float *p, *third, *sixth;
+  template <int kCount>
+  [[gnu::always_inline]] static Spread of(const float* p, int64_t distance) {
+    Spread s = {distance, in_register(p), nullptr, nullptr};
+    if (kCount > 3) s.third = in_register(s.p + 3 * distance);
+    if (kCount > 6) s.sixth = in_register(s.third + 3 * distance);
+    return s;
+  }
+  [[gnu::always_inline]] float at(int i) const {
+    const float* const near[] = {p, third, sixth};
+    return near[i / 3][i % 3 * distance];
+  }
+};
 
 }  // namespace
 
@@ -59,6 +83,8 @@ struct GatherRow {
   float floor;        ///< results are not less: 0 for ReLU, or minus infinity
   float* y;
   int64_t y_output, y_step;
+  const float* skip;  ///< added to the results, one vector apart, or null; not when pooled
+  int64_t skip_output;
   WinnerCode* winners;  ///< of the first result, or null
   int64_t winners_output;
 };
@@ -78,6 +104,26 @@ struct GatherLoops {
         x_step(g.S == 1 ? g.plane : g.tap),
         w_step(g.S == 1 ? g.w_channel : g.w_tap) {}
 };
+/// Calls tap(pixel, weight) for all taps of the channels of `part`, pixels from `first` on in each row of
+/// taps, weights of output o. kTaps: taps of a row, or 0 where the number is not known.
+template <int kTaps, class Tap>
+[[gnu::always_inline]] inline void for_taps(const GatherRow& g, const GatherPart& part, int64_t o,
+                                            int64_t first, const Tap& tap) {
+  const GatherLoops loops(g, part);
+  int64_t from = first + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
+  for (int64_t n = 0; n < loops.outer; ++n, from += g.plane, weights += g.w_channel)
+    for (int64_t r = 0; r < g.R; ++r) {
+      const float* x = g.rows[r] + from;
+      const float* w = g.w + g.w_rows[r] + weights;
+      if constexpr (kTaps > 0) {
+#pragma GCC unroll 8
+        for (int t = 0; t < kTaps; ++t) tap(x + t * loops.x_step, w + t * loops.w_step);
+      } else {
+        for (int64_t t = 0; t < loops.inner; ++t, x += loops.x_step, w += loops.w_step) tap(x, w);
+      }
+    }
+}
+
 /// Computes a block of outputs from o and of results from q.
 using GatherBlock = void (*)(const GatherRow& row, int64_t o, int64_t q, GatherPart part);
 
@@ -101,7 +147,7 @@ GatherBlock sliding_block(const GatherRow& row, bool pooled, int64_t results);
 struct GatherPlan {
   GatherBlock block;
   int64_t outputs, columns, channels, cost;
-  bool outputs_first;
+  bool pooled, outputs_first;
 };
 GatherPlan plan_gather(const GatherRow& row, bool pooled);
 void gather_row(const GatherRow& row, const GatherPlan& plan);

@@ -25,57 +25,58 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
     for (int i = 0; i < kOutputs * kColumns; ++i)
       sum[i / kColumns][i % kColumns] = load(part.partial + i * kLanes);
   }
-  const int64_t w_output = g.w_output;
   const auto tap = [&](const float* x, const float* w) __attribute__((always_inline)) {
+    const Spread weights = Spread::of<kOutputs>(w, g.w_output);
+    const float* const pixels = kDense ? in_register(x) : x;
     // The longer side is walked over, the other one waits in registers.
     if constexpr (kOutputs <= kColumns) {
       V weight[kOutputs];
 #pragma GCC unroll 8
-      for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(w[i * w_output]);
+      for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(weights.at(i));
 #pragma GCC unroll 16
       for (int j = 0; j < kColumns; ++j) {
-        const V pixel = kOutputs > 1 ? in_register(load(x + j * step)) : load(x + j * step);
+        const V pixel = kOutputs > 1 ? in_register(load(pixels + j * step)) : load(pixels + j * step);
 #pragma GCC unroll 8
         for (int i = 0; i < kOutputs; ++i) sum[i][j] += weight[i] * pixel;
       }
     } else {
       V pixel[kColumns];
 #pragma GCC unroll 16
-      for (int j = 0; j < kColumns; ++j) pixel[j] = in_register(load(x + j * step));
+      for (int j = 0; j < kColumns; ++j) pixel[j] = in_register(load(pixels + j * step));
 #pragma GCC unroll 8
       for (int i = 0; i < kOutputs; ++i) {
-        const float weight = w[i * w_output];
+        const float weight = weights.at(i);
 #pragma GCC unroll 16
         for (int j = 0; j < kColumns; ++j) sum[i][j] += weight * pixel[j];
       }
     }
   };
-  const GatherLoops loops(g, part);
-  int64_t from = q * step + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
-  for (int64_t n = 0; n < loops.outer; ++n, from += g.plane, weights += g.w_channel)
-    for (int64_t r = 0; r < g.R; ++r) {
-      const float* x = g.rows[r] + from;
-      const float* w = g.w + g.w_rows[r] + weights;
-      if constexpr (kTaps > 0) {
-#pragma GCC unroll 8
-        for (int t = 0; t < kTaps; ++t) tap(x + t * loops.x_step, w + t * loops.w_step);
-      } else {
-        for (int64_t t = 0; t < loops.inner; ++t, x += loops.x_step, w += loops.w_step) tap(x, w);
-      }
-    }
+  float* const y = g.y + o * g.y_output + q * g.y_step;
+  if (part.end == g.channels) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kOutputs * kColumns; ++i)
+      __builtin_prefetch(y + i / kColumns * g.y_output + i % kColumns * g.y_step, 1);
+  }
+  for_taps<kTaps>(g, part, o, q * step, tap);
   if (part.end < g.channels) {
 #pragma GCC unroll 32
     for (int i = 0; i < kOutputs * kColumns; ++i)
       store(part.partial + i * kLanes, sum[i / kColumns][i % kColumns]);
     return;
   }
+  if (g.skip) {
+    const float* skip = g.skip + o * g.skip_output + q * kLanes;
+#pragma GCC unroll 8
+    for (int i = 0; i < kOutputs; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < kColumns; ++j) sum[i][j] += load(skip + i * g.skip_output + j * kLanes);
+  }
   const V floor = broadcast(g.floor);
 #pragma GCC unroll 8
-  for (int i = 0; i < kOutputs; ++i) {
-    float* y = g.y + (o + i) * g.y_output + q * g.y_step;
+  for (int i = 0; i < kOutputs; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < kColumns; ++j) store(y + j * g.y_step, larger_lanes(sum[i][j], floor));
-  }
+    for (int j = 0; j < kColumns; ++j)
+      store(y + i * g.y_output + j * g.y_step, larger_lanes(sum[i][j], floor));
 }
 
 template <int kOutputs, int kColumns, bool kDense, int kTaps>

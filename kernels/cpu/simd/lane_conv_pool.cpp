@@ -25,34 +25,24 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
     for (int i = 0; i < kOutputs * 4 * kWindows; ++i)
       sum[i / (4 * kWindows)][i % 2][i / 2 % (2 * kWindows)] = load(part.partial + i * kLanes);
   }
-  const int64_t w_output = g.w_output, below = g.below;
   const auto tap = [&](const float* x, const float* w) __attribute__((always_inline)) {
+    const Spread weights = Spread::of<kOutputs>(w, g.w_output);
     V weight[kOutputs];
 #pragma GCC unroll 8
-    for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(w[i * w_output]);
+    for (int i = 0; i < kOutputs; ++i) weight[i] = broadcast(weights.at(i));
 #pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h)
+    for (int h = 0; h < 2; ++h) {
+      const float* const pixels = kDense ? in_register(x + h * g.below) : x + h * g.below;
 #pragma GCC unroll 16
       for (int j = 0; j < 2 * kWindows; ++j) {
-        const V from_memory = load(x + h * below + j * step);
+        const V from_memory = load(pixels + j * step);
         const V pixel = kOutputs > 1 ? in_register(from_memory) : from_memory;
 #pragma GCC unroll 8
         for (int i = 0; i < kOutputs; ++i) sum[i][h][j] += weight[i] * pixel;
       }
-  };
-  const GatherLoops loops(g, part);
-  int64_t from = 2 * q * step + part.begin * g.plane, weights = o * g.w_output + part.begin * g.w_channel;
-  for (int64_t n = 0; n < loops.outer; ++n, from += g.plane, weights += g.w_channel)
-    for (int64_t r = 0; r < g.R; ++r) {
-      const float* x = g.rows[r] + from;
-      const float* w = g.w + g.w_rows[r] + weights;
-      if constexpr (kTaps > 0) {
-#pragma GCC unroll 8
-        for (int t = 0; t < kTaps; ++t) tap(x + t * loops.x_step, w + t * loops.w_step);
-      } else {
-        for (int64_t t = 0; t < loops.inner; ++t, x += loops.x_step, w += loops.w_step) tap(x, w);
-      }
     }
+  };
+  for_taps<kTaps>(g, part, o, 2 * q * step, tap);
   if (part.end < g.channels) {
 #pragma GCC unroll 32
     for (int i = 0; i < kOutputs * 4 * kWindows; ++i)

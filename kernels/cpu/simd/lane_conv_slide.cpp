@@ -36,10 +36,8 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
           weights = o * g.w_output + part.begin * g.w_channel + (back ? (kS - 1) * g.w_tap : 0);
   for (int64_t c = part.begin; c < part.end; ++c, from += g.plane, weights += g.w_channel)
     for (int64_t r = 0; r < g.R; ++r) {
-      const float* x = g.rows[r] + from;
-      asm("" : "+r"(x));  // or the compiler keeps an address for each pixel
-      const float* lower = kRows == 2 ? x + below : x;
-      asm("" : "+r"(lower));
+      const float* x = in_register(g.rows[r] + from);
+      const float* lower = in_register(kRows == 2 ? x + below : x);
       const float* w = g.w + g.w_rows[r] + weights;
       V weight[kS];
 #pragma GCC unroll 8
@@ -64,6 +62,11 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
   const V floor = broadcast(g.floor);
   float* y = g.y + o * g.y_output + q * g.y_step;
   if constexpr (kRows == 1) {
+    if (g.skip) {
+      const float* skip = g.skip + o * g.skip_output + q * kLanes;
+#pragma GCC unroll 32
+      for (int j = 0; j < kResults; ++j) sum[0][j] += load(skip + j * kLanes);
+    }
 #pragma GCC unroll 32
     for (int j = 0; j < kResults; ++j) store(y + j * g.y_step, larger_lanes(sum[0][j], floor));
   } else {

@@ -41,6 +41,7 @@ struct LaneEpilogue {
   bool pool = false;  ///< 2x2 windows side by side, the larger wins, the first among equals; odd edges drop
   LaneImage y = {};   ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
   WinnerCode* winners = nullptr;  ///< [K][P / 2][Q / 2][lanes] when pooled; may be null
+  LaneImage skip = {};            ///< (K, P, Q), added before the ReLU: a residual; no data, or not pooled
 };
 
 /// Rows of an image with its *channels* in the lanes of vectors, as weight gradients want them: [row][column]

@@ -73,26 +73,30 @@ void channel_sums(const LaneImage& x, int64_t samples, double* sums) {
   for (int64_t c = 0; c < x.C; ++c) sums[c] += plane_sum(x, c, [](V v) { return v; }).sum(samples);
 }
 
-template <bool relu>
+template <bool relu, bool with_skip>
 void affine_planes(const LaneImage& x, const float* mean, const float* factor, const float* shift,
-                   const LaneImage& y) {
-  const bool gaps = !gapless(x) || !gapless(y);
+                   const LaneImage& skip, const LaneImage& y) {
+  const bool gaps = !gapless(x) || !gapless(y) || (with_skip && !gapless(skip));
   for (int64_t c = 0; c < x.C; ++c) {
     const V m = V{} + mean[c], f = V{} + factor[c], s = V{} + shift[c];
     for_stretches(x.H, x.W, gaps, [&](int64_t h, int64_t w, int64_t n) {
       const float* from = x.data + c * x.plane + h * x.row + w * kLanes;
+      const float* more = with_skip ? skip.data + c * skip.plane + h * skip.row + w * kLanes : nullptr;
       float* to = y.data + c * y.plane + h * y.row + w * kLanes;
       for (int64_t i = 0; i < n * kLanes; i += kLanes) {
-        const V v = (load(from + i) - m) * f + s;
+        V v = (load(from + i) - m) * f + s;
+        if constexpr (with_skip) v += load(more + i);
         store(to + i, relu ? (v < 0.0f ? V{} : v) : v);
       }
     });
   }
 }
 
-void affine(const LaneImage& x, const float* mean, const float* factor, const float* shift, bool relu,
-            const LaneImage& y) {
-  relu ? affine_planes<true>(x, mean, factor, shift, y) : affine_planes<false>(x, mean, factor, shift, y);
+void affine(const LaneImage& x, const float* mean, const float* factor, const float* shift,
+            const LaneImage& skip, bool relu, const LaneImage& y) {
+  const auto planes = skip.data ? (relu ? affine_planes<true, true> : affine_planes<false, true>)
+                                : (relu ? affine_planes<true, false> : affine_planes<false, false>);
+  planes(x, mean, factor, shift, skip, y);
 }
 
 /// dy at `offset`, behind a ReLU where its output is given.

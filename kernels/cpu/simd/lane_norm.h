@@ -11,9 +11,9 @@ struct LaneNormSimd {
   int lanes;
   /// Of each channel: mean over the group's real pixels and sum of squares about it: moments[2 c], [2 c + 1].
   void (*moments)(const LaneImage& x, int64_t samples, double* moments);
-  /// y = (x - mean[c]) * factor[c] + shift[c], with ReLU if asked for. y may be x.
-  void (*affine)(const LaneImage& x, const float* mean, const float* factor, const float* shift, bool relu,
-                 const LaneImage& y);
+  /// y = (x - mean[c]) * factor[c] + shift[c] + skip, with ReLU if asked for. skip may lack data; y may be x.
+  void (*affine)(const LaneImage& x, const float* mean, const float* factor, const float* shift,
+                 const LaneImage& skip, bool relu, const LaneImage& y);
   /// Of each channel: sum of dy and of dy * (x - mean[c]): sums[2 c], [2 c + 1]. Where relu_y (strides as dy)
   /// is given and not > 0, dy counts as 0.
   void (*norm_sums)(const LaneImage& dy, const float* relu_y, const LaneImage& x, const float* mean,

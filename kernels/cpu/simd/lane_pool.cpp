@@ -5,6 +5,7 @@
 #include "lane_pool.h"
 
 #include "lanes.h"
+#include "largest.h"
 
 namespace UNCIAL_SIMD {
 namespace {
@@ -13,11 +14,6 @@ using uncial::cpu::LaneImage;
 using uncial::cpu::LanePoolShape;
 using V = Lanes<float>::V;
 constexpr int kLanes = Lanes<float>::count;
-
-/// Whether `a`, met after `best`, replaces it: it is larger, or the first NaN. A lane mask.
-[[gnu::always_inline]] inline auto beats(V a, V best) { return (a > best) | ((a != a) & (best == best)); }
-
-[[gnu::always_inline]] inline V winner(V first, V second) { return beats(second, first) ? second : first; }
 
 bool is_2x2(const LanePoolShape& s) { return s.kernel == 2 && s.stride == 2 && s.padding == 0; }
 
@@ -61,8 +57,8 @@ void max_pool_2x2(const LaneImage& x, const LaneImage& y) {
   for (int64_t c = 0; c < y.C; ++c)
     for_pixels(y, [&](int64_t p, int64_t q) {
       const float *top = pixel(x, c, 2 * p, 2 * q), *bottom = top + x.row;
-      store(pixel(y, c, p, q),
-            winner(winner(load(top), load(top + kLanes)), winner(load(bottom), load(bottom + kLanes))));
+      store(pixel(y, c, p, q), first_largest(first_largest(load(top), load(top + kLanes)),
+                                             first_largest(load(bottom), load(bottom + kLanes))));
     });
 }
 
@@ -73,7 +69,7 @@ void max_pool(const LaneImage& x, LanePoolShape s, const LaneImage& y) {
       const Window window(x, s, p, q);
       const float* plane = x.data + c * x.plane;
       V most = load(pixel(x, c, window.top, window.left));
-      window.for_places(x, [&](int64_t at) { most = winner(most, load(plane + at)); });
+      window.for_places(x, [&](int64_t at) { most = first_largest(most, load(plane + at)); });
       store(pixel(y, c, p, q), most);
     });
 }

@@ -4,26 +4,16 @@
 #include "pool_2x2.h"
 
 #include "lanes.h"
+#include "largest.h"
 
 namespace UNCIAL_SIMD {
 namespace {
-
-/// Whether `a`, met after `best`, replaces it: it is larger, or the first NaN. A lane mask for vectors.
-template <class V>
-[[gnu::always_inline]] inline auto beats(V a, V best) {
-  return (a > best) | ((a != a) & (best == best));
-}
-
-template <class V>
-[[gnu::always_inline]] inline V winner(V first, V second) {
-  return beats(second, first) ? second : first;
-}
 
 /// Where the winners of windows with the places above.even, above.odd, below.even, below.odd get their dy.
 template <class V, class P>
 [[gnu::always_inline]] inline void scatter(V dy, const P& above, const P& below, P& dabove, P& dbelow) {
   const V zero{};
-  const auto lower = beats(winner(below.even, below.odd), winner(above.even, above.odd));
+  const auto lower = beats(first_largest(below.even, below.odd), first_largest(above.even, above.odd));
   const V up = lower ? zero : dy, down = lower ? dy : zero;
   const auto up_right = beats(above.odd, above.even), down_right = beats(below.odd, below.even);
   dabove = {up_right ? zero : up, up_right ? up : zero};
@@ -36,7 +26,8 @@ template <int kBytes, class T>
   using P = Pairs<T, kBytes>;
   for (; q + P::n <= Q; q += P::n) {
     const P above = P::from(top + 2 * q), below = P::from(bottom + 2 * q);
-    store<T, kBytes>(y + q, winner(winner(above.even, above.odd), winner(below.even, below.odd)));
+    store<T, kBytes>(
+        y + q, first_largest(first_largest(above.even, above.odd), first_largest(below.even, below.odd)));
   }
   return q;
 }

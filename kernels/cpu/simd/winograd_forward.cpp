@@ -31,11 +31,13 @@ struct Extent {
   }
 }
 
-[[gnu::always_inline]] inline void store_row(const V* o, bool relu, int64_t cols, float* y) {
+[[gnu::always_inline]] inline void store_row(const V* o, const float* skip, bool relu, int64_t cols,
+                                             float* y) {
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
     if (j >= cols) return;
-    store<float>(y + j * kLanes, relu ? (V{} > o[j] ? V{} : o[j]) : o[j]);
+    const V v = skip ? o[j] + load<float>(skip + j * kLanes) : o[j];
+    store<float>(y + j * kLanes, relu ? (V{} > v ? V{} : v) : v);
   }
 }
 
@@ -47,6 +49,8 @@ struct Plane {
   int64_t winner_row;
   float bias;
   bool relu;
+  const float* skip;
+  int64_t skip_row;
 };
 
 template <int kHalf, bool kPool>
@@ -67,9 +71,12 @@ template <int kHalf, bool kPool>
                  to.y + (tile.row * 2 + kRow) * to.row + tile.col * 2 * kLanes,
                  to.winners ? to.winners + at : nullptr);
   } else {
-    float* y = to.y + (tile.row * 4 + kRow) * to.row + tile.col * 4 * kLanes;
-    store_row(upper, to.relu, extent.cols, y);
-    if (kRow + 1 < extent.rows) store_row(lower, to.relu, extent.cols, y + to.row);
+    const int64_t row = tile.row * 4 + kRow, col = tile.col * 4 * kLanes;
+    float* y = to.y + row * to.row + col;
+    const float* skip = to.skip ? to.skip + row * to.skip_row + col : nullptr;
+    store_row(upper, skip, to.relu, extent.cols, y);
+    if (kRow + 1 < extent.rows)
+      store_row(lower, skip ? skip + to.skip_row : nullptr, to.relu, extent.cols, y + to.row);
   }
 }
 
@@ -82,9 +89,14 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
     const int64_t in_panel = k - k0;
     const float* m =
         panel + in_panel / kBlock * block_step(kTilesHere) + in_panel % kBlock * kTilesHere * kLanes;
-    const Plane to = {
-        e.y.data + k * e.y.plane, e.y.row, e.winners ? e.winners + k * P * Q * kLanes : nullptr, Q * kLanes,
-        e.bias ? e.bias[k] : 0,   e.relu};
+    const Plane to = {e.y.data + k * e.y.plane,
+                      e.y.row,
+                      e.winners ? e.winners + k * P * Q * kLanes : nullptr,
+                      Q * kLanes,
+                      e.bias ? e.bias[k] : 0,
+                      e.relu,
+                      e.skip.data ? e.skip.data + k * e.skip.plane : nullptr,
+                      e.skip.row};
     for (int t = 0; t < kTilesHere; ++t) {
       const Tile tile = group.tile[t];
       const Extent extent = {P - tile.row * kSide, Q - tile.col * kSide};

@@ -15,7 +15,7 @@ Planner::Planner(const Graph& graph, int64_t samples)
       halos_(graph.program().buffers().size()) {
   table_->samples = samples;
   fusions_ = find_fusions(
-      graph, [this](int v) { return fits_image(v); }, [this](int v) { return plain_rows(v); }, true);
+      graph, [this](int v) { return fits_image(v); }, [this](int v) { return plain_rows(v); });
   find_halos();
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "folded_filters.h"
+
 namespace uncial::program::lanes {
 namespace {
 
@@ -60,28 +62,35 @@ ConvNode::ConvNode(const Conv& c, int x, int w, int b, int y) : conv(c), x_(x), 
 }
 
 std::string ConvNode::name() const {
-  return std::string(u ? "winograd" : "conv2d") + (relu ? "+relu" : "") + (pool ? "+max_pool2d" : "");
+  return std::string(conv.winograd() ? "winograd" : "conv2d") + (folded ? "+batch_norm" : "") +
+         (skip >= 0 ? "+add" : "") + (relu ? "+relu" : "") + (pool ? "+max_pool2d" : "");
 }
 
 int64_t ConvNode::workspace_floats(const LaneTable& t) const {
-  return u ? t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K) : 0;
+  if (!conv.winograd()) return 0;
+  return t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K);
 }
 
+const float* ConvNode::winograd_form() const { return folded ? folded->u() : u->data(); }
+
 cpu::LaneEpilogue ConvNode::epilogue(const GroupRun& g) const {
-  return {.bias = bias_ >= 0 ? g.operand(bias_) : nullptr,
+  return {.bias = folded       ? folded->bias()
+                  : bias_ >= 0 ? g.operand(bias_)
+                               : nullptr,
           .relu = relu,
           .pool = pool,
           .y = g.image(y_, conv.K, pool ? conv.P / 2 : conv.P, pool ? conv.Q / 2 : conv.Q),
-          .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr};
+          .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr,
+          .skip = skip >= 0 ? g.image(skip) : cpu::LaneImage{}};
 }
 
 void ConvNode::run(const GroupRun& g) const {
   const cpu::LaneImage x = g.image(x_, conv.C, conv.H, conv.W);
-  if (u)
-    g.table.kernels.winograd.forward(x, conv.shape.padding, u->data(), epilogue(g), conv.P, conv.Q,
+  if (conv.winograd())
+    g.table.kernels.winograd.forward(x, conv.shape.padding, winograd_form(), epilogue(g), conv.P, conv.Q,
                                      g.workspace);
   else
-    g.table.kernels.conv.forward(conv.shape, x, g.operand(w_), epilogue(g));
+    g.table.kernels.conv.forward(conv.shape, x, folded ? folded->weights() : g.operand(w_), epilogue(g));
 }
 
 int64_t ConvSums::weight_floats(const LaneTable& t) const {

@@ -24,9 +24,11 @@ struct Conv {
   friend bool operator==(const Conv&, const Conv&) = default;
 };
 
-/// Adds what runs row by row: convolutions cheap enough to be computed twice, whose output one other convolution
-/// reads.
+/// Adds what runs row by row: convolutions cheap enough to be computed twice, whose output one other
+/// convolution reads.
 void find_chains(const Graph& graph, Fusions& found);
+
+class FoldedFilters;
 
 /// Winograd's form of the weights `w`.
 std::shared_ptr<Prepared> winograd_weights(Planner& p, const Conv& conv, int w);
@@ -42,9 +44,12 @@ class ConvNode : public Node {
   Conv conv;
   bool relu = false, pool = false;
   int winners = -1;
+  int skip = -1;  ///< lane value that is added before the ReLU
   std::shared_ptr<Prepared> u;
+  std::shared_ptr<FoldedFilters> folded;  ///< in the place of u and the parameters
 
  protected:
+  const float* winograd_form() const;
   cpu::LaneEpilogue epilogue(const GroupRun& g) const;
   int x_, w_, bias_, y_;
 };

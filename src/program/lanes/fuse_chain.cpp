@@ -29,7 +29,9 @@ class ChainFinder {
     const ConvFusion& a = found_.convs.at(ahead);
     const int y = g_.in_buffer(next, 0);
     const Conv first = conv(ahead), second = conv(next);
-    if (a.pool >= 0 || !g_.temporary(y) || g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape) return;
+    if (a.pool >= 0 || a.sum.step >= 0 || !g_.temporary(y) ||
+        g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape)
+      return;
     // With few multiply-adds an output, computing it again beats storing it and reading it back.
     if (first.winograd() || !second.winograd() || first.shape.groups != 1 || first.C >= cpu::kManyChannels ||
         first.C * first.shape.R * first.shape.S > cpu::kFewTaps)
@@ -91,8 +93,9 @@ class ChainFinder {
     for (int s = ahead + 1; s < end; ++s)
       for (size_t i = 0; i < g_.step(s).inputs.size(); ++i)
         if (!g_.step(s).is_view && g_.step(s).op->writes(i))
-          for (size_t j = 0; j < g_.step(ahead).inputs.size(); ++j)
-            if (g_.in_buffer(s, i) == g_.in_buffer(ahead, j)) return false;
+          for (int reader : {ahead, found_.convs.at(ahead).norm})
+            for (size_t j = 0; reader >= 0 && j < g_.step(reader).inputs.size(); ++j)
+              if (g_.in_buffer(s, i) == g_.in_buffer(reader, j)) return false;
     return true;
   }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "conv_nodes.h"
+#include "folded_filters.h"
 
 namespace uncial::program::lanes {
 namespace {
@@ -67,10 +67,15 @@ bool lower_conv(Planner& p, int step) {
   }
   node->relu = fusion.relu >= 0;
   node->pool = fusion.pool >= 0;
-  if (conv.winograd()) node->u = winograd_weights(p, conv, wv);
+  if (fusion.sum.step >= 0) {
+    node->skip = p.image_in_lanes(fusion.sum.other, {});
+    node->lanes.push_back(node->skip);
+  }
+  node->folded = folded_filters(p, step, conv);
+  if (conv.winograd() && !node->folded) node->u = winograd_weights(p, conv, wv);
   fusion.winners = node->winners = make_winners(p, step, conv);
   if (fusion.winners >= 0) node->lanes.push_back(fusion.winners);
-  for (int s : {step, fusion.relu, fusion.pool})
+  for (int s : {step, fusion.norm, fusion.sum.step, fusion.relu, fusion.pool})
     if (s >= 0) node->steps.push_back(s);
   p.add(std::move(node));
   if (fusion.dropout >= 0) add_dropout(p, fusion.dropout, y, y, fusion.winners);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "conv_nodes.h"
+#include "folded_filters.h"
 
 namespace uncial::program::lanes {
 namespace {
@@ -20,6 +20,7 @@ class Ahead {
     p.need_rows(w_);
     if (bias_ >= 0) p.need_rows(bias_);
     x = p.image_in_lanes(s.inputs[0], conv.halo());
+    folded_ = folded_filters(p, step, conv);
   }
   static Conv of(const Planner& p, int step) {
     const Graph& g = p.graph();
@@ -53,7 +54,7 @@ class Ahead {
   /// The same with the channels in the lanes.
   void make_turned_rows(const GroupRun& g, const cpu::LaneTurnedRows& rows, const cpu::LaneBits& positive,
                         int64_t t0, int64_t t1) const {
-    g.table.kernels.conv.turned_rows(conv.shape, image(g), g.operand(w_), bias(g), relu, conv.K,
+    g.table.kernels.conv.turned_rows(conv.shape, image(g), weights(g), bias(g), relu, conv.K,
                                      t0 > 0 ? end_of_band(t0) : -next.shape.padding, end_of_band(t1), rows,
                                      positive);
   }
@@ -65,12 +66,17 @@ class Ahead {
       if (h < 0 || h >= conv.P)
         std::fill_n(ring.at_row(h) - next.shape.padding * g.table.kernels.lanes, floats, 0.0f);
     const cpu::LaneEpilogue epilogue{.bias = bias(g), .relu = relu, .y = ring};
-    g.table.kernels.conv.forward_rows(conv.shape, image(g), g.operand(w_), epilogue,
-                                      std::max<int64_t>(begin, 0), std::min(end, conv.P));
+    g.table.kernels.conv.forward_rows(conv.shape, image(g), weights(g), epilogue, std::max<int64_t>(begin, 0),
+                                      std::min(end, conv.P));
   }
-  const float* bias(const GroupRun& g) const { return bias_ >= 0 ? g.operand(bias_) : nullptr; }
+  const float* weights(const GroupRun& g) const { return folded_ ? folded_->weights() : g.operand(w_); }
+  const float* bias(const GroupRun& g) const {
+    return folded_ ? folded_->bias() : bias_ >= 0 ? g.operand(bias_) : nullptr;
+  }
   cpu::LaneImage image(const GroupRun& g) const { return g.image(x, conv.C, conv.H, conv.W); }
-  std::string name() const { return relu ? "conv2d+relu" : "conv2d"; }
+  std::string name() const {
+    return std::string("conv2d") + (folded_ ? "+batch_norm" : "") + (relu ? "+relu" : "");
+  }
   /// Columns of a ring: with those that whole tiles read, and an odd number, so that channels do not meet in
   /// the same sets of the level-1 cache.
   int64_t columns() const { return (next.shape.padding + conv.Q + next.halo().behind) | 1; }
@@ -83,6 +89,7 @@ class Ahead {
   static constexpr int64_t kTilesAtLeast = 6;
   static constexpr int64_t kGap = 64;  // between rings, for alignment
   int w_ = -1, bias_ = -1;
+  std::shared_ptr<FoldedFilters> folded_;
 };
 
 /// Memory of a node: rings behind what the Winograd kernels need.
@@ -108,8 +115,8 @@ class ChainNode final : public ConvNode {
     for (int64_t t0 = 0; t0 < T; t0 += ahead_.band()) {
       const int64_t t1 = std::min(T, t0 + ahead_.band());
       ahead_.make_rows(g, rows, t0, t1);
-      g.table.kernels.winograd.forward_rows(rows, conv.shape.padding, u->data(), to, conv.P, conv.Q, t0, t1,
-                                            g.workspace);
+      g.table.kernels.winograd.forward_rows(rows, conv.shape.padding, winograd_form(), to, conv.P, conv.Q, t0,
+                                            t1, g.workspace);
     }
   }
 
@@ -193,8 +200,9 @@ std::unique_ptr<ConvNode> chained_conv(Planner& p, int step, const Conv& conv) {
   if (b >= 0) p.need_rows(b);
   const Ahead ahead(p, fusion.ahead, conv);
   auto node = std::make_unique<ChainNode>(ahead, conv, s.inputs[1], b, p.make(fusion.result));
-  node->steps = {fusion.ahead};
-  if (const int relu = p.fusions().convs.at(fusion.ahead).relu; relu >= 0) node->steps.push_back(relu);
+  const ConvFusion& first = p.fusions().convs.at(fusion.ahead);
+  for (int step_ahead : {fusion.ahead, first.norm, first.relu})
+    if (step_ahead >= 0) node->steps.push_back(step_ahead);
   return node;
 }
 

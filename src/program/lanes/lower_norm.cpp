@@ -65,14 +65,17 @@ struct NormRows {
 
 class NormalizeNode final : public Node {
  public:
-  NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y,
+  NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y, int skip,
                 bool with_relu)
-      : epsilon_(epsilon), r_(operands), x_(x), y_(y), relu_(with_relu), factor_(size_t(x.C)) {
+      : epsilon_(epsilon), r_(operands), x_(x), y_(y), skip_(skip), relu_(with_relu), factor_(size_t(x.C)) {
     lanes = {x.lane, y.lane};
+    if (skip >= 0) lanes.push_back(skip);
     makes = {y.lane};
     rows = {r_.scale, r_.shift, r_.mean, r_.variance};
   }
-  std::string name() const override { return relu_ ? "batch_norm+relu" : "batch_norm"; }
+  std::string name() const override {
+    return std::string("batch_norm") + (skip_ >= 0 ? "+add" : "") + (relu_ ? "+relu" : "");
+  }
   void begin(const LaneTable&, const Runtime& runtime) override {
     const float *scale = runtime.views[size_t(r_.scale)].as<const float>(),
                 *variance = runtime.views[size_t(r_.variance)].as<const float>();
@@ -80,14 +83,15 @@ class NormalizeNode final : public Node {
       factor_[c] = float(double(scale[c]) / std::sqrt(double(variance[c]) + epsilon_));
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.norm.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift), relu_,
-                                g.image(y_));
+    g.table.kernels.norm.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift),
+                                skip_ >= 0 ? g.image(skip_) : cpu::LaneImage{}, relu_, g.image(y_));
   }
 
  private:
   double epsilon_;
   NormRows r_;
   ImageOperand x_, y_;
+  int skip_;  ///< lane value that is added before the ReLU, or -1
   bool relu_;
   std::vector<float> factor_;
 };
@@ -173,11 +177,12 @@ double epsilon_of(const Planner& p, int step) {
 void add_normalize(Planner& p, int step, const NormFusion& fusion, NormRows operands) {
   const Graph& graph = p.graph();
   for (int v : {operands.scale, operands.shift, operands.mean, operands.variance}) p.need_rows(v);
-  const int xv = graph.in(step, 0);
+  const int xv = graph.in(step, 0), skip = fusion.sum.step >= 0 ? p.image_in_lanes(fusion.sum.other, {}) : -1;
   const ImageOperand x = p.operand(p.image_in_lanes(xv, {}), xv), y = p.operand(p.make(fusion.result), xv);
-  auto node = std::make_unique<NormalizeNode>(epsilon_of(p, step), operands, x, y, fusion.relu >= 0);
+  auto node = std::make_unique<NormalizeNode>(epsilon_of(p, step), operands, x, y, skip, fusion.relu >= 0);
   node->steps = {step};
-  if (fusion.relu >= 0) node->steps.push_back(fusion.relu);
+  for (int s : {fusion.sum.step, fusion.relu})
+    if (s >= 0) node->steps.push_back(s);
   p.add(std::move(node));
 }
 

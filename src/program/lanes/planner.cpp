@@ -40,7 +40,7 @@ Planner::Planner(const Graph& graph, int64_t samples)
       has_rows_(graph.program().buffers().size(), false) {
   table_->samples = samples;
   fusions_ = find_fusions(
-      graph, [this](int v) { return fits_lanes(v); }, [this](int v) { return plain_rows(v); });
+      graph, [this](int v) { return fits_lanes(v); }, [this](int v) { return plain_rows(v); }, true);
   find_chains(graph_, fusions_);
 }
 
@@ -238,11 +238,21 @@ std::shared_ptr<Prepared> Planner::prepared(const std::string& kind, int source,
   std::shared_ptr<Prepared>& p = prepared_[{kind, w.buffer}];
   if (!p) {
     p = make();
-    // Weights that the program computes itself have no version of their own: those are made anew each time.
-    p->bind(graph_, {source}, graph_.buffer(w.buffer).role == Role::external && !rewritten_.count(w.buffer));
+    prepare(p, {source});
+  } else {
+    open_->prepare(p);
   }
-  open_->prepare(p);
   return p;
+}
+
+void Planner::prepare(const std::shared_ptr<Prepared>& p, const std::vector<int>& sources) {
+  // Weights that the program computes itself have no version of their own: those are made anew each time.
+  const bool fixed = std::all_of(sources.begin(), sources.end(), [&](int v) {
+    const int b = graph_.value(v).buffer;
+    return graph_.buffer(b).role == Role::external && !rewritten_.count(b);
+  });
+  p->bind(graph_, sources, fixed);
+  open_->prepare(p);
 }
 
 /// Decides which values live in one segment only, and how long the others do.

@@ -61,6 +61,8 @@ class Planner {
   /// A stage of its own that reads lane values `in` of earlier stages and makes `out`.
   void add_stage(std::unique_ptr<Stage> stage, const std::vector<int>& lanes_in,
                  const std::vector<int>& lanes_out);
+  /// What the open segment reads that is made of the weights `sources`.
+  void prepare(const std::shared_ptr<Prepared>& p, const std::vector<int>& sources);
   /// Transformed weights, shared by all nodes that ask for the same `kind` of the same value.
   std::shared_ptr<Prepared> prepared(const std::string& kind, int source,
                                      const std::function<std::shared_ptr<Prepared>()>& make);
