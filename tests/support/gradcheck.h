@@ -50,7 +50,8 @@ struct GapOptions {
 double gradient_gap(const Function& f, const Tensors& x, GapOptions options = {});
 
 /// The same for the gradient of f^2 + f with respect to each float64 input, that is for second derivatives:
-/// of f, and of its gradient rule with respect to dy.
+/// of f, and of its gradient rule with respect to dy. Also of the first gradient with a graph to that
+/// without.
 double second_gradient_gap(const Function& f, const Tensors& x, GapOptions options = {});
 
 }  // namespace uncial::test
