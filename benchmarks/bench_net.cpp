@@ -28,10 +28,11 @@ constexpr int64_t kEpochSamples = 60'000;
 constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memory, whatever the image size
 
 struct Flags {
-  std::string model = "mnist_convnet", task = "train", precision = "float32";
+  std::string model = "mnist_convnet", task = "train", precision_name = "float32";
   int64_t batch = 128;
   std::optional<double> seconds, patience;
 
+  Precision precision() const { return precision_of(precision_name); }
   TimingOptions timing() const {
     TimingOptions options;
     if (seconds) options.seconds = *seconds;
@@ -64,7 +65,7 @@ Json rate(const Measured& steps, int64_t batch) {
 Json train(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
   const auto net = spec.make();
-  TrainingStep step(*net);
+  TrainingStep step(*net, flags.precision());
   double loss = 0;
   Json result =
       rate(steps_per_second([&](int64_t i) { loss = step(samples, i, flags.batch); }, flags.timing()),
@@ -78,7 +79,7 @@ Json train(const BenchNet& spec, const Flags& flags) {
 Json infer(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
   const auto net = spec.make();
-  InferenceStep step(*net);
+  InferenceStep step(*net, flags.precision());
   const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
   Json result;
   if (flags.task == "latency") {
@@ -94,13 +95,17 @@ Json infer(const BenchNet& spec, const Flags& flags) {
 void epoch(const BenchNet& spec, const Flags& flags) {
   const auto net = spec.make();
   train::fit(*net, byte_samples(spec.sample, kEpochSamples),
-             {.epochs = 1, .batch = flags.batch, .optimizer = optim::Adam({.lr = 1e-3})});
+             {.epochs = 1,
+              .batch = flags.batch,
+              .optimizer = optim::Adam({.lr = 1e-3}),
+              .precision = flags.precision()});
 }
 
-void first(const BenchNet& spec) {
+void first(const BenchNet& spec, const Flags& flags) {
   const auto net = spec.make();
   net->eval();
   const NoGrad no_grad;
+  const PrecisionScope precision(flags.precision());
   (*net)(Samples(spec.sample, 1).images(0, 1));
 }
 
@@ -116,7 +121,7 @@ Json measure(const BenchNet& spec, const Flags& flags, double start) {
   if (flags.task == "epoch")
     epoch(spec, flags);
   else
-    first(spec);
+    first(spec, flags);
   return {{"value", now() - start}, {"peak_memory_kib", peak_memory_kib()}};
 }
 
@@ -126,7 +131,7 @@ void run(cli::Program& program) {
   program.choice("--model", flags.model, bench_net_names(), "The network (benchmarks/nets.cpp)");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
-  program.choice("--precision", flags.precision, {"float32"}, "Of the layers' arithmetic");
+  program.choice("--precision", flags.precision_name, {"float32", "bf16"}, "Of the layers' arithmetic");
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
   program.number("--patience", flags.patience, {0, 3600},
                  "Seconds to wait for other processes to rest before a run (20)");
@@ -136,8 +141,12 @@ void run(cli::Program& program) {
   pin(program.common().threads);
 
   profile.start();
-  Json line = {{"model", flags.model},     {"task", flags.task},           {"batch", flags.batch},
-               {"threads", num_threads()}, {"precision", flags.precision}, {"isa", isa()}};
+  Json line = {{"model", flags.model},
+               {"task", flags.task},
+               {"batch", flags.batch},
+               {"threads", num_threads()},
+               {"precision", flags.precision_name},
+               {"isa", isa()}};
   line.update(measure(find_bench_net(flags.model), flags, start));
   profile.finish();
   program.write(line.dump() + "\n");

@@ -14,6 +14,8 @@ reaches() {
 
 few=(--train-samples 6000 --validation 500 --out o)
 reaches 97.3 mnist_train --model cnn --epochs 2 "${few[@]}"
+reaches 97.3 mnist_train --model cnn --epochs 2 --precision bf16 "${few[@]}" --json bf16.json
+grep -q '"precision": "bf16"' bf16.json || fail 'bf16.json does not tell of the precision'
 reaches 89.5 mnist_train --model mlp --epochs 3 "${few[@]}"
 reaches 89.5 mnist_train --model lenet5 --epochs 3 "${few[@]}"
 reaches 93.3 mnist_train --model tiny --epochs 4 "${few[@]}"

@@ -25,6 +25,7 @@ const std::map<std::string_view, Lowering>& lowerings() {
       {"max_pool2d_backward", lower_pool_gradient},
       {"avg_pool2d_backward", lower_pool_gradient},
       {"dropout", lower_dropout},
+      {"round_bfloat16", lower_round},
       {"cross_entropy", lower_cross_entropy},
   };
   return table;
@@ -183,7 +184,7 @@ int Planner::in_lanes_like(int value, int other) {
 
 int Planner::make(int value) {
   const int v = make_lane(lane_of_shape(graph_.value(value).shape));
-  lane_of_[size_t(graph_.value(value).buffer)] = v;
+  makes_lane(value, v);
   return v;
 }
 
