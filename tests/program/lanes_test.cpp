@@ -105,6 +105,19 @@ TEST_CASE("a value that is changed in place is read as changed") {
   for (size_t i = 0; i < x.size(); ++i) CHECK(gap(x[i], y[i]) < 1e-5);
 }
 
+TEST_CASE("an image with a halo may also be read flat, elementwise") {
+  const Tensor w = randn({4, 3, 1, 1}, 1), v = randn({4, 4, 3, 3}, 2);
+  const auto step = [&](const Tensors& in) {
+    const NoGrad no_grad;
+    const Tensor y = conv2d(in[0], w), z = conv2d(y, v, {}, {.padding = 1}), flat = flatten(y, 1);
+    return Tensors{z, tanh(flat), flat * flatten(z, 1), z + reshape(tanh(flat), z.shape())};
+  };
+  const Tensors in{randn({16, 3, 6, 6}, 3)};
+  Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+  const Tensors x = fused(in), y = plain(in);
+  for (size_t i = 0; i < x.size(); ++i) CHECK(gap(x[i], y[i]) < 1e-5);
+}
+
 TEST_CASE("gradients that somebody else reads are whole") {
   // The gradient of the pooled convolution is also returned, so nothing may vanish into a fused node.
   const Tensor w = parameter(randn({8, 1, 3, 3}, 1)), b = parameter(zeros({8}));

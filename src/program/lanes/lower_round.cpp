@@ -49,8 +49,7 @@ bool lower_round(Planner& p, int step) {
   const Graph& graph = p.graph();
   const int from = graph.in(step, 0), to = graph.out(step);
   if (!p.fits_lanes(from) || !p.is_in_lanes(from)) return false;
-  const LaneValue image = lane_of_shape(graph.value(to).shape);
-  const int x = image.shape_differs(p.lane(p.in_lanes(from))) ? p.flat_in_lanes(from) : p.in_lanes(from);
+  const int x = p.shaped_in_lanes(from);
   if (only_signs_matter(graph, graph.value(from).buffer, step)) {
     p.makes_lane(to, x);
     add_node(p, step, x, x, 1);

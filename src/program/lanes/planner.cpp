@@ -176,10 +176,16 @@ int Planner::flat_in_lanes(int value) {
 int Planner::in_lanes_like(int value, int other) {
   const int v = in_lanes(value);
   if (tie(v, other)) return v;
-  const int to = make_lane(lane(v));
+  const int from = lane(v).shape_differs(lane(other)) ? flat_in_lanes(value) : v;
+  const int to = make_lane(lane(other));
   ensure(tie(to, other), "a fresh lane value has no geometry of its own");
-  add(std::make_unique<CopyNode>(v, to));
+  add(std::make_unique<CopyNode>(from, to));
   return to;
+}
+
+int Planner::shaped_in_lanes(int value) {
+  const int v = in_lanes(value);
+  return lane_of_shape(graph_.value(value).shape).shape_differs(lane(v)) ? flat_in_lanes(value) : v;
 }
 
 int Planner::make(int value) {
