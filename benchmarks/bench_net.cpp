@@ -34,10 +34,11 @@ constexpr int64_t kEpochSamples = 60'000;
 constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memory, whatever the image size
 
 struct Flags {
-  std::string model = "mnist_convnet", image = "1,28,28", task = "train", precision = "float32";
+  std::string model = "mnist_convnet", image = "1,28,28", task = "train", precision_name = "float32";
   int64_t batch = 128;
   std::optional<double> seconds, patience;
 
+  Precision precision() const { return precision_of(precision_name); }
   TimingOptions timing() const {
     TimingOptions options;
     if (seconds) options.seconds = *seconds;
@@ -101,7 +102,7 @@ Json train(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
   const int64_t memory = resident_kib();
   const auto net = spec.make();
-  TrainingStep step(*net);
+  TrainingStep step(*net, flags.precision());
   double loss = 0;
   Json result =
       rate(steps_per_second([&](int64_t i) { loss = step(samples, i, flags.batch); }, flags.timing()),
@@ -116,7 +117,7 @@ Json infer(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags.batch);
   const int64_t memory = resident_kib();
   const auto net = spec.make();
-  InferenceStep step(*net);
+  InferenceStep step(*net, flags.precision());
   const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
   Json result;
   if (flags.task == "latency") {
@@ -132,13 +133,17 @@ Json infer(const BenchNet& spec, const Flags& flags) {
 void epoch(const BenchNet& spec, const Flags& flags) {
   const auto net = spec.make();
   train::fit(*net, byte_samples(spec.sample, kEpochSamples),
-             {.epochs = 1, .batch = flags.batch, .optimizer = optim::Adam({.lr = 1e-3})});
+             {.epochs = 1,
+              .batch = flags.batch,
+              .optimizer = optim::Adam({.lr = 1e-3}),
+              .precision = flags.precision()});
 }
 
-void first(const BenchNet& spec) {
+void first(const BenchNet& spec, const Flags& flags) {
   const auto net = spec.make();
   net->eval();
   const NoGrad no_grad;
+  const PrecisionScope precision(flags.precision());
   (*net)(Samples(spec.sample, 1).images(0, 1));
 }
 
@@ -154,7 +159,7 @@ Json measure(const BenchNet& spec, const Flags& flags, double start) {
   if (flags.task == "epoch")
     epoch(spec, flags);
   else
-    first(spec);
+    first(spec, flags);
   return {{"value", now() - start}, {"peak_memory_kib", peak_memory_kib()}};
 }
 
@@ -168,7 +173,7 @@ void run(cli::Program& program) {
                "C,H,W");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
-  program.choice("--precision", flags.precision, {"float32"}, "Of the layers' arithmetic");
+  program.choice("--precision", flags.precision_name, {"float32", "bf16"}, "Of the layers' arithmetic");
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
   program.number("--patience", flags.patience, {0, 3600},
                  "Seconds to wait for other processes to rest before a run (20)");
@@ -179,8 +184,12 @@ void run(cli::Program& program) {
   pin(program.common().threads);
 
   profile.start();
-  Json line = {{"model", flags.model},     {"task", flags.task},           {"batch", flags.batch},
-               {"threads", num_threads()}, {"precision", flags.precision}, {"isa", isa()}};
+  Json line = {{"model", flags.model},
+               {"task", flags.task},
+               {"batch", flags.batch},
+               {"threads", num_threads()},
+               {"precision", flags.precision_name},
+               {"isa", isa()}};
   line.update(measure(net, flags, start));
   profile.finish();
   program.write(line.dump() + "\n");

@@ -40,7 +40,7 @@ data::Dataset byte_samples(const Shape& sample, int64_t count) {
   return data::Dataset("synthetic", images, labels, {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
 }
 
-TrainingStep::TrainingStep(nn::Module& net)
+TrainingStep::TrainingStep(nn::Module& net, Precision precision)
     : net_(net), adam_(net.parameters(), {.lr = 1e-3}), step_(compile([this](const Tensors& in) {
         context_.set_samples(in[2]);
         const Tensor loss = cross_entropy(context_.run("", net_, in[0]), in[1]);
@@ -51,6 +51,7 @@ TrainingStep::TrainingStep(nn::Module& net)
         return Tensors{loss.detach()};
       })) {
   context_.set_seed(1);
+  context_.set_precision(precision);
   adam_.zero_grad();
 }
 
@@ -59,11 +60,13 @@ double TrainingStep::operator()(const Samples& samples, int64_t step, int64_t ba
       .item();
 }
 
-InferenceStep::InferenceStep(const nn::Module& net)
+InferenceStep::InferenceStep(const nn::Module& net, Precision precision)
     : step_(compile([this, &net](const Tensors& in) {
         const NoGrad no_grad;
         return Tensors{context_.run("", net, in[0])};
-      })) {}
+      })) {
+  context_.set_precision(precision);
+}
 
 Tensor InferenceStep::operator()(const Tensor& images) { return step_({images})[0]; }
 

@@ -33,7 +33,7 @@ data::Dataset byte_samples(const Shape& sample, int64_t count);
 /// A recorded training step with Adam at 1e-3: forward, loss, backward, update.
 class TrainingStep {
  public:
-  explicit TrainingStep(nn::Module& net);
+  explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32);
   /// Returns the loss.
   double operator()(const Samples& samples, int64_t step, int64_t batch);
   const Compiled& compiled() const { return step_; }
@@ -48,7 +48,7 @@ class TrainingStep {
 /// A recorded forward pass in eval mode.
 class InferenceStep {
  public:
-  explicit InferenceStep(const nn::Module& net);
+  explicit InferenceStep(const nn::Module& net, Precision precision = Precision::float32);
   /// (N, 10) logits, overwritten by the next call.
   Tensor operator()(const Tensor& images);
   const Compiled& compiled() const { return step_; }

@@ -145,7 +145,7 @@ void run(cli::Program& program) {
   const std::string title =
       fmt::format("{} on {} images, {} epochs", network.name, data.train.size(), recipe.epochs);
   output.save(kFigure, vision::chart_figure({chart_of(trials, "Augmentation: " + title)}, 900, 520));
-  const train::Report report = train::evaluate(*best_net, test);
+  const train::Report report = train::evaluate(*best_net, test, {.precision = recipe.precision});
   const nlohmann::ordered_json results = {{"model", network.name},
                                           {"train_samples", data.train.size()},
                                           {"recipe", recipe.json()},

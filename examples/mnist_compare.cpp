@@ -41,12 +41,12 @@ std::vector<bool> wrong_answers(const train::Report& report, const data::Dataset
 }
 
 /// Median time of 200 single images, after 20 to warm up.
-double latency_ms(const nn::Module& net, const data::Dataset& test) {
+double latency_ms(const nn::Module& net, const data::Dataset& test, Precision precision) {
   const Tensor image = test.range(0, 1).first;
   std::vector<double> times;
   for (int i = 0; i < 220; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    train::predict(net, image);
+    train::predict(net, image, {.precision = precision});
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
     if (i >= 20) times.push_back(elapsed.count());
   }
@@ -81,7 +81,7 @@ void add_result(Contestant& contestant, const cli::TrainedNetwork& trained, cons
   if (contestant.accuracies.size() > 1) return;
   contestant.report = trained.report;
   contestant.wrong = wrong_answers(trained.report, test);
-  contestant.latency_ms = latency_ms(*trained.net, test);
+  contestant.latency_ms = latency_ms(*trained.net, test, contestant.recipe.precision);
 }
 
 /// One line of the table: what, and a text for each network.

@@ -82,9 +82,9 @@ void run(cli::Program& program) {
   const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
   program.note(
       fmt::format("{}: {} parameters, {} multiply-adds an image; {} training, {} validation images\n"
-                  "augmentation: {}",
+                  "augmentation: {}; precision: {}",
                   network.name, summary.parameters, summary.multiply_adds, data.train.size(),
-                  data.validation.size(), recipe.augment.text()));
+                  data.validation.size(), recipe.augment.text(), name_of(recipe.precision)));
   std::vector<cli::TrainedNetwork> runs;
   std::vector<double> accuracies;
   std::vector<cli::TrainingJob> jobs;

@@ -112,7 +112,8 @@ nlohmann::ordered_json Recipe::json() const {
           {"average", average},
           {"patience", patience},
           {"validation", validation},
-          {"augment", augment.text()}};
+          {"augment", augment.text()},
+          {"precision", name_of(precision)}};
 }
 
 train::FitOptions Recipe::fit_options(uint64_t seed) const {
@@ -123,7 +124,8 @@ train::FitOptions Recipe::fit_options(uint64_t seed) const {
           .schedule = make_schedule(schedule),
           .label_smoothing = label_smoothing,
           .average = average,
-          .seed = seed};
+          .seed = seed,
+          .precision = precision};
 }
 
 RecipeFlags::RecipeFlags(Program& program, std::string preset, int64_t fewest_epochs)
@@ -144,6 +146,8 @@ RecipeFlags::RecipeFlags(Program& program, std::string preset, int64_t fewest_ep
                  "Decay of averaged weights a step; 0 is off");
   program.number("--patience", patience_, {1, 100'000}, "Epochs without a gain that end the run");
   program.number("--validation", validation_, {10, 59'000}, "Training images set aside for validation");
+  program.choice("--precision", precision_, {"float32", "bf16"},
+                 "Of convolutions and dense layers, forward and backward");
   program.list("--augment", augment_,
                "Strength of degrees, zoom, shift, shear, elastic, noise or erase; 0 is off", "KEY=VALUE");
 }
@@ -161,6 +165,7 @@ Recipe RecipeFlags::resolve(const std::string& model) const {
   change(recipe.average, average_);
   change(recipe.patience, patience_);
   change(recipe.validation, validation_);
+  if (precision_) recipe.precision = precision_of(*precision_);
   for (const std::string& assignment : augment_) recipe.augment.set(assignment);
   return recipe;
 }

@@ -37,6 +37,7 @@ struct Recipe {
   int64_t patience = 6;        ///< early stopping: epochs without a gain of validation accuracy
   int64_t validation = 5'000;  ///< images set aside from the training ones
   AugmentStrengths augment;
+  Precision precision = Precision::float32;
 
   nlohmann::ordered_json json() const;
   /// Options of fit() but for validation set, callbacks, progress, stop and resume.
@@ -60,7 +61,7 @@ class RecipeFlags {
   std::string preset_;
   std::optional<int64_t> epochs_, batch_, patience_, validation_;
   std::optional<double> lr_, label_smoothing_, weight_decay_, average_;
-  std::optional<std::string> optimizer_, schedule_;
+  std::optional<std::string> optimizer_, schedule_, precision_;
   std::vector<std::string> augment_;
 };
 

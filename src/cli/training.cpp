@@ -68,7 +68,7 @@ TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
          ": not found, expected what --epochs 0 should evaluate. Train it first.");
   TrainedNetwork result;
   result.net = train::load_model(path).net;
-  result.report = train::evaluate(*result.net, data.test);
+  result.report = train::evaluate(*result.net, data.test, {.precision = job.recipe.precision});
   result.history.stop_reason = "evaluated only";
   return result;
 }
@@ -96,7 +96,7 @@ TrainedNetwork train_network(Program& program, const MnistData& data, const Trai
   program.throw_if_stopped("Everything is saved; go on with: " + program.resume_command());
 
   result.net->load_state_dict(final_weights->weights());
-  result.report = train::evaluate(*result.net, data.test);
+  result.report = train::evaluate(*result.net, data.test, {.precision = job.recipe.precision});
   for (const train::EpochRecord& epoch : result.history.epochs) result.seconds += epoch.seconds;
   return result;
 }

@@ -1,10 +1,18 @@
 #include "uncial/core/precision.h"
 
 #include <ostream>
+#include <utility>
 
 #include "uncial/core/error.h"
 
 namespace uncial {
+namespace {
+thread_local Precision current = Precision::float32;
+}  // namespace
+
+Precision default_precision() { return current; }
+PrecisionScope::PrecisionScope(Precision precision) : previous_(std::exchange(current, precision)) {}
+PrecisionScope::~PrecisionScope() { current = previous_; }
 
 std::string_view name_of(Precision precision) {
   switch (precision) {

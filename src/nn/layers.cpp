@@ -43,7 +43,9 @@ Dense::Dense(int64_t in, int64_t out, DenseOptions options)
   initialize_untouched(*this);
 }
 
-Tensor Dense::forward(const Tensor& x, Context&) const { return linear(x, weight, bias); }
+Tensor Dense::forward(const Tensor& x, Context& context) const {
+  return linear(x, weight, bias, context.precision());
+}
 
 std::vector<Attribute> Dense::attributes() const {
   return {{"in", in_}, {"out", out_}, {"bias", options_.bias}};
@@ -63,10 +65,14 @@ Conv2d::Conv2d(int64_t in, int64_t out, Conv2dOptions options)
   initialize_untouched(*this);
 }
 
-Tensor Conv2d::forward(const Tensor& x, Context&) const {
+Tensor Conv2d::forward(const Tensor& x, Context& context) const {
   const Conv2dOptions& o = options_;
   return conv2d(x, weight, bias,
-                {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups});
+                {.stride = o.stride,
+                 .padding = o.padding,
+                 .dilation = o.dilation,
+                 .groups = o.groups,
+                 .precision = context.precision()});
 }
 
 std::vector<Attribute> Conv2d::attributes() const {
@@ -93,14 +99,15 @@ ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, ConvTranspose2dOptions
   initialize_untouched(*this);
 }
 
-Tensor ConvTranspose2d::forward(const Tensor& x, Context&) const {
+Tensor ConvTranspose2d::forward(const Tensor& x, Context& context) const {
   const ConvTranspose2dOptions& o = options_;
   return conv_transpose2d(x, weight, bias,
                           {.stride = o.stride,
                            .padding = o.padding,
                            .output_padding = o.output_padding,
                            .dilation = o.dilation,
-                           .groups = o.groups});
+                           .groups = o.groups,
+                           .precision = context.precision()});
 }
 
 std::vector<Attribute> ConvTranspose2d::attributes() const {

@@ -1,5 +1,6 @@
 #include "uncial/ops/conv.h"
 
+#include "precision.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/conv.h"
 #include "uncial/ops/reduce.h"
@@ -39,19 +40,25 @@ ConvExtents extents(const Shape& x, const Shape& w, ConvOptions o) {
 }
 
 std::vector<Attribute> attributes_of(const ConvOptions& o) {
-  return {{"stride", o.stride}, {"padding", o.padding}, {"dilation", o.dilation}, {"groups", o.groups}};
+  return {{"stride", o.stride},
+          {"padding", o.padding},
+          {"dilation", o.dilation},
+          {"groups", o.groups},
+          attribute_of(o.precision)};
 }
 
 double conv_flops(const Shape& y, const Shape& w) {
   return 2.0 * double(count(y)) * double(w[1] * w[2] * w[3]);
 }
 
-/// Adds the bias gradient: the sum of dy over everything but channels.
+/// The bias gradient: the sum of dy over everything but channels.
 Tensor channel_sum(const Tensor& dy) { return sum(sum(flatten(dy, 2), 2), 0); }
 
+/// Its inputs but the bias are factors at o.precision already.
 struct ConvBase : Op {
   explicit ConvBase(ConvOptions options) : o(options) {}
   std::vector<Attribute> attributes() const override { return attributes_of(o); }
+  Tensor rounded_dy(const Backward& b) const { return as_factor(b.dy(), o.precision, name()); }
   ConvOptions o;
 };
 
@@ -118,9 +125,10 @@ struct ConvWeightGradientOp : ConvBase {
   Tensors gradient(const Backward& b) const override {
     // dw is bilinear in (x, dy): its gradients are the other two convolutions with d(dw) as weights.
     const Shape& x = b.spec(0).shape;
-    return {b.needs(0) ? op<ConvInputGradientOp>({b.in(1), b.dy()}, o, x[2], x[3], "conv2d_input_gradient")
+    const Tensor dy = rounded_dy(b);
+    return {b.needs(0) ? op<ConvInputGradientOp>({b.in(1), dy}, o, x[2], x[3], "conv2d_input_gradient")
                        : Tensor(),
-            b.needs(1) ? op<ConvOp>({b.in(0), b.dy()}, o) : Tensor()};
+            b.needs(1) ? op<ConvOp>({b.in(0), dy}, o) : Tensor()};
   }
   Cost cost(std::span<const Spec> in, std::span<const Spec> out) const override {
     Cost c = Op::cost(in, out);
@@ -155,25 +163,29 @@ Specs ConvOp::infer(std::span<const Spec> in) const {
 
 Tensors ConvOp::gradient(const Backward& b) const {
   const Shape &x = b.spec(0).shape, &w = b.spec(1).shape;
-  Tensors dx{b.needs(0) ? op<ConvInputGradientOp>({b.dy(), b.in(1)}, o, x[2], x[3], "conv2d_input_gradient")
-                        : Tensor(),
-             b.needs(1) ? op<ConvWeightGradientOp>({b.in(0), b.dy()}, o, w[2], w[3]) : Tensor()};
-  if (b.inputs() > 2) dx.push_back(b.needs(2) ? channel_sum(b.dy()) : Tensor());
+  const Tensor dy = rounded_dy(b);
+  Tensors dx{
+      b.needs(0) ? op<ConvInputGradientOp>({dy, b.in(1)}, o, x[2], x[3], "conv2d_input_gradient") : Tensor(),
+      b.needs(1) ? op<ConvWeightGradientOp>({b.in(0), dy}, o, w[2], w[3]) : Tensor()};
+  if (b.inputs() > 2) dx.push_back(b.needs(2) ? channel_sum(dy) : Tensor());
   return dx;
 }
 
 Tensors ConvInputGradientOp::gradient(const Backward& b) const {
   const Shape& w = b.spec(1).shape;
-  Tensors dx{b.needs(0) ? op<ConvOp>({b.dy(), b.in(1)}, o) : Tensor(),
-             b.needs(1) ? op<ConvWeightGradientOp>({b.dy(), b.in(0)}, o, w[2], w[3]) : Tensor()};
-  if (b.inputs() > 2) dx.push_back(b.needs(2) ? channel_sum(b.dy()) : Tensor());
+  const Tensor dy = rounded_dy(b);
+  Tensors dx{b.needs(0) ? op<ConvOp>({dy, b.in(1)}, o) : Tensor(),
+             b.needs(1) ? op<ConvWeightGradientOp>({dy, b.in(0)}, o, w[2], w[3]) : Tensor()};
+  if (b.inputs() > 2) dx.push_back(b.needs(2) ? channel_sum(dy) : Tensor());
   return dx;
 }
 
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, ConvOptions options) {
-  return bias.defined() ? op<ConvOp>({x, w, bias}, options) : op<ConvOp>({x, w}, options);
+  Tensors in{as_factor(x, options.precision, "conv2d"), as_factor(w, options.precision, "conv2d")};
+  if (bias.defined()) in.push_back(bias);
+  return op<ConvOp>(std::move(in), options);
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, ConvTransposeOptions o) {
@@ -200,10 +212,14 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, Co
   require(!bias.defined() || (bias.shape() == Shape{C} && bias.dtype() == x.dtype()),
           "conv_transpose2d: bias must be ", x.dtype(), "(", C, "), got ",
           bias.defined() ? bias.shape() : Shape(), ".");
-  const ConvOptions conv{
-      .stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
-  return bias.defined() ? op<ConvInputGradientOp>({x, w, bias}, conv, H, W, "conv_transpose2d")
-                        : op<ConvInputGradientOp>({x, w}, conv, H, W, "conv_transpose2d");
+  const ConvOptions conv{.stride = o.stride,
+                         .padding = o.padding,
+                         .dilation = o.dilation,
+                         .groups = o.groups,
+                         .precision = o.precision};
+  Tensors in{as_factor(x, o.precision, "conv_transpose2d"), as_factor(w, o.precision, "conv_transpose2d")};
+  if (bias.defined()) in.push_back(bias);
+  return op<ConvInputGradientOp>(std::move(in), conv, H, W, "conv_transpose2d");
 }
 
 }  // namespace uncial

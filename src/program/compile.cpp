@@ -57,6 +57,7 @@ struct Compiled::State {
   }
 
   Tensors run_eagerly(const Tensors& inputs) {
+    const PrecisionScope precision(options.precision);
     Tensors outputs = function(inputs);
     for (Tensor& y : outputs) y = y.detach();
     return outputs;

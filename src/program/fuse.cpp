@@ -16,6 +16,7 @@ class Finder {
   Fusions find() {
     for (int s = 0; s < g_.steps(); ++s)
       if (may_lower_gradient(s)) add_gradient(s);
+    for (auto& [first, gradient] : found_.conv_gradients) fuse_rounding(gradient);
     for (int s = 0; s < g_.steps(); ++s) {
       if (g_.is(s, "conv2d") && fits_(g_.in(s, 0)) && plain_(g_.in(s, 1))) fuse_forward(s);
       const bool image = !g_.step(s).is_view && !found_.absorbed[size_t(s)] && !g_.step(s).inputs.empty() &&
@@ -104,8 +105,17 @@ class Finder {
     const auto& readers = g_.readers(buffer);
     return std::all_of(readers.begin(), readers.end(), [&](int s) {
       const bool sum = gradient.bias >= 0 && g_.is(s, "sum") && found_.absorbed[size_t(s)];
-      return s == gradient.input || s == gradient.weight || sum;
+      return s == gradient.input || s == gradient.weight || s == gradient.round || sum;
     });
+  }
+  /// What rounds dy to bfloat16: from then on dy is the value before it. Masks of activations and pooling
+  /// may come first or last, for they only set values to 0.
+  void fuse_rounding(ConvGradientFusion& gradient) {
+    const int dy = g_.value(gradient.dy).buffer, s = g_.writer(dy);
+    if (s < 0 || !g_.is(s, "round_bfloat16") || !fits_(g_.in(s, 0)) || !belongs_to(dy, gradient)) return;
+    gradient.round = s;
+    gradient.dy = g_.in(s, 0);
+    absorb(s);
   }
   ConvGradientFusion* gradient_of(int dy_buffer_number) {
     for (auto& [first, gradient] : found_.conv_gradients)

@@ -33,6 +33,7 @@ struct ConvFusion {
 struct ConvGradientFusion {
   int input = -1, weight = -1, bias = -1;  ///< steps; bias is the last of its two sums
   int dy = -1;                             ///< value: the gradient before the fused steps
+  int round = -1;                          ///< step that rounds dy for all of them, or -1
   int relu_y = -1;                         ///< value: the activation's output, or -1
   int forward = -1;                        ///< the convolution whose pooling is undone, or -1
   int dropout = -1;                        ///< step of the dropout that is undone with it, or -1

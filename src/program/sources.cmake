@@ -24,6 +24,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_pointwise.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_pool.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_round.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/planner.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/segment.cpp
 )

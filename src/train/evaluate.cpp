@@ -133,7 +133,7 @@ Report evaluate(const Tensor& logits, const data::Dataset& data, const EvaluateO
 Report evaluate(const nn::Module& net, const data::Dataset& data, const EvaluateOptions& options) {
   check("evaluate", options);
   require_net_fits("evaluate", net, data);
-  return evaluate(Inference(net).logits(data, options.batch), data, options);
+  return evaluate(Inference(net, options.precision).logits(data, options.batch), data, options);
 }
 
 Tensor predict(const nn::Module& net, const Tensor& images, const EvaluateOptions& options) {
@@ -141,7 +141,7 @@ Tensor predict(const nn::Module& net, const Tensor& images, const EvaluateOption
   require(images.rank() == 4, "predict: images must be (N, C, H, W), got ", images.shape(),
           images.rank() == 3 ? "; for a single image pass images.unsqueeze(0)." : ".");
   require(images.size(0) > 0, "predict: no images.");
-  return probabilities_of(Inference(net).logits(images, options.batch));
+  return probabilities_of(Inference(net, options.precision).logits(images, options.batch));
 }
 
 double accuracy(const nn::Module& net, const data::Dataset& data) {

@@ -25,11 +25,13 @@ Tensor in_batches(Compiled& step, int64_t samples, int64_t batch,
 
 }  // namespace
 
-Inference::Inference(const nn::Module& net)
+Inference::Inference(const nn::Module& net, Precision precision)
     : context_(nn::Mode::eval), step_(compile([this, &net](const Tensors& in) {
         const NoGrad no_grad;
         return Tensors{net.forward(in[0], context_)};
-      })) {}
+      })) {
+  context_.set_precision(precision);
+}
 
 Tensor Inference::logits(const Tensor& images, int64_t batch) {
   return in_batches(step_, images.size(0), batch, [&](int64_t first, int64_t count) {

@@ -14,7 +14,7 @@ inline constexpr int64_t kEvaluationBatch = 500;
 /// change weights in place between calls as you like. The net must outlive it.
 class Inference {
  public:
-  explicit Inference(const nn::Module& net);
+  explicit Inference(const nn::Module& net, Precision precision = Precision::float32);
   /// images (N, C, H, W) -> logits (N, classes) in memory of its own, `batch` samples at a time.
   Tensor logits(const Tensor& images, int64_t batch);
   /// The same for a whole data set, gathered batch by batch.

@@ -25,7 +25,7 @@ Run::Run(nn::Module& net, const data::Dataset& train, const FitOptions& options)
       options_(options),
       batches_(options.drop_last ? train.size() / options.batch : ceil_div(train.size(), options.batch)),
       trainer_(net, options) {
-  if (options.validation) validation_.emplace(net);
+  if (options.validation) validation_.emplace(net, options.precision);
   for (const CallbackPtr& c : options.callbacks) keeps_state_ = keeps_state_ || c->keeps_state();
   if (keeps_state_) texts_ = describe_run(net, train, options);  // reads all data once: 0.3 s for MNIST
 }

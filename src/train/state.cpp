@@ -130,6 +130,7 @@ std::map<std::string, std::string> describe_run(const nn::Module& net, const dat
       {"option.label_smoothing", shortest(o.label_smoothing)},
       {"option.average", shortest(o.average)},
       {"option.clip_norm", shortest(o.clip_norm)},
+      {"option.precision", join(o.precision)},
       {"option.callbacks", names_of(o.callbacks)},
   };
   // A schedule bends to the length of the run; a constant rate does not, so such a run may be made longer.

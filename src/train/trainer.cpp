@@ -13,6 +13,7 @@ Trainer::Trainer(nn::Module& net, const FitOptions& options)
   if (options.average > 0)
     averages_ = std::make_unique<optim::AveragedWeights>(net.parameters(), options.average);
   context_.set_seed(options.seed);
+  context_.set_precision(options.precision);
   if (options.record) compiled_ = compile([this](const Tensors& inputs) { return run(inputs); });
   optimizer_->zero_grad();  // what somebody left in grad() is not part of this run
 }

@@ -198,6 +198,7 @@ TEST_CASE("fit: every option has an effect", "[train]") {
   CHECK(without([](auto& o) { o.label_smoothing = 0; }) != all.weights);
   CHECK(without([](auto& o) { o.average = 0; }) != all.weights);
   CHECK(without([](auto& o) { o.clip_norm = 0; }) != all.weights);
+  CHECK(without([](auto& o) { o.precision = Precision::bf16; }) != all.weights);
   CHECK(without([](auto& o) { o.validation = std::nullopt; }) == all.weights);  // looks on, never learns
 }
 

@@ -36,6 +36,8 @@ TEST_CASE("A checkpoint of another run is refused, with all differences", "[trai
   refuses([](auto& o, auto&, auto&) { o.average = 0; }, "average: ");
   refuses([](auto& o, auto&, auto&) { o.clip_norm = 0; }, "clip_norm: ");
   refuses([](auto& o, auto&, auto&) { o.label_smoothing = 0; }, "label_smoothing: ");
+  refuses([](auto& o, auto&, auto&) { o.precision = Precision::bf16; },
+          "precision: the checkpoint has float32, this run bf16");
   refuses([](auto& o, auto&, auto&) { o.drop_last = true; }, "drop_last: ");
   refuses([](auto& o, auto&, auto&) { o.validation = blobs(48, 3); }, "validation data: ");
   refuses([](auto&, auto&, auto& data) { data = blobs(90, 4); }, "data: the checkpoint has ");

@@ -8,10 +8,14 @@
 
 namespace uncial {
 
-/// Arithmetic of convolutions and matrix products. Parameters, activations and sums are float32 either way.
+/// Arithmetic of convolutions and matrix products, forward and backward. Parameters, activations and sums are
+/// float32 either way, and so is everything that multiplies nothing: losses, normalisation, optimisers.
 enum class Precision : uint8_t {
   float32,
-  bf16,  ///< factors rounded to bfloat16 (nearest, ties to even), products summed in float32
+  /// Factors rounded to bfloat16 (nearest, ties to even; denormals count as 0), products summed in float32:
+  /// of y = x w the rounded x and w; of the gradients the rounded dy and w, and x and dy. A bias is added in
+  /// float32; its gradient is the sum of the rounded dy, the one that the other gradients read.
+  bf16,
 };
 
 /// "float32" or "bf16": what the programs' --precision takes.
@@ -19,5 +23,20 @@ std::string_view name_of(Precision precision);
 /// The opposite way. Throws a usage Error that lists the names.
 Precision precision_of(std::string_view name);
 std::ostream& operator<<(std::ostream& out, Precision precision);
+
+/// What a Context made on this thread starts with; float32 outside of a PrecisionScope.
+Precision default_precision();
+
+/// While alive, contexts made on this thread start with `precision`.
+class PrecisionScope {
+ public:
+  explicit PrecisionScope(Precision precision);
+  ~PrecisionScope();
+  PrecisionScope(const PrecisionScope&) = delete;
+  PrecisionScope& operator=(const PrecisionScope&) = delete;
+
+ private:
+  Precision previous_;
+};
 
 }  // namespace uncial

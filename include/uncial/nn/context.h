@@ -48,7 +48,7 @@ class Context {
   /// Source indices of the rows of the batch, int64 (N). Without them row i is sample i.
   void set_samples(Tensor samples) { samples_ = std::move(samples); }
   const Tensor& samples() const { return samples_; }
-  /// What convolutions and dense layers may compute in. Part of the recording, like the mode.
+  /// What convolutions and dense layers compute in. Part of the recording, like the mode.
   void set_precision(Precision precision) { precision_ = precision; }
   Precision precision() const { return precision_; }
   /// dropout() of `x` for the module at the current path; `x` itself in evaluation.
@@ -77,7 +77,7 @@ class Context {
   bool seeded_ = false;
   uint64_t seed_ = 0;
   int64_t epoch_ = 0, step_ = 0;
-  Precision precision_ = Precision::float32;
+  Precision precision_ = default_precision();
   Tensor samples_;
   std::string path_;
   std::unordered_map<std::string, Tensor> keys_;  // by path: {seed, hash of the path, epoch}

@@ -2,6 +2,7 @@
 /// @file conv.h
 /// Convolutions (cross-correlations, as the field calls them) of N C H W images.
 
+#include "uncial/core/precision.h"
 #include "uncial/core/tensor.h"
 
 namespace uncial {
@@ -11,7 +12,8 @@ struct ConvOptions {
   int64_t stride = 1;
   int64_t padding = 0;  ///< zeros added on each side
   int64_t dilation = 1;
-  int64_t groups = 1;  ///< channels are cut into this many independent groups
+  int64_t groups = 1;                        ///< channels are cut into this many independent groups
+  Precision precision = Precision::float32;  ///< of its gradients too; bf16 takes float32 tensors
 };
 
 /// x (N, C, H, W), w (K, C/groups, R, S), bias (K) or undefined -> (N, K, P, Q),
@@ -25,6 +27,7 @@ struct ConvTransposeOptions {
   int64_t output_padding = 0;  ///< rows and columns added at the end; < stride
   int64_t dilation = 1;
   int64_t groups = 1;
+  Precision precision = Precision::float32;
 };
 
 /// The transpose (gradient) of conv2d as an operator of its own: x (N, K, P, Q), w (K, C/groups, R, S), bias

@@ -10,6 +10,7 @@
 
 #include "uncial/autograd/op.h"
 #include "uncial/autograd/origin.h"
+#include "uncial/core/precision.h"
 
 namespace uncial::program {
 
@@ -54,6 +55,9 @@ struct PlanOptions {
   /// Fuse steps and run them with the batch in the lanes of vectors, depth first; false runs each operator as
   /// recorded, with the bits of eager execution.
   bool fuse = true;
+  /// What contexts that the step makes start with, those of `net(x)` among them; a Context from outside keeps
+  /// its own.
+  Precision precision = default_precision();
 };
 
 struct Schedule;

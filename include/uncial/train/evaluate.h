@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "uncial/core/precision.h"
 #include "uncial/data/dataset.h"
 #include "uncial/nn/module.h"
 
@@ -16,6 +17,7 @@ struct EvaluateOptions {
   int64_t batch = 500;
   int top_k = 3;
   int calibration_bins = 15;
+  Precision precision = Precision::float32;  ///< of the net, not of the figures
 };
 
 struct ClassReport {

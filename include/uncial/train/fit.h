@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "uncial/core/precision.h"
 #include "uncial/data/dataset.h"
 #include "uncial/nn/module.h"
 #include "uncial/optim/optimizer.h"
@@ -48,6 +49,7 @@ struct FitOptions {
   bool resume = false;        ///< continue from the Checkpoint callback's file when there is one
   bool record = true;         ///< replay a recorded step (see compile()); false: eager tape
   bool drop_last = true;      ///< leave out a last batch that is smaller
+  Precision precision = Precision::float32;  ///< of training and validation; weights stay float32
 };
 
 /// Trains `net` with cross-entropy on its outputs (logits, one a class) in place and returns its history. On

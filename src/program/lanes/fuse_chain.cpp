@@ -65,6 +65,7 @@ class ChainFinder {
     for (const auto& entry : found_.conv_gradients) {
       const ConvGradientFusion& f = entry.second;  // a name that lambdas may use
       if (g_.value(f.dy).buffer != dx || f.input >= 0 || f.weight < 0 || f.forward >= 0) continue;
+      if (f.round >= 0) return -1;
       const bool same_relu = a.relu >= 0 ? f.relu_y >= 0 && g_.value(f.relu_y).buffer == y : f.relu_y < 0;
       if (!same_relu || g_.in_buffer(f.weight, 0) != g_.in_buffer(ahead, 0)) return -1;
       if (conv_of_weight_gradient(f.weight) != conv(ahead) || !g_.temporary(dx)) return -1;

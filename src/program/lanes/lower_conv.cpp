@@ -1,6 +1,7 @@
 // Convolutions: Winograd's form where it saves multiplications, the direct form elsewhere.
 
 #include <algorithm>
+#include <utility>
 
 #include "folded_filters.h"
 
@@ -94,7 +95,9 @@ bool lower_conv_gradients(Planner& p, int step) {
   if (f.input >= 0) p.need_rows(graph.in(f.input, 1));
 
   const int relu_y = f.relu_y >= 0 ? p.in_lanes(f.relu_y) : -1;
-  const int dy = relu_y >= 0 ? p.in_lanes_like(f.dy, relu_y) : p.image_in_lanes(f.dy, {});
+  int dy = relu_y >= 0 ? p.in_lanes_like(f.dy, relu_y) : p.image_in_lanes(f.dy, {});
+  float scale = f.dropout >= 0 ? float(1 / (1 - attribute<double>(*graph.step(f.dropout).op, "p"))) : 1.0f;
+  if (f.round >= 0) dy = rounded_gradient(p, f.round, f.dy, dy, std::exchange(scale, 1.0f));
   std::unique_ptr<ConvGradientNode> node =
       f.ahead >= 0 ? chained_conv_gradient(p, f, conv, dy) : gradient_node(p, f, conv, dy);
   node->relu_y = relu_y;
@@ -102,10 +105,8 @@ bool lower_conv_gradients(Planner& p, int step) {
   if (f.forward >= 0) {
     node->winners = p.fusions().convs.at(f.forward).winners;
     node->lanes.push_back(node->winners);
-    if (f.dropout >= 0) {
-      node->scale = float(1 / (1 - attribute<double>(*graph.step(f.dropout).op, "p")));
-      node->steps.push_back(f.dropout);
-    }
+    node->scale = scale;
+    if (f.dropout >= 0) node->steps.push_back(f.dropout);
   }
   for (int s : {f.input, f.weight, f.bias})
     if (s >= 0) node->steps.push_back(s);

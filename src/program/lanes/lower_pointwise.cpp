@@ -91,7 +91,7 @@ bool lower_pointwise(Planner& p, int step) {
       operands.push_back({.lane = -1, .value = v});
       continue;
     }
-    const int lane = first < 0 ? p.in_lanes(v) : p.in_lanes_like(v, first);
+    const int lane = first < 0 ? p.shaped_in_lanes(v) : p.in_lanes_like(v, first);
     if (first < 0) first = lane;
     operands.push_back({.lane = lane, .value = -1});
   }

@@ -25,6 +25,7 @@ const std::map<std::string_view, Lowering>& lowerings() {
       {"max_pool2d_backward", lower_pool_gradient},
       {"avg_pool2d_backward", lower_pool_gradient},
       {"dropout", lower_dropout},
+      {"round_bfloat16", lower_round},
       {"cross_entropy", lower_cross_entropy},
   };
   return table;
@@ -175,15 +176,21 @@ int Planner::flat_in_lanes(int value) {
 int Planner::in_lanes_like(int value, int other) {
   const int v = in_lanes(value);
   if (tie(v, other)) return v;
-  const int to = make_lane(lane(v));
+  const int from = lane(v).shape_differs(lane(other)) ? flat_in_lanes(value) : v;
+  const int to = make_lane(lane(other));
   ensure(tie(to, other), "a fresh lane value has no geometry of its own");
-  add(std::make_unique<CopyNode>(v, to));
+  add(std::make_unique<CopyNode>(from, to));
   return to;
+}
+
+int Planner::shaped_in_lanes(int value) {
+  const int v = in_lanes(value);
+  return lane_of_shape(graph_.value(value).shape).shape_differs(lane(v)) ? flat_in_lanes(value) : v;
 }
 
 int Planner::make(int value) {
   const int v = make_lane(lane_of_shape(graph_.value(value).shape));
-  lane_of_[size_t(graph_.value(value).buffer)] = v;
+  makes_lane(value, v);
   return v;
 }
 

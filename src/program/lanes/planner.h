@@ -42,8 +42,13 @@ class Planner {
   ImageOperand operand(int lane, int value) const;
   /// The same without a halo.
   int flat_in_lanes(int value);
+  /// The value in lanes: with its halo, if any, when its extents are those of the lane value, and without one
+  /// when it is a reshaped window on it.
+  int shaped_in_lanes(int value);
   /// A lane value for the result `value` of a step.
   int make(int value);
+  /// Says that lane value `lane` is the result `value` of a step, too.
+  void makes_lane(int value, int lane) { lane_of_[size_t(graph_.value(value).buffer)] = lane; }
   /// A lane value that no recorded value stands for.
   int make_lane(LaneValue v);
   /// Ends the open segment when `value` is only there after it.
@@ -102,6 +107,10 @@ class Planner {
 /// A node for dropout of lane value x; `winners` (-1: none) of dropped places are forgotten.
 void add_dropout(Planner& p, int step, int x, int y, int winners);
 
+/// `lane`, which holds the gradient `value`, times `scale` and rounded to bfloat16, for `step`; in place
+/// where nobody else reads it.
+int rounded_gradient(Planner& p, int step, int value, int lane, float scale);
+
 /// A lowering function: adds nodes for a step and returns true, or leaves everything alone and returns false.
 using Lowering = bool (*)(Planner&, int step);
 bool lower_conv(Planner& p, int step);
@@ -116,6 +125,7 @@ bool lower_batch_norm_gradient(Planner& p, int step);
 bool lower_pool(Planner& p, int step);
 bool lower_pool_gradient(Planner& p, int step);
 bool lower_dropout(Planner& p, int step);
+bool lower_round(Planner& p, int step);
 bool lower_cross_entropy(Planner& p, int step);
 
 }  // namespace uncial::program::lanes

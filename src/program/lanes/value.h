@@ -8,6 +8,7 @@
 
 #include "program/halo.h"
 #include "program/stage.h"
+#include "simd/bfloat16_run.h"
 #include "simd/lane_conv.h"
 #include "simd/lane_dense.h"
 #include "simd/lane_dropout.h"
@@ -30,6 +31,7 @@ struct Kernels {
   const cpu::LaneLossSimd& loss = cpu::lane_loss_simd();
   const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
   const cpu::LaneLayoutSimd& layout = cpu::lane_layout_simd();
+  const cpu::Bfloat16Simd& bfloat16 = cpu::bfloat16_simd();
   int64_t lanes = layout.lanes;
 };
 

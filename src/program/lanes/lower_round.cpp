@@ -1,0 +1,77 @@
+// Rounding to bfloat16 of what convolutions and dense layers read.
+
+#include <algorithm>
+
+#include "layout_nodes.h"
+#include "planner.h"
+
+namespace uncial::program::lanes {
+namespace {
+
+/// y = scale * x, rounded; halos, which hold zeros, stay zeros. x and y may be one value.
+class RoundNode final : public Node {
+ public:
+  RoundNode(int x, int y, float scale) : x_(x), y_(y), scale_(scale) {
+    lanes = {x, y};
+    makes = {y};
+  }
+  std::string name() const override { return "round_bfloat16"; }
+  void run(const GroupRun& g) const override {
+    g.table.kernels.bfloat16.round(g.memory(x_), scale_, g.memory(y_),
+                                   g.table.floats(g.table.values[size_t(y_)]));
+  }
+
+ private:
+  int x_, y_;
+  float scale_;
+};
+
+void add_node(Planner& p, int step, int x, int y, float scale) {
+  auto node = std::make_unique<RoundNode>(x, y, scale);
+  node->steps = {step};
+  p.add(std::move(node));
+}
+
+/// True when nobody would notice that the value itself is rounded: a ReLU's gradient only asks whether it is
+/// above 0.
+bool only_signs_matter(const Graph& graph, int buffer, int rounding) {
+  const auto& readers = graph.readers(buffer);
+  return graph.temporary(buffer) && std::all_of(readers.begin(), readers.end(), [&](int s) {
+           return s == rounding || (graph.is(s, "unary_backward") && graph.in_buffer(s, 0) == buffer &&
+                                    graph.in_buffer(s, 1) != buffer &&
+                                    attribute<std::string>(*graph.step(s).op, "of") == "relu");
+         });
+}
+
+}  // namespace
+
+bool lower_round(Planner& p, int step) {
+  const Graph& graph = p.graph();
+  const int from = graph.in(step, 0), to = graph.out(step);
+  if (!p.fits_lanes(from) || !p.is_in_lanes(from)) return false;
+  const int x = p.shaped_in_lanes(from);
+  if (only_signs_matter(graph, graph.value(from).buffer, step)) {
+    p.makes_lane(to, x);
+    add_node(p, step, x, x, 1);
+    return true;
+  }
+  const int y = p.make(to);
+  ensure(p.tie(y, x), "a fresh lane value has no geometry of its own");
+  add_node(p, step, x, y, 1);
+  return true;
+}
+
+int rounded_gradient(Planner& p, int step, int value, int lane, float scale) {
+  const int buffer = p.graph().value(value).buffer;
+  const bool alone =
+      p.is_in_lanes(value) && p.graph().temporary(buffer) && p.graph().readers(buffer).size() == 1;
+  int to = lane;
+  if (!alone) {
+    to = p.make_lane(p.lane(lane));
+    ensure(p.tie(to, lane), "a fresh lane value has no geometry of its own");
+  }
+  add_node(p, step, lane, to, scale);
+  return to;
+}
+
+}  // namespace uncial::program::lanes

@@ -1,0 +1,169 @@
+// Recorded programs in bfloat16 against the same operators one by one.
+#include <cmath>
+#include <cstring>
+
+#include "program/lane_steps.h"
+#include "support/check_op.h"
+#include "support/isas.h"
+#include "uncial/core/parallel.h"
+
+using namespace uncial;
+using namespace uncial::test;
+
+namespace {
+
+Tensor integers(const Shape& shape, uint64_t seed, double most) {
+  const Tensor x = rand(shape, seed, -most, most);
+  for (float& v : x.span<float>()) v = std::round(v);
+  return x;
+}
+
+/// A float32 layer of integers up to some 2,000, exact in any order, and one in bfloat16 that reads them:
+/// both ways of running read the same factors, so that a rounding left out shows.
+struct TwoLayers {
+  const char* name;
+  Shape first, second;  ///< weights
+  std::function<Tensor(const Tensor& x, const Tensor& w, const Tensor& b)> layer;
+  std::function<Tensor(const Tensor& y)> behind;
+  bool others_read = false;  ///< the integers are read by more than the layer
+
+  Tensor w1 = parameter(integers(first, 1, 9)), w2 = parameter(randn(second, 2) * 0.1),
+         b1 = parameter(zeros({first[0]})), b2 = parameter(randn({second[0]}, 3));
+
+  Tensor forward(const Tensor& x) const { return behind(layer(relu(conv2d(x, w1, b1)), w2, b2)); }
+  /// {x, gradient of the value} -> {value, loss, gradients of all weights}
+  Tensors step(const Tensors& in) const {
+    const Tensor x = relu(conv2d(in[0], w1, b1));
+    const Tensor z = behind(layer(x, w2, b2));
+    Tensor loss = sum(z * in[1]);
+    if (others_read) loss = loss + sum(tanh(x * 0.001)) * 100;
+    const Tensors d = gradients(loss, {w1, b1, w2, b2});
+    return {z.detach(), loss.detach(), d[0], d[1], d[2], d[3]};
+  }
+};
+
+constexpr ConvOptions kPadded{.padding = 1, .precision = Precision::bf16};
+
+std::vector<TwoLayers> two_layers() {
+  const auto conv = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return conv2d(x, w, b, kPadded);
+  };
+  const auto dense = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return linear(flatten(x, 1), w, b, Precision::bf16);
+  };
+  const auto same = [](const Tensor& y) { return y; };
+  const auto pooled = [](const Tensor& y) { return max_pool2d(relu(y)); };
+  return {
+      {"direct", {5, 2, 1, 1}, {6, 5, 3, 3}, conv, same},
+      {"direct, relu, pool", {5, 2, 1, 1}, {6, 5, 3, 3}, conv, pooled},
+      {"winograd, relu", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, [](const Tensor& y) { return relu(y); }},
+      {"winograd, relu, pool", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, pooled},
+      {"what others read, too", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, pooled, true},
+      {"pool without relu", {5, 2, 1, 1}, {6, 5, 3, 3}, conv, [](const Tensor& y) { return max_pool2d(y); }},
+      {"dense", {4, 2, 1, 1}, {11, 4 * 64}, dense, same},
+      {"dense of what others read", {4, 2, 1, 1}, {11, 4 * 64}, dense, same, true},
+      {"dense, too large for the cache", {32, 2, 1, 1}, {64, 32 * 64}, dense, same}};
+}
+
+void check_two_layers(const TwoLayers& net, int64_t n) {
+  INFO(net.name << ", batch of " << n);
+  const auto step = [&](const Tensors& in) { return net.step(in); };
+  Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+  const Tensor x = integers({n, 2, 8, 8}, 7, 90);
+  const Tensors in{x, randn(net.forward(x).shape(), 8)};
+  const Tensors a = fused(in), b = plain(in);
+  REQUIRE(fused.program() != nullptr);
+  INFO(fused.program()->describe());
+  for (size_t i = 0; i < a.size(); ++i) {
+    INFO("result " << i);
+    CHECK(gap(a[i], b[i]) < 2e-5);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("bf16 steps with the batch in the lanes agree with operator by operator, layer by layer") {
+  for_each_isa([](const std::string& isa) {
+    INFO(isa);
+    for (const TwoLayers& net : two_layers()) check_two_layers(net, 19);
+  });
+}
+
+// A factor near the middle of two bfloat16 values may be rounded the other way when an earlier layer's sums
+// are rounded otherwise in float32: whole networks agree less closely than their layers.
+TEST_CASE("bf16 steps of whole networks agree with operator by operator") {
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    const bool chain = std::string(c.must_run).find('>') != std::string::npos;
+    check_net(c.net, c.image, 19, chain ? "round_bfloat16" : c.must_run, Precision::bf16, 20);
+  }
+}
+
+TEST_CASE("bf16 steps have the same bits for 1, 2, 3 and 8 threads, and on every repeat") {
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    std::vector<nn::NamedTensors> results;
+    for (int threads : {1, 2, 3, 8, 8}) {
+      const Threads scope(threads);
+      Experiment e(c.net(), true, Precision::bf16);
+      for (uint64_t i = 0; i < 2; ++i) e.step(batch_of(c.image, 83, i));
+      results.push_back(e.net.state_dict());
+    }
+    for (const auto& other : results)
+      for (size_t i = 0; i < other.size(); ++i) {
+        INFO(other[i].first);
+        CHECK(same_bits(results[0][i].second, other[i].second));
+      }
+  }
+}
+
+TEST_CASE("bf16 inference of small batches agrees with operator by operator, and sees changed weights") {
+  for_each_isa([](const std::string& isa) {
+    INFO(isa);
+    for (TwoLayers net : two_layers()) {
+      INFO(net.name);
+      const auto step = [&](const Tensors& in) {
+        const NoGrad no_grad;
+        return Tensors{net.forward(in[0])};
+      };
+      Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+      for (int64_t n : {1, 2, 7}) {
+        const Tensors in{integers({n, 2, 8, 8}, uint64_t(n), 90)};
+        CHECK(gap(fused(in)[0], plain(in)[0]) < 2e-5);
+        net.w2.detach().copy_(net.w2.detach() * -0.7);
+        CHECK(gap(fused(in)[0], plain(in)[0]) < 2e-5);
+      }
+    }
+  });
+}
+
+TEST_CASE("compile: contexts made in a step have its precision; one from outside keeps its own") {
+  nn::Sequential net(nn::Conv2d(3, 4, {.kernel = 3}), nn::Flatten(), nn::Dense(4 * 16, 5));
+  net.initialize({.seed = 1});
+  net.eval();
+  const Tensors in{randn({4, 3, 6, 6}, 2)};
+  const auto expected = [&](Precision precision) {
+    nn::Context context(nn::Mode::eval);
+    context.set_precision(precision);
+    return net.forward(in[0], context);
+  };
+  REQUIRE_FALSE(same_bits(expected(Precision::bf16), expected(Precision::float32)));
+  const auto outer = [&](const Tensors& x) {
+    const NoGrad no_grad;
+    return Tensors{net(x[0])};
+  };
+  CHECK(same_bits(compile(outer, {.fuse = false, .precision = Precision::bf16})(in)[0],
+                  expected(Precision::bf16)));
+  CHECK(same_bits(compile(outer, {.fuse = false})(in)[0], expected(Precision::float32)));
+  CHECK(same_bits(net(in[0]), expected(Precision::float32)));
+  {
+    const PrecisionScope scope(Precision::bf16);
+    CHECK(same_bits(net(in[0]), expected(Precision::bf16)));
+    CHECK(same_bits(compile(outer, {.fuse = false})(in)[0], expected(Precision::bf16)));
+  }
+  CHECK(default_precision() == Precision::float32);
+  nn::Context own(nn::Mode::eval);
+  const auto inner = [&](const Tensors& x) { return Tensors{net.forward(x[0], own)}; };
+  CHECK(same_bits(compile(inner, {.fuse = false, .precision = Precision::bf16})(in)[0],
+                  expected(Precision::float32)));
+}
