@@ -143,7 +143,9 @@ void require_same_run(const std::map<std::string, std::string>& saved,
   constexpr std::string_view kPrefix = "option.";
   const auto value = [](const auto& texts, const std::string& key) {
     const auto place = texts.find(key);
-    return place == texts.end() ? std::string("nothing") : place->second;
+    if (place != texts.end()) return place->second;
+    // Checkpoints from before there was a choice do not name it.
+    return std::string(key == "option.precision" ? name_of(Precision::float32) : "nothing");
   };
   std::map<std::string, std::string> all = now;
   all.insert(saved.begin(), saved.end());

@@ -2,6 +2,7 @@
 #include "support/errors.h"
 #include "support/temp_folder.h"
 #include "train/experiment.h"
+#include "train/state.h"
 #include "uncial/core/log.h"
 
 using namespace uncial;
@@ -52,6 +53,16 @@ TEST_CASE("A checkpoint of another run is refused, with all differences", "[trai
         o.seed = 6;
       },
       "architecture: ", "data: ", "seed: ");
+}
+
+TEST_CASE("A checkpoint that names no precision is one in float32", "[train]") {
+  const std::map<std::string, std::string> saved = {{"option.batch", "16"}};
+  const auto resume = [&](const char* precision) {
+    train::require_same_run(saved, {{"option.batch", "16"}, {"option.precision", precision}});
+  };
+  resume("float32");
+  check_error(
+      ErrorKind::data, [&] { resume("bf16"); }, "precision: the checkpoint has float32, this run bf16");
 }
 
 TEST_CASE("A damaged checkpoint: the previous one is used, with a warning", "[train]") {
