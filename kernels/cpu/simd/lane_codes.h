@@ -114,7 +114,7 @@ namespace {
   using I = Lanes<int32_t>::V;
   const I right = I{} + 1, bottom = I{} + 2, none = I{} + uncial::cpu::kNoWinner;
   I code = beats(lower, upper) ? (bottom | (beats(d, c) & right)) : I(beats(b, a) & right);
-  code = (best > floor) | (floor == -__builtin_inff()) ? code : none;
+  code = ((best > floor) | (floor == -__builtin_inff())) ? code : none;
 #if defined(UNCIAL_SIMD_avx2)
   const __m256i bytes = _mm256_shuffle_epi8((__m256i)code, _mm256_set1_epi32(0x0c080400));
   const uint64_t packed =
