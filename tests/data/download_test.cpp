@@ -21,7 +21,7 @@ namespace {
 class Mirror {
  public:
   Mirror() {
-    for (int i = 0; i < 200'000; ++i) content_ += char(i * i >> 7);
+    for (uint32_t i = 0; i < 200'000; ++i) content_ += char(i * i >> 7);
     write_bytes(folder_ / "source", content_);
     if (!kCurlBuild || std::system("python3 -c 'import http.server' >/dev/null 2>&1") != 0) return;
     const std::string command = "exec python3 '" UNCIAL_TEST_SERVER "' '" + (folder_ / "source").native() +
