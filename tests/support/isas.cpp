@@ -12,7 +12,7 @@ namespace uncial::test {
 namespace {
 
 /// All that uncial has kernels for: a new one joins here.
-constexpr std::array kIsas{"avx512", "avx2", "portable"};
+constexpr std::array kIsas{"amx", "avx512", "avx2", "portable"};
 
 template <class List>
 bool holds(const List& list, const std::string& name) {
