@@ -68,6 +68,7 @@ endif()
 # The matrix unit for bfloat16, and tiles in memory that give the same bits.
 set(UNCIAL_TILE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_dense.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_gather.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_weights.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp

@@ -41,4 +41,12 @@ void for_each_isa(const std::function<void(const std::string&)>& body) {
   set_isa("");
 }
 
+void for_each_isa_and_emulation(const std::function<void(const std::string&)>& body) {
+  for_each_isa(body);
+  if (!has_isa("avx512")) return;
+  set_isa("amx-emulated");
+  body("amx-emulated");
+  set_isa("");
+}
+
 }  // namespace uncial::test

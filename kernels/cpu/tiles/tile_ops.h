@@ -37,9 +37,11 @@ class Tiles {
   void load(const void* from) {
     std::memcpy(tile_[t], from, sizeof tile_[t]);
   }
+  /// Rows `distance` bytes apart.
   template <int t>
-  void store(void* to) const {
-    std::memcpy(to, tile_[t], sizeof tile_[t]);
+  void store(void* to, int64_t distance = kRowBytes) const {
+    for (int m = 0; m < kTileSide; ++m)
+      std::memcpy(static_cast<char*>(to) + m * distance, tile_[t][m], sizeof tile_[t][m]);
   }
   /// sum += a b: 16 x 32 by 32 x 16, whose rows lie in pairs.
   template <int sum, int a, int b>
@@ -100,8 +102,8 @@ class Tiles {
     asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(t), "r"(from), "r"(kRowBytes) : "memory");
   }
   template <int t>
-  [[gnu::always_inline]] void store(void* to) const {
-    asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(t), "r"(to), "r"(kRowBytes) : "memory");
+  [[gnu::always_inline]] void store(void* to, int64_t distance = kRowBytes) const {
+    asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(t), "r"(to), "r"(distance) : "memory");
   }
   template <int sum, int a, int b>
   [[gnu::always_inline]] void multiply_add() {
@@ -129,6 +131,20 @@ namespace {
                                                        11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
   _mm512_storeu_si512(to, _mm512_permutexvar_epi16(_mm512_load_si512(kInTurn), halves));
+#endif
+}
+
+/// [a0 a1 ... b0 b1 ...] in bfloat16: a row of a tile of weights whose factors are neighbours in memory.
+[[gnu::always_inline]] inline void store_run(void* to, Lanes<float>::V a, Lanes<float>::V b) {
+#if defined(UNCIAL_TILES_EMULATED)
+  float run[2 * kTileSide];
+  uint16_t halves[2 * kTileSide];
+  store<float>(run, a), store<float>(run + kTileSide, b);
+  for (int i = 0; i < 2 * kTileSide; ++i)
+    halves[i] = uint16_t(uncial::math::to_bits(uncial::formula::rounded_to_bfloat16(run[i])) >> 16);
+  std::memcpy(to, halves, sizeof halves);
+#else
+  _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
 #endif
 }
 
