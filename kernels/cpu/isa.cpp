@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "simd/isa.h"
+#include "tiles/tile_unit.h"
 #include "uncial/core/error.h"
 
 namespace uncial {
@@ -44,25 +45,36 @@ Isa current_isa() {
 }
 }  // namespace cpu
 
-std::string_view isa() { return cpu::name_of(cpu::current_isa()); }
+std::string_view isa() {
+  switch (cpu::tile_unit()) {
+    case cpu::TileUnit::amx:
+      return "amx";
+    case cpu::TileUnit::emulated:
+      return "amx-emulated";
+    default:
+      return cpu::name_of(cpu::current_isa());
+  }
+}
 
 std::vector<std::string> isas() {
   std::vector<std::string> names;
+  if (cpu::supports_amx()) names.emplace_back("amx");
   for (cpu::Isa isa : cpu::kBestFirst)
     if (cpu::supports(isa)) names.emplace_back(cpu::name_of(isa));
   return names;
 }
 
 void set_isa(std::string_view name) {
-  if (name.empty()) {
-    cpu::forced = -1;
-    return;
-  }
+  const auto choose = [](int isa, cpu::TileUnit unit) {
+    cpu::forced = isa;
+    cpu::choose_tile_unit(unit);
+  };
+  if (name.empty()) return choose(-1, cpu::TileUnit::amx);
+  if (name == "amx" && cpu::supports_amx()) return choose(int(cpu::Isa::avx512), cpu::TileUnit::amx);
+  if (name == "amx-emulated" && cpu::supports(cpu::Isa::avx512))
+    return choose(int(cpu::Isa::avx512), cpu::TileUnit::emulated);
   for (cpu::Isa isa : cpu::kBestFirst)
-    if (cpu::supports(isa) && name == cpu::name_of(isa)) {
-      cpu::forced = int(isa);
-      return;
-    }
+    if (cpu::supports(isa) && name == cpu::name_of(isa)) return choose(int(isa), cpu::TileUnit::none);
   std::string known;
   for (const std::string& n : isas()) known += (known.empty() ? "" : ", ") + n;
   fail(ErrorKind::usage, "set_isa: this machine has no \"", name, "\"; it has: ", known, ".");

@@ -115,7 +115,7 @@ __attribute__((target("amx-tile,amx-bf16"))) void tiles_amx(int64_t rounds) {
 
 PeakLoop fma_loop(const std::string& isa) {
 #if defined(__x86_64__)
-  if (isa == "avx512") return {fma_avx512, 2.0 * kSums * 16};
+  if (isa == "avx512" || isa.starts_with("amx")) return {fma_avx512, 2.0 * kSums * 16};
   if (isa == "avx2") return {fma_avx2, 2.0 * kSums * 8};
 #endif
   static_cast<void>(isa);

@@ -17,6 +17,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/round_bfloat16.cpp
   ${CMAKE_CURRENT_LIST_DIR}/softmax.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_unit.cpp
   ${CMAKE_CURRENT_LIST_DIR}/unary.cpp
 )
 
@@ -64,11 +65,20 @@ if(CMAKE_BUILD_TYPE MATCHES "^[AT]san$")
   set(UNCIAL_SIMD_OPTIMISE -O1)
 endif()
 
-# One object library an instruction set. The flags stay on it: nothing else is compiled for that set.
-function(uncial_add_isa name)
-  add_library(uncial_${name} OBJECT ${UNCIAL_SIMD_SOURCES})
+# The matrix unit for bfloat16, and tiles in memory that give the same bits.
+set(UNCIAL_TILE_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_conv.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_gather.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_weights.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
+)
+
+# One object library for each way to compile `sources`. The flags stay on it: nothing else is compiled so.
+function(uncial_add_kernels name sources)
+  add_library(uncial_${name} OBJECT ${${sources}})
   target_compile_features(uncial_${name} PRIVATE cxx_std_20)
-  target_compile_definitions(uncial_${name} PRIVATE UNCIAL_SIMD=uncial::cpu::${name} UNCIAL_SIMD_${name})
+  target_compile_definitions(uncial_${name} PRIVATE UNCIAL_SIMD=uncial::cpu::${name})
   target_compile_options(uncial_${name} PRIVATE -Wall -Wextra ${UNCIAL_SIMD_OPTIMISE} -fno-math-errno -fno-trapping-math ${ARGN})
   target_include_directories(uncial_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include
     ${PROJECT_SOURCE_DIR}/kernels/cpu)
@@ -77,8 +87,12 @@ function(uncial_add_isa name)
   target_sources(uncial PRIVATE $<TARGET_OBJECTS:uncial_${name}>)
 endfunction()
 
-uncial_add_isa(portable)
+uncial_add_kernels(portable UNCIAL_SIMD_SOURCES -DUNCIAL_SIMD_portable)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  uncial_add_isa(avx2 -mavx2 -mfma)
-  uncial_add_isa(avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  set(avx2 -mavx2 -mfma -DUNCIAL_SIMD_avx2)
+  set(avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -DUNCIAL_SIMD_avx512)
+  uncial_add_kernels(avx2 UNCIAL_SIMD_SOURCES ${avx2})
+  uncial_add_kernels(avx512 UNCIAL_SIMD_SOURCES ${avx512})
+  uncial_add_kernels(amx UNCIAL_TILE_SOURCES ${avx512} -mavx512bf16)
+  uncial_add_kernels(amx_emulated UNCIAL_TILE_SOURCES ${avx512} -DUNCIAL_TILES_EMULATED)
 endif()

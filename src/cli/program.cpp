@@ -168,8 +168,8 @@ void Program::parse() {
   }
 
   if (const auto isa_name = environment("UNCIAL_ISA")) {
-    const std::vector<std::string> known = isas();
-    check_choice("UNCIAL_ISA", *isa_name, known);
+    if (const std::vector<std::string> known = isas(); *isa_name != "amx-emulated")
+      check_choice("UNCIAL_ISA", *isa_name, known);
     set_isa(*isa_name);
   }
   int threads = common_.threads;

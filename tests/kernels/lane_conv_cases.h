@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "simd/lane_conv.h"
+#include "uncial/kernels/bfloat16_formula.h"
 
 namespace uncial::test {
 
@@ -54,16 +55,19 @@ inline const std::vector<Case> kCases = {
     {5, 9, 9, 3, {5, 5, 1, 4, 1, 1}},     {2, 9, 21, 6, {3, 9, 2, 4, 1, 1}},
 };
 
-/// Numbers for inputs: small integers, or normal ones.
+/// Numbers for inputs: small integers, normal ones, or those rounded to bfloat16.
 class Numbers {
  public:
-  Numbers(bool integers, unsigned seed) : integers_(integers), engine_(seed) {}
+  enum class Kind { integers, normal, bfloat16 };
+  Numbers(Kind kind, unsigned seed) : kind_(kind), engine_(seed) {}
   float operator()() {
-    return integers_ ? float(int(engine_() % 7) - 3) : std::normal_distribution<float>()(engine_);
+    if (kind_ == Kind::integers) return float(int(engine_() % 7) - 3);
+    const float number = std::normal_distribution<float>()(engine_);
+    return kind_ == Kind::bfloat16 ? formula::rounded_to_bfloat16(number) : number;
   }
 
  private:
-  bool integers_;
+  Kind kind_;
   std::mt19937 engine_;
 };
 

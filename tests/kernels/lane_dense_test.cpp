@@ -1,6 +1,6 @@
 #include "simd/lane_dense.h"
 
-#include "kernels/guarded.h"
+#include "kernels/lane_dense_buffers.h"
 #include "support/isas.h"
 
 // Integers make every sum exact, whatever its order, so results must be equal.
@@ -10,6 +10,8 @@ namespace {
 
 using guarded::Floats;
 using guarded::Integers;
+using guarded::Matrix;
+using guarded::Weights;
 using test::for_each_isa;
 
 struct Shape {
@@ -17,44 +19,6 @@ struct Shape {
 };
 const Shape kShapes[] = {{1, 1, 1},    {7, 3, 2},    {16, 10, 1},  {100, 10, 4}, {193, 13, 3}, {97, 6, 5},
                          {784, 33, 8}, {64, 128, 4}, {130, 25, 7}, {96, 12, 6},  {33, 2, 9}};
-
-/// Groups of [rows][lanes], with a gap between them.
-struct Matrix {
-  int64_t lanes, rows, groups, distance;
-  Floats memory;
-  Matrix(int64_t lanes, int64_t rows, int64_t groups)
-      : lanes(lanes),
-        rows(rows),
-        groups(groups),
-        distance((rows + 1) * lanes),
-        memory((groups - 1) * distance + rows * lanes) {}
-  LaneMatrix view() const { return {memory.data(), distance}; }
-  float& at(int64_t row, int64_t sample) const {
-    return memory[sample / lanes * distance + row * lanes + sample % lanes];
-  }
-  template <class Next>
-  void fill(Next&& next) const {
-    for (int64_t n = 0; n < groups * lanes; ++n)
-      for (int64_t r = 0; r < rows; ++r) at(r, n) = next();
-  }
-  /// Whether only rows [first, last) were written.
-  bool untouched_outside(int64_t first, int64_t last) const {
-    return memory.untouched_outside(
-        [&](int64_t i) { return i % distance >= first * lanes && i % distance < last * lanes; });
-  }
-};
-
-/// Weights (K, D) with rows `pitch` apart.
-struct Weights {
-  int64_t K, D, pitch;
-  Floats memory;
-  Weights(int64_t K, int64_t D) : K(K), D(D), pitch(D + 3), memory((K - 1) * pitch + D) {}
-  float& at(int64_t k, int64_t d) const { return memory[k * pitch + d]; }
-  void fill(Integers& next) const {
-    for (int64_t k = 0; k < K; ++k)
-      for (int64_t d = 0; d < D; ++d) at(k, d) = next();
-  }
-};
 
 TEST_CASE("forward sums weights times features for any ranges") {
   for_each_isa([](const std::string&) {

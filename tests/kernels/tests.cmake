@@ -3,6 +3,7 @@ uncial_add_test(test_kernels
   kernels/lane_rows_test.cpp
   kernels/winograd_test.cpp
 )
+uncial_add_test(test_tiles kernels/tile_conv_test.cpp kernels/tile_dense_test.cpp)
 uncial_add_test(test_channel kernels/channel_test.cpp)
 uncial_add_test(test_lane_dense kernels/lane_dense_test.cpp)
 uncial_add_test(test_lane_dropout kernels/lane_dropout_test.cpp)

@@ -26,6 +26,7 @@ struct TwoLayers {
   std::function<Tensor(const Tensor& x, const Tensor& w, const Tensor& b)> layer;
   std::function<Tensor(const Tensor& y)> behind;
   bool others_read = false;  ///< the integers are read by more than the layer
+  bool on_tiles = false;     ///< runs on the matrix unit, where there is one
 
   Tensor w1 = parameter(integers(first, 1, 9)), w2 = parameter(randn(second, 2) * 0.1),
          b1 = parameter(zeros({first[0]})), b2 = parameter(randn({second[0]}, 3));
@@ -48,6 +49,9 @@ std::vector<TwoLayers> two_layers() {
   const auto conv = [](const Tensor& x, const Tensor& w, const Tensor& b) {
     return conv2d(x, w, b, kPadded);
   };
+  const auto strided = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return conv2d(x, w, b, {.stride = 2, .padding = 2, .precision = Precision::bf16});
+  };
   const auto dense = [](const Tensor& x, const Tensor& w, const Tensor& b) {
     return linear(flatten(x, 1), w, b, Precision::bf16);
   };
@@ -56,13 +60,16 @@ std::vector<TwoLayers> two_layers() {
   return {
       {"direct", {5, 2, 1, 1}, {6, 5, 3, 3}, conv, same},
       {"direct, relu, pool", {5, 2, 1, 1}, {6, 5, 3, 3}, conv, pooled},
-      {"winograd, relu", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, [](const Tensor& y) { return relu(y); }},
-      {"winograd, relu, pool", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, pooled},
-      {"what others read, too", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, pooled, true},
+      {"winograd, relu", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, [](const Tensor& y) { return relu(y); }, false, true},
+      {"winograd, relu, pool", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, pooled, false, true},
+      {"what others read, too", {8, 2, 1, 1}, {9, 8, 3, 3}, conv, pooled, true, true},
       {"pool without relu", {5, 2, 1, 1}, {6, 5, 3, 3}, conv, [](const Tensor& y) { return max_pool2d(y); }},
+      {"many channels, pool", {40, 2, 1, 1}, {33, 40, 3, 3}, conv, pooled, false, true},
+      {"5x5, stride 2", {16, 2, 1, 1}, {24, 16, 5, 5}, strided, same, false, true},
+      {"1x1", {9, 2, 1, 1}, {32, 9, 1, 1}, conv, same, true, true},
       {"dense", {4, 2, 1, 1}, {11, 4 * 64}, dense, same},
       {"dense of what others read", {4, 2, 1, 1}, {11, 4 * 64}, dense, same, true},
-      {"dense, too large for the cache", {32, 2, 1, 1}, {64, 32 * 64}, dense, same}};
+      {"dense, too large for the cache", {32, 2, 1, 1}, {64, 32 * 64}, dense, same, false, true}};
 }
 
 void check_two_layers(const TwoLayers& net, int64_t n) {
@@ -74,6 +81,7 @@ void check_two_layers(const TwoLayers& net, int64_t n) {
   const Tensors a = fused(in), b = plain(in);
   REQUIRE(fused.program() != nullptr);
   INFO(fused.program()->describe());
+  if (isa().starts_with("amx")) CHECK(runs(fused, "tiles") == net.on_tiles);
   for (size_t i = 0; i < a.size(); ++i) {
     INFO("result " << i);
     CHECK(gap(a[i], b[i]) < 2e-5);
@@ -83,7 +91,7 @@ void check_two_layers(const TwoLayers& net, int64_t n) {
 }  // namespace
 
 TEST_CASE("bf16 steps with the batch in the lanes agree with operator by operator, layer by layer") {
-  for_each_isa([](const std::string& isa) {
+  for_each_isa_and_emulation([](const std::string& isa) {
     INFO(isa);
     for (const TwoLayers& net : two_layers()) check_two_layers(net, 19);
   });
@@ -92,29 +100,40 @@ TEST_CASE("bf16 steps with the batch in the lanes agree with operator by operato
 // A factor near the middle of two bfloat16 values may be rounded the other way when an earlier layer's sums
 // are rounded otherwise in float32: whole networks agree less closely than their layers.
 TEST_CASE("bf16 steps of whole networks agree with operator by operator") {
-  for (const Case& c : cases()) {
-    INFO(c.name);
-    const bool chain = std::string(c.must_run).find('>') != std::string::npos;
-    check_net(c.net, c.image, 19, chain ? "round_bfloat16" : c.must_run, Precision::bf16, 20);
-  }
+  for_each_isa_and_emulation([](const std::string& isa) {
+    INFO(isa);
+    for (const Case& c : cases()) {
+      INFO(c.name);
+      std::string must_run = c.must_run;
+      const size_t winograd = must_run.find("winograd");
+      if (must_run.find('>') != std::string::npos)
+        must_run = "round_bfloat16";  // between the two of a chain
+      else if (isa.starts_with("amx") && winograd != std::string::npos)
+        must_run.replace(winograd, 8, "tiles");
+      check_net(c.net, c.image, 19, must_run, Precision::bf16, 20);
+    }
+  });
 }
 
 TEST_CASE("bf16 steps have the same bits for 1, 2, 3 and 8 threads, and on every repeat") {
-  for (const Case& c : cases()) {
-    INFO(c.name);
-    std::vector<nn::NamedTensors> results;
-    for (int threads : {1, 2, 3, 8, 8}) {
-      const Threads scope(threads);
-      Experiment e(c.net(), true, Precision::bf16);
-      for (uint64_t i = 0; i < 2; ++i) e.step(batch_of(c.image, 83, i));
-      results.push_back(e.net.state_dict());
-    }
-    for (const auto& other : results)
-      for (size_t i = 0; i < other.size(); ++i) {
-        INFO(other[i].first);
-        CHECK(same_bits(results[0][i].second, other[i].second));
+  for_each_isa_and_emulation([](const std::string& isa) {
+    INFO(isa);
+    for (const Case& c : cases()) {
+      INFO(c.name);
+      std::vector<nn::NamedTensors> results;
+      for (int threads : {1, 2, 3, 8, 8}) {
+        const Threads scope(threads);
+        Experiment e(c.net(), true, Precision::bf16);
+        for (uint64_t i = 0; i < 2; ++i) e.step(batch_of(c.image, 83, i));
+        results.push_back(e.net.state_dict());
       }
-  }
+      for (const auto& other : results)
+        for (size_t i = 0; i < other.size(); ++i) {
+          INFO(other[i].first);
+          CHECK(same_bits(results[0][i].second, other[i].second));
+        }
+    }
+  });
 }
 
 TEST_CASE("bf16 inference of small batches agrees with operator by operator, and sees changed weights") {

@@ -12,7 +12,7 @@ namespace uncial::test {
 namespace {
 
 /// All that uncial has kernels for: a new one joins here.
-constexpr std::array kIsas{"avx512", "avx2", "portable"};
+constexpr std::array kIsas{"amx", "avx512", "avx2", "portable"};
 
 template <class List>
 bool holds(const List& list, const std::string& name) {
@@ -38,6 +38,14 @@ void for_each_isa(const std::function<void(const std::string&)>& body) {
     set_isa(name);
     body(name);
   }
+  set_isa("");
+}
+
+void for_each_isa_and_emulation(const std::function<void(const std::string&)>& body) {
+  for_each_isa(body);
+  if (!has_isa("avx512")) return;
+  set_isa("amx-emulated");
+  body("amx-emulated");
   set_isa("");
 }
 

@@ -14,4 +14,7 @@ bool has_isa(const std::string& name);
 /// that uncial has kernels for that they are skipped.
 void for_each_isa(const std::function<void(const std::string&)>& body);
 
+/// The same, and the matrix unit's emulation where it can run: for tests in bfloat16.
+void for_each_isa_and_emulation(const std::function<void(const std::string&)>& body);
+
 }  // namespace uncial::test

@@ -8,10 +8,11 @@
 
 namespace uncial {
 
-/// "portable", "avx2" or "avx512": what the kernels use now.
+/// "portable", "avx2", "avx512" or "amx" (AVX-512, and the matrix unit for bfloat16): what the kernels use now.
 std::string_view isa();
-/// Forces one of isas(); an empty name brings back the best. Throws a usage Error naming what this machine
-/// has.
+/// Forces one of isas(); an empty name brings back the best. Where there is AVX-512, "amx-emulated" computes
+/// what the matrix unit would, bit for bit and slowly: for tests. Throws a usage Error naming what this
+/// machine has.
 void set_isa(std::string_view name);
 /// The sets that this machine can run, best first.
 std::vector<std::string> isas();

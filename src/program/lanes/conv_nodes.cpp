@@ -25,6 +25,29 @@ class WinogradWeights final : public Prepared {
   int w_;
 };
 
+class TileWeights final : public Prepared {
+ public:
+  TileWeights(const cpu::TileConvKernels& kernels, const Conv& conv, int w, bool turned)
+      : kernels_(kernels), conv_(conv), w_(w), turned_(turned) {}
+  int64_t floats() const override {
+    return turned_ ? kernels_.turned_weight_floats(conv_.shape, conv_.C, conv_.K)
+                   : kernels_.weight_floats(conv_.shape, conv_.C, conv_.K);
+  }
+  int64_t tasks() const override { return ceil_div(turned_ ? conv_.C : conv_.K, kOutputs); }
+  void make(const Runtime& runtime, int64_t task) const override {
+    const auto* w = runtime.views[size_t(w_)].as<const float>();
+    (turned_ ? kernels_.pack_turned_weights : kernels_.pack_weights)(conv_.shape, w, conv_.C, conv_.K, task,
+                                                                     data());
+  }
+
+ private:
+  static constexpr int64_t kOutputs = 16;  // of a tile
+  const cpu::TileConvKernels& kernels_;
+  Conv conv_;
+  int w_;
+  bool turned_;
+};
+
 }  // namespace
 
 Conv::Conv(const Op& op, const Shape& x, const Shape& w)
@@ -41,6 +64,11 @@ Conv::Conv(const Op& op, const Shape& x, const Shape& w)
       P((H + 2 * shape.padding - shape.dilation * (shape.R - 1) - 1) / shape.stride + 1),
       Q((W + 2 * shape.padding - shape.dilation * (shape.S - 1) - 1) / shape.stride + 1) {}
 
+void Conv::choose_tiles(const Planner& p, const Op& op) {
+  const cpu::TileConvKernels* kernels = p.kernels().tiles;
+  tiles = kernels && attribute<std::string>(op, "precision") == "bf16" && kernels->fits(shape, C, K);
+}
+
 Halo Conv::halo() const {
   if (!winograd()) return {shape.padding, shape.padding, shape.padding};
   const auto beyond = [&](int64_t out, int64_t in) {
@@ -50,8 +78,15 @@ Halo Conv::halo() const {
 }
 
 std::shared_ptr<Prepared> winograd_weights(Planner& p, const Conv& conv, int w) {
+  if (!conv.winograd()) return nullptr;
   return p.prepared("winograd", w,
                     [&] { return std::make_shared<WinogradWeights>(p.kernels().winograd, conv, w); });
+}
+
+std::shared_ptr<Prepared> tile_weights(Planner& p, const Conv& conv, int w, bool turned) {
+  if (!conv.tiles) return nullptr;
+  return p.prepared(turned ? "turned tiles" : "tiles", w,
+                    [&] { return std::make_shared<TileWeights>(*p.kernels().tiles, conv, w, turned); });
 }
 
 ConvNode::ConvNode(const Conv& c, int x, int w, int b, int y) : conv(c), x_(x), w_(w), bias_(b), y_(y) {
@@ -62,11 +97,12 @@ ConvNode::ConvNode(const Conv& c, int x, int w, int b, int y) : conv(c), x_(x), 
 }
 
 std::string ConvNode::name() const {
-  return std::string(conv.winograd() ? "winograd" : "conv2d") + (folded ? "+batch_norm" : "") +
+  return std::string(conv.tiles ? "tiles" : conv.winograd() ? "winograd" : "conv2d") + (folded ? "+batch_norm" : "") +
          (skip >= 0 ? "+add" : "") + (relu ? "+relu" : "") + (pool ? "+max_pool2d" : "");
 }
 
 int64_t ConvNode::workspace_floats(const LaneTable& t) const {
+  if (conv.tiles) return t.kernels.tiles->workspace_floats(conv.shape, conv.C, conv.W, conv.K, conv.Q);
   if (!conv.winograd()) return 0;
   return t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K);
 }
@@ -86,7 +122,9 @@ cpu::LaneEpilogue ConvNode::epilogue(const GroupRun& g) const {
 
 void ConvNode::run(const GroupRun& g) const {
   const cpu::LaneImage x = g.image(x_, conv.C, conv.H, conv.W);
-  if (conv.winograd())
+  if (conv.tiles)
+    g.table.kernels.tiles->forward(conv.shape, x, u->data(), epilogue(g), conv.P, conv.Q, g.workspace);
+  else if (conv.winograd())
     g.table.kernels.winograd.forward(x, conv.shape.padding, winograd_form(), epilogue(g), conv.P, conv.Q,
                                      g.workspace);
   else
@@ -94,6 +132,7 @@ void ConvNode::run(const GroupRun& g) const {
 }
 
 int64_t ConvSums::weight_floats(const LaneTable& t) const {
+  if (conv.tiles) return t.kernels.tiles->weight_sums(conv.shape, conv.C, conv.K);
   return winograd ? t.kernels.winograd.weight_sums(conv.C, conv.K)
                   : t.kernels.conv.weight_sums(conv.shape, conv.C, conv.K);
 }
@@ -111,7 +150,9 @@ void ConvSums::finish(const LaneTable& t, const Runtime& runtime, const float* s
   }
   float* dw = runtime.views[size_t(weight_out)].as<float>();
   const int64_t k0 = task * kFilters, k1 = std::min(k0 + kFilters, conv.K);
-  if (winograd)
+  if (conv.tiles)
+    t.kernels.tiles->finish_weights(conv.shape, conv.C, conv.K, sums, dw, k0, k1);
+  else if (winograd)
     t.kernels.winograd.finish_weights(conv.C, conv.K, sums, dw, k0, k1);
   else
     t.kernels.conv.finish_weights(conv.shape, conv.C, conv.K, sums, dw, k0, k1);
@@ -123,8 +164,13 @@ ConvGradientNode::ConvGradientNode(const Conv& c, int x, int w, int dy)
   if (w >= 0) rows = {w};
 }
 
+std::string ConvGradientNode::name() const {
+  return std::string(sums.conv.tiles ? "tiles" : u ? "winograd" : "conv2d") + "_gradient";
+}
+
 int64_t ConvGradientNode::workspace_floats(const LaneTable& t) const {
   const Conv& c = sums.conv;
+  if (c.tiles) return t.kernels.tiles->workspace_floats(c.shape, c.C, c.W, c.K, c.Q);
   return sums.winograd ? t.kernels.winograd.workspace_floats(c.C, t.values[size_t(x_)].columns(), c.K)
                        : t.kernels.conv.workspace_floats(c.shape, c.C, c.H, c.W, c.K, c.P, c.Q);
 }
@@ -144,7 +190,11 @@ void ConvGradientNode::run(const GroupRun& g) const {
   const Conv& c = sums.conv;
   const cpu::LaneImage x = g.image(x_, c.C, c.H, c.W), to = dx >= 0 ? g.image(dx) : cpu::LaneImage{};
   float* totals = slot(g);
-  if (sums.winograd)
+  if (c.tiles)
+    g.table.kernels.tiles->backward(c.shape, x, u ? u->data() : nullptr, gradient(g),
+                                    sums.weight_out >= 0 ? totals : nullptr, sums.bias(g.table, totals), to,
+                                    g.workspace);
+  else if (sums.winograd)
     g.table.kernels.winograd.backward(x, c.shape.padding, u ? u->data() : nullptr, gradient(g), totals,
                                       sums.bias(g.table, totals), to, g.workspace);
   else

@@ -10,13 +10,17 @@ namespace uncial::program::lanes {
 struct Conv {
   cpu::LaneConvShape shape;
   int64_t C, H, W, K, P, Q;
+  bool tiles = false;  ///< on the matrix unit
 
   Conv(const Op& op, const Shape& x, const Shape& w);
+
+  /// Moves it to the matrix unit when there is one that can do it and the factors are bfloat16.
+  void choose_tiles(const Planner& p, const Op& op);
 
   /// F(4x4, 3x3) computes whole 4 x 4 tiles of outputs at 36 multiplications each: from 3 x 3 outputs on that
   /// is fewer than 9 for each. With few channels its transforms cost more than they save.
   bool winograd() const {
-    return shape.R == 3 && shape.S == 3 && shape.stride == 1 && shape.dilation == 1 && shape.groups == 1 &&
+    return !tiles && shape.R == 3 && shape.S == 3 && shape.stride == 1 && shape.dilation == 1 && shape.groups == 1 &&
            shape.padding <= 2 && C >= 8 && K >= 8 && P >= 3 && Q >= 3;
   }
   /// What it reads around its input.
@@ -30,8 +34,10 @@ void find_chains(const Graph& graph, Fusions& found);
 
 class FoldedFilters;
 
-/// Winograd's form of the weights `w`.
+/// The weights `w` as Winograd's form takes them; null for a convolution in another form.
 std::shared_ptr<Prepared> winograd_weights(Planner& p, const Conv& conv, int w);
+/// The same for the matrix unit; `turned`: for the input gradient.
+std::shared_ptr<Prepared> tile_weights(Planner& p, const Conv& conv, int w, bool turned);
 
 class ConvNode : public Node {
  public:
@@ -45,7 +51,7 @@ class ConvNode : public Node {
   bool relu = false, pool = false;
   int winners = -1;
   int skip = -1;  ///< lane value that is added before the ReLU
-  std::shared_ptr<Prepared> u;
+  std::shared_ptr<Prepared> u;            ///< weights in Winograd's form, or as tiles
   std::shared_ptr<FoldedFilters> folded;  ///< in the place of u and the parameters
 
  protected:
@@ -85,7 +91,7 @@ struct ConvSums {
 class ConvGradientNode : public ReducingNode {
  public:
   ConvGradientNode(const Conv& c, int x, int w, int dy);
-  std::string name() const override { return u ? "winograd_gradient" : "conv2d_gradient"; }
+  std::string name() const override;
   int64_t workspace_floats(const LaneTable& t) const override;
   int64_t slot_floats(const LaneTable& t) const override { return sums.floats(t); }
   int64_t tasks(const LaneTable&) const override { return sums.tasks(); }

@@ -43,6 +43,7 @@ std::unique_ptr<ConvGradientNode> gradient_node(Planner& p, const ConvGradientFu
   node->dx = p.make(p.graph().out(f.input));
   node->lanes.push_back(node->dx);
   node->makes.push_back(node->dx);
+  node->u = tile_weights(p, conv, w, true);
   if (node->sums.winograd) {
     node->u = winograd_weights(p, conv, w);
     ensure(p.tie(node->dx, x), "a fresh lane value has no geometry of its own");
@@ -58,7 +59,9 @@ bool lower_conv(Planner& p, int step) {
   const Graph& graph = p.graph();
   ConvFusion& fusion = found->second;
   const int wv = graph.in(step, 1);
-  const Conv conv(*graph.step(step).op, graph.value(graph.in(step, 0)).shape, graph.value(wv).shape);
+  Conv conv(*graph.step(step).op, graph.value(graph.in(step, 0)).shape, graph.value(wv).shape);
+  // Weights that a normalisation is folded into are no bfloat16 values.
+  if (fusion.norm < 0) conv.choose_tiles(p, *graph.step(step).op);
   std::unique_ptr<ConvNode> node =
       fusion.ahead >= 0 ? chained_conv(p, step, conv) : conv_node(p, step, conv, fusion.result);
   const int y = node->y();
@@ -73,7 +76,7 @@ bool lower_conv(Planner& p, int step) {
     node->lanes.push_back(node->skip);
   }
   node->folded = folded_filters(p, step, conv);
-  if (conv.winograd() && !node->folded) node->u = winograd_weights(p, conv, wv);
+  if (!node->folded) node->u = conv.tiles ? tile_weights(p, conv, wv, false) : winograd_weights(p, conv, wv);
   fusion.winners = node->winners = make_winners(p, step, conv);
   if (fusion.winners >= 0) node->lanes.push_back(fusion.winners);
   for (int s : {step, fusion.norm, fusion.sum.step, fusion.relu, fusion.pool})
@@ -91,7 +94,8 @@ bool lower_conv_gradients(Planner& p, int step) {
   const bool has_x = f.weight >= 0;
   const Shape x_shape = graph.value(has_x ? graph.in(f.weight, 0) : graph.out(f.input)).shape;
   const Shape w_shape = graph.value(has_x ? graph.out(f.weight) : graph.in(f.input, 1)).shape;
-  const Conv conv(*graph.step(step).op, x_shape, w_shape);
+  Conv conv(*graph.step(step).op, x_shape, w_shape);
+  conv.choose_tiles(p, *graph.step(step).op);
   if (f.input >= 0) p.need_rows(graph.in(f.input, 1));
 
   const int relu_y = f.relu_y >= 0 ? p.in_lanes(f.relu_y) : -1;

@@ -6,6 +6,7 @@
 #include "layout_nodes.h"
 #include "planner.h"
 #include "scratch.h"
+#include "tile_dense_stages.h"
 #include "uncial/core/parallel.h"
 
 namespace uncial::program::lanes {
@@ -195,13 +196,15 @@ class DenseWeightGradientStage final : public DenseStage {
   int dy_, x_, dw_;
 };
 
-template <class SmallNode, class BatchStage, class... Values>
-void add_dense(Planner& p, Extent e, int step, const std::vector<int>& in, const std::vector<int>& out,
-               Values... values) {
+template <class SmallNode, class BatchStage, class TileStage, class... Values>
+void add_dense(Planner& p, Extent e, int step, TileStage on_tiles, const std::vector<int>& in,
+               const std::vector<int>& out, Values... values) {
   if (e.small()) {
     auto node = std::make_unique<SmallNode>(e, values...);
     node->steps = {step};
     p.add(std::move(node));
+  } else if (runs_on_tiles(p, *p.graph().step(step).op)) {
+    p.add_stage(on_tiles(p, step, e.K, e.D, values...), in, out);
   } else {
     p.add_stage(std::make_unique<BatchStage>(p.table(), e, step, values...), in, out);
   }
@@ -212,7 +215,7 @@ void lower_forward(Planner& p, int step, int xv, int wv, int bv, Extent e) {
   if (bv >= 0) p.need_rows(bv);
   const int x = p.flat_in_lanes(xv), y = p.make(p.graph().out(step));
   p.fix(y);
-  add_dense<DenseNode, DenseForwardStage>(p, e, step, {x}, {y}, x, wv, bv, y);
+  add_dense<DenseNode, DenseForwardStage>(p, e, step, tile_dense_forward, {x}, {y}, x, wv, bv, y);
 }
 
 /// A value (N, D) whose window is (D, N): the transpose of what is in the lanes.
@@ -242,8 +245,8 @@ bool lower_matmul(Planner& p, int step) {
   if (is_transposed(p, a) && p.fits_lanes(b)) {  // dw = dy^T x
     const Extent e{left.shape[0], right.shape[1]};
     const int rows_of_left = p.in_lanes(a), x = p.flat_in_lanes(b);
-    add_dense<DenseWeightGradientNode, DenseWeightGradientStage>(p, e, step, {rows_of_left, x}, {},
-                                                                 rows_of_left, x, y);
+    add_dense<DenseWeightGradientNode, DenseWeightGradientStage>(
+        p, e, step, tile_dense_weight_gradient, {rows_of_left, x}, {}, rows_of_left, x, y);
     p.makes_rows(y);
     return true;
   }
@@ -253,7 +256,8 @@ bool lower_matmul(Planner& p, int step) {
     p.need_rows(b);
     const int dy = p.flat_in_lanes(a), dx = p.make(y);
     p.fix(dx);
-    add_dense<DenseInputGradientNode, DenseInputGradientStage>(p, e, step, {dy}, {dx}, dy, b, dx);
+    add_dense<DenseInputGradientNode, DenseInputGradientStage>(p, e, step, tile_dense_input_gradient, {dy}, {dx},
+                                                               dy, b, dx);
     return true;
   }
   if (right.strides[0] == 1 && right.strides[1] == right.shape[0] && p.is_plain_buffer(b)) {  // x w^T

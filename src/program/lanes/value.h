@@ -18,6 +18,8 @@
 #include "simd/lane_norm.h"
 #include "simd/lane_pool.h"
 #include "simd/lane_winograd.h"
+#include "tiles/tile_conv.h"
+#include "tiles/tile_dense.h"
 
 namespace uncial::program::lanes {
 
@@ -32,6 +34,8 @@ struct Kernels {
   const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
   const cpu::LaneLayoutSimd& layout = cpu::lane_layout_simd();
   const cpu::Bfloat16Simd& bfloat16 = cpu::bfloat16_simd();
+  const cpu::TileConvKernels* tiles = cpu::tile_conv();         ///< null without a matrix unit
+  const cpu::TileDenseKernels* tile_dense = cpu::tile_dense();  ///< likewise
   int64_t lanes = layout.lanes;
 };
 
