@@ -146,8 +146,8 @@ if [[ $mode != fast ]]; then
 
   part 'address and undefined behaviour sanitizers'
   memory_tests=(test_core test_io test_program)
-  # A test asks for more memory than there is and expects an Error: new must say no, as it does without ASan.
-  export ASAN_OPTIONS=allocator_may_return_null=1
+  # A test asks for more memory than there is and expects an Error: new must say no, as it does without a sanitizer.
+  export ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1
   export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
   if [[ $mode == release ]]; then memory_tests=(all); fi
   if check 'build with sanitizers' scripts/build.sh asan "${memory_tests[@]}" -- -DUNCIAL_PROGRAMS=OFF; then
