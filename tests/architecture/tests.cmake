@@ -14,7 +14,7 @@ uncial_add_check(shell ${architecture}/check_shell.sh ${PROJECT_SOURCE_DIR})
 
 # Sanitizers and -O0 change what is in an object, so these hold for release builds.
 if(CMAKE_BUILD_TYPE STREQUAL Release)
-  foreach(isa portable avx2 avx512)
+  foreach(isa portable avx2 avx512 amx amx_emulated)
     if(TARGET uncial_${isa})
       set(objects $<TARGET_OBJECTS:uncial_${isa}>)
       set(hot $<FILTER:${objects},INCLUDE,/\(channel_dense_one|gemm_tile|lane_conv_slide|lane_conv_turned|lane_dense|norm_plane|optim_run|winograd_products\)\\.cpp>)
