@@ -8,7 +8,9 @@
 namespace uncial::cpu {
 
 template <class T>
-void dropout(Rows<const T> x, const int64_t* samples, DropoutMask mask, T scale, Rows<T> y) {
+void dropout(Rows<const T> x, const int64_t* samples, const int64_t* state, uint32_t threshold, T scale,
+             Rows<T> y) {
+  const DropoutMask mask = DropoutMask::of(state, threshold);
   constexpr int64_t kGrain = 1 << 14;  // elements
   parallel_blocks(
       x.rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, x.cols)), [&](int64_t begin, int64_t end) {
@@ -20,7 +22,8 @@ void dropout(Rows<const T> x, const int64_t* samples, DropoutMask mask, T scale,
       });
 }
 
-template void dropout<float>(Rows<const float>, const int64_t*, DropoutMask, float, Rows<float>);
-template void dropout<double>(Rows<const double>, const int64_t*, DropoutMask, double, Rows<double>);
+template void dropout<float>(Rows<const float>, const int64_t*, const int64_t*, uint32_t, float, Rows<float>);
+template void dropout<double>(Rows<const double>, const int64_t*, const int64_t*, uint32_t, double,
+                              Rows<double>);
 
 }  // namespace uncial::cpu

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "device_memory.h"
 #include "uncial/core/random.h"
 #include "uncial/core/tensor.h"
 
@@ -9,7 +10,8 @@ namespace {
 
 /// Fills a fresh tensor from a function of the element number.
 template <class F>
-Tensor generate(const Shape& shape, DType dtype, std::string_view what, F value_at) {
+Tensor generate(const Shape& shape, DType dtype, std::string_view what, F value_at,
+                Device device = Device::cpu()) {
   Tensor t = empty(shape, dtype);
   dispatch(storage_types, dtype, what, [&]<class T>() {
     T* out = t.data<T>();
@@ -18,7 +20,10 @@ Tensor generate(const Shape& shape, DType dtype, std::string_view what, F value_
       out[i] = convert<T>(value_at(i));
     }
   });
-  return t;
+  if (device.is_cpu()) return t;
+  const Tensor there = empty(shape, dtype, device);
+  cuda::copy(there.storage()->data(), device, t.storage()->data(), t.device(), t.bytes());
+  return there;
 }
 
 }  // namespace
@@ -30,15 +35,18 @@ Tensor empty(const Shape& shape, DType dtype, Device device) {
 
 Tensor zeros(const Shape& shape, DType dtype, Device device) {
   Tensor t = empty(shape, dtype, device);
-  if (t.bytes() > 0) std::memset(t.storage()->data(), 0, size_t(t.bytes()));
+  if (t.bytes() == 0) return t;
+  if (device.is_cpu())
+    std::memset(t.storage()->data(), 0, size_t(t.bytes()));
+  else
+    cuda::zero(t.storage()->data(), device, t.bytes());
   return t;
 }
 
 Tensor ones(const Shape& shape, DType dtype, Device device) { return full(shape, 1, dtype, device); }
 
 Tensor full(const Shape& shape, double value, DType dtype, Device device) {
-  require(device.is_cpu(), "full: make the tensor on the CPU and move it with to(device).");
-  return generate(shape, dtype, "full", [=](int64_t) { return value; });
+  return generate(shape, dtype, "full", [=](int64_t) { return value; }, device);
 }
 
 Tensor arange(double start, double stop, double step, DType dtype) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "device_memory.h"
 #include "uncial/core/error.h"
 
 namespace uncial {
@@ -17,7 +18,11 @@ uint64_t allocation_count() { return allocations.load(std::memory_order_relaxed)
 
 Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) {
   ensure(bytes >= 0, "Storage of ", bytes, " bytes");
-  if (!device.is_cpu()) fail(ErrorKind::device, "this build of uncial has no CUDA; use Device::cpu().");
+  if (!device.is_cpu()) {
+    data_ = cuda::allocate(bytes, device.index);
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   allocations.fetch_add(1, std::memory_order_relaxed);
   // A multiple of the line, so that a vector load of the last elements stays inside.
   const size_t padded = (size_t(std::max<int64_t>(bytes, 1)) + 63) & ~size_t(63);
@@ -31,7 +36,11 @@ Storage::Storage(void* data, int64_t bytes, Device device, std::shared_ptr<void>
 }
 
 Storage::~Storage() {
-  if (!owner_) ::operator delete(data_, kAlignment);
+  if (owner_) return;
+  if (device_.is_cpu())
+    ::operator delete(data_, kAlignment);
+  else
+    cuda::release(data_, bytes_, device_.index);
 }
 
 }  // namespace uncial

@@ -1,5 +1,6 @@
 #include "uncial/core/tensor.h"
 
+#include "device_memory.h"
 #include "tensor_impl.h"
 
 namespace uncial {
@@ -73,10 +74,12 @@ double Tensor::at(std::initializer_list<int64_t> index) const {
 }
 
 const void* host_element(const Tensor& x, int64_t offset) {
-  require(x.device().is_cpu(), "reading an element: the tensor is on ", x.device(),
-          "; move it with to(Device::cpu()).");
   if (host_access_hook) host_access_hook(x, "item()");
-  return static_cast<const std::byte*>(x.view().data) + offset * size_of(x.dtype());
+  const std::byte* element = static_cast<const std::byte*>(x.view().data) + offset * size_of(x.dtype());
+  if (x.device().is_cpu()) return element;
+  thread_local std::byte here[16];
+  cuda::copy(here, Device::cpu(), element, x.device(), size_of(x.dtype()));
+  return here;
 }
 
 double at_offset(const Tensor& x, int64_t offset) {

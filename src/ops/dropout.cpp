@@ -28,12 +28,11 @@ struct DropoutOp : Op {
   }
 
   void run(const Call& c) const override {
-    const int64_t* state = c.in[1].as<const int64_t>();
-    const DropoutMask mask{uint64_t(state[0]), uint64_t(state[1]), uint64_t(state[2]), dropout_threshold(p)};
     const int64_t rows = c.in[0].shape[0], cols = rows == 0 ? 0 : c.in[0].size() / rows;
     dispatch(floats, c.out[0].dtype, name(), [&]<class T>() {
       kernels::dropout<T>(c.device(), Rows<const T>{c.in[0].as<const T>(), rows, cols},
-                          c.in[2].as<const int64_t>(), mask, T(1 / (1 - p)),
+                          c.in[2].as<const int64_t>(), c.in[1].as<const int64_t>(), dropout_threshold(p),
+                          T(1 / (1 - p)),
                           Rows<T>{c.out[0].as<T>(), rows, cols});
     });
   }

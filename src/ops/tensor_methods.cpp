@@ -1,4 +1,5 @@
 // Members of Tensor that are short for operators, and those that copy elements.
+#include "core/device_memory.h"
 #include "elementwise_support.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/autograd/op.h"
@@ -23,6 +24,20 @@ struct CopyOp : Op {
   }
   Tensors gradient(const Backward& b) const override { return {b.dy().to(b.spec(0).dtype)}; }
   std::vector<Attribute> attributes() const override { return {{"dtype", std::string(name_of(dtype))}}; }
+};
+
+/// A row-major copy on another device.
+struct MoveOp : Op {
+  Device device;
+  explicit MoveOp(Device to) : device(to) {}
+  std::string_view name() const override { return "to"; }
+  Saves saves() const override { return {.inputs = 0}; }
+  Specs infer(std::span<const Spec> in) const override { return {{in[0].dtype, in[0].shape, device}}; }
+  void run(const Call& c) const override {
+    cuda::copy(c.out[0].data, device, c.in[0].data, c.in[0].device, c.in[0].bytes());
+  }
+  Tensors gradient(const Backward& b) const override { return {b.dy().to(b.spec(0).device)}; }
+  std::vector<Attribute> attributes() const override { return {{"device", join(device)}}; }
 };
 
 /// Inputs: destination, source.
@@ -64,9 +79,7 @@ Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 Tensor Tensor::to(DType wanted) const { return wanted == dtype() ? *this : op<CopyOp>({*this}, wanted); }
 
 Tensor Tensor::to(Device wanted) const {
-  if (wanted == device()) return *this;
-  fail(ErrorKind::device, "to: cannot move a tensor from ", device(), " to ", wanted,
-       ": this build is CPU-only; keep the tensor on ", device(), ".");
+  return wanted == device() ? *this : op<MoveOp>({*this}, wanted);
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "support/gpus.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/core/parallel.h"
 #include "uncial/ops/elementwise.h"
@@ -31,7 +32,7 @@ Tensors value_and_gradients(const OpCheck& check, const Tensors& inputs) {
   const Tensor y = check.op(leaves);
   results.push_back(y.detach());
   if (!y.requires_grad()) return results;
-  y.backward(randn(y.shape(), 7, y.dtype()));
+  y.backward(randn(y.shape(), 7, y.dtype()).to(y.device()));
   for (const Tensor& x : leaves)
     if (x.requires_grad() && x.grad().defined()) results.push_back(x.grad());
   return results;
@@ -78,6 +79,27 @@ void check_float32(const OpCheck& check, const Tensors& inputs) {
   });
 }
 
+/// The same results as on the CPU, as far as another order of summation allows.
+void check_gpu(const OpCheck& check, const Tensors& inputs, double tolerance) {
+  if (tolerance == 0 && check.value_tolerance > 0) return;
+  const Tensors expected = value_and_gradients(check, inputs);
+  for_each_gpu([&](Device gpu) {
+    INFO("on " << gpu);
+    Tensors there;
+    for (const Tensor& x : inputs) there.push_back(x.to(gpu));
+    for (const Tensors& operands : {there, strided(there)}) {
+      const Tensors actual = value_and_gradients(check, operands);
+      REQUIRE(actual.size() == expected.size());
+      for (size_t i = 0; i < actual.size(); ++i) {
+        CHECK(actual[i].device() == gpu);
+        const double scale = check.sums ? largest(expected[i]) : 1;
+        check_close(actual[i].to(Device::cpu()).to(DType::float64) / scale,
+                    expected[i].to(DType::float64) / scale, tolerance);
+      }
+    }
+  });
+}
+
 void check_one(const OpCheck& check, const Tensors& inputs) {
   const Tensor value = check.op(inputs);
   if (check.reference) check_close(value, check.reference(inputs), check.value_tolerance);
@@ -90,6 +112,13 @@ void check_one(const OpCheck& check, const Tensors& inputs) {
   }
   if (check.second_tolerance > 0) CHECK(second_gradient_gap(check.op, inputs) <= check.second_tolerance);
   if (check.float_tolerance > 0) check_float32(check, inputs);
+  check_gpu(check, inputs, check.value_tolerance);
+  if (check.float_tolerance > 0) {
+    Tensors narrow;
+    for (const Tensor& x : inputs)
+      narrow.push_back(x.dtype() == DType::float64 ? x.to(DType::float32) : x);
+    check_gpu(check, narrow, check.float_tolerance);
+  }
 }
 
 }  // namespace
@@ -104,7 +133,7 @@ void check_op(const OpCheck& check) {
 void check_close(const Tensor& actual, const Tensor& expected, double tolerance) {
   INFO("shapes " << actual.shape() << " and " << expected.shape());
   REQUIRE(actual.shape() == expected.shape());
-  const Tensor a = actual.detach().to(DType::float64).contiguous(),
+  const Tensor a = actual.detach().to(Device::cpu()).to(DType::float64).contiguous(),
                e = expected.detach().to(DType::float64).contiguous();
   const double *x = a.data<double>(), *y = e.data<double>();
   for (int64_t i = 0; i < a.size(); ++i) {
@@ -130,7 +159,7 @@ Tensor as_strided(const Tensor& x) {
     large.push_back(2 * x.shape()[axis] + 1);
     back.push_back(axis);
   }
-  Tensor view = zeros(large, x.dtype()).permute(back);
+  Tensor view = zeros(large, x.dtype(), x.device()).permute(back);
   for (int axis = 0; axis < x.rank(); ++axis) view = view.slice(axis, {.start = 1, .step = 2});
   view.copy_(x);
   return view;

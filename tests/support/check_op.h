@@ -25,7 +25,7 @@ struct OpCheck {
 };
 
 /// Runs `op` on every input, as it is and as a strided view, with 1, 2 and 3 threads (same bits), on every
-/// instruction set of this machine, and compares with the reference and with differences.
+/// instruction set of this machine and on its GPUs, and compares with the reference and with differences.
 void check_op(const OpCheck& check);
 
 /// |actual - expected| <= tolerance * max(1, |expected|) for every element; NaN matches NaN, infinity itself.

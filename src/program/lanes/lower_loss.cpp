@@ -20,7 +20,7 @@ class DropoutNode final : public Node {
   std::string name() const override { return "dropout"; }
   void run(const GroupRun& g) const override {
     const auto* state = g.operand<const int64_t>(state_);
-    const DropoutMask mask{uint64_t(state[0]), uint64_t(state[1]), uint64_t(state[2]), dropout_threshold(p_)};
+    const DropoutMask mask = DropoutMask::of(state, dropout_threshold(p_));
     cpu::LaneStreams streams{};
     for (int64_t i = 0; i < g.samples; ++i) {
       const RandomStream s = mask.row(g.operand<const int64_t>(samples_)[g.first() + i]);

@@ -1,0 +1,171 @@
+#pragma once
+/// @file grid.h
+/// How own kernels run: once for each index, or block by block. A body is one piece of code for the GPU and
+/// for the emulator, which runs it on the host under the sanitizers (UNCIAL_CUDA_EMULATED).
+///
+/// Bodies of blocks are written as phases: `block.each_thread(f)` calls f(thread) for all threads and waits
+/// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live longer
+/// than a phase lie in shared memory. Sums and other reductions follow a fixed tree: the same bits on every
+/// run, and in the emulator.
+
+#include <cstdint>
+
+#include "runtime.h"
+
+#if defined(__CUDACC__)
+#define UNCIAL_BODY __host__ __device__
+#else
+#define UNCIAL_BODY
+#include <memory>
+#endif
+
+namespace uncial::cuda {
+
+inline constexpr int kWarp = 32;
+inline constexpr int kMaxThreads = 1024;
+
+/// A block of threads; `shared` is memory that they share, 16-byte aligned.
+struct Block {
+  int64_t index;
+  int threads;
+  void* shared;
+
+  template <class T>
+  UNCIAL_BODY T* memory(int64_t offset_bytes = 0) const {
+    return reinterpret_cast<T*>(static_cast<char*>(shared) + offset_bytes);
+  }
+
+#if defined(__CUDACC__)
+  template <class F>
+  UNCIAL_BODY void each_thread(F f) const {
+#if defined(__CUDA_ARCH__)
+    f(int(threadIdx.x));
+    __syncthreads();
+#endif
+  }
+  /// value(thread) of all threads combined; every thread gets the result. `none` changes nothing.
+  template <class T, class Value, class Combine>
+  UNCIAL_BODY T reduce(T none, Value value, Combine combine) const {
+#if defined(__CUDA_ARCH__)
+    __shared__ T partial[kMaxThreads / kWarp];
+    const int t = int(threadIdx.x), lane = t % kWarp, warp = t / kWarp;
+    T v = value(t);
+    for (int o = kWarp / 2; o > 0; o /= 2) v = combine(v, from_lane(v, o));
+    if (lane == 0) partial[warp] = v;
+    __syncthreads();
+    if (warp == 0) {
+      v = lane < threads / kWarp ? partial[lane] : none;
+      for (int o = kWarp / 2; o > 0; o /= 2) v = combine(v, from_lane(v, o));
+      if (lane == 0) partial[0] = v;
+    }
+    __syncthreads();
+    v = partial[0];
+    __syncthreads();
+    return v;
+#else
+    return none;
+#endif
+  }
+
+ private:
+#if defined(__CUDA_ARCH__)
+  /// v of the lane `distance` further up, for any type of whole words.
+  template <class T>
+  static __device__ T from_lane(const T& v, int distance) {
+    static_assert(sizeof(T) % 4 == 0);
+    union Words {
+      T value;
+      uint32_t word[sizeof(T) / 4];
+      __device__ Words() {}
+    } words;
+    words.value = v;
+    for (uint32_t& word : words.word) word = __shfl_down_sync(~0u, word, distance);
+    return words.value;
+  }
+#endif
+#else
+  template <class F>
+  void each_thread(F f) const {
+    for (int t = 0; t < threads; ++t) f(t);
+  }
+  template <class T, class Value, class Combine>
+  T reduce(T none, Value value, Combine combine) const {
+    T v[kMaxThreads], partial[kWarp];
+    for (int t = 0; t < threads; ++t) v[t] = value(t);
+    const auto of_warp = [&](T* lanes) {
+      for (int o = kWarp / 2; o > 0; o /= 2)
+        for (int lane = 0; lane < o; ++lane) lanes[lane] = combine(lanes[lane], lanes[lane + o]);
+      return lanes[0];
+    };
+    for (int w = 0; w < kWarp; ++w) partial[w] = w < threads / kWarp ? of_warp(v + w * kWarp) : none;
+    return of_warp(partial);
+  }
+#endif
+
+ public:
+  template <class T, class Value>
+  UNCIAL_BODY T sum(Value value) const {
+    return reduce(T(0), value, [](T a, T b) { return a + b; });
+  }
+};
+
+/// Threads of a block for `work` things to do: whole warps, a power of two.
+inline int threads_for(int64_t work, int most = 256) {
+  int threads = kWarp;
+  while (threads < most && threads < work) threads *= 2;
+  return threads;
+}
+
+#if defined(__CUDACC__)
+
+template <class Body>
+__global__ void each_kernel(int64_t n, Body body) {
+  const int64_t step = int64_t(gridDim.x) * blockDim.x;
+  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
+}
+
+template <class Body>
+__global__ void block_kernel(int64_t count, Body body) {
+  extern __shared__ __align__(16) char shared[];
+  for (int64_t i = blockIdx.x; i < count; i += gridDim.x) body(Block{i, int(blockDim.x), shared});
+}
+
+/// body(i) for all i < n.
+template <class Body>
+void each(int64_t n, Body body, const char* what) {
+  if (n <= 0) return;
+  constexpr int kThreads = 256;
+  const int64_t blocks = (n + kThreads - 1) / kThreads, most = int64_t(1) << 20;
+  each_kernel<<<unsigned(blocks < most ? blocks : most), kThreads, 0, current_stream()>>>(n, body);
+  check_launch(what);
+}
+
+/// body(block) for `count` blocks of `threads` threads, which share `shared_bytes` of memory.
+template <class Body>
+void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char* what) {
+  if (count <= 0) return;
+  const int64_t most = int64_t(1) << 20;
+  block_kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes),
+                 current_stream()>>>(count, body);
+  check_launch(what);
+}
+
+#else
+
+template <class Body>
+void each(int64_t n, Body body, const char*) {
+  const KernelScope scope;
+  for (int64_t i = 0; i < n; ++i) body(i);
+}
+
+template <class Body>
+void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char*) {
+  const KernelScope scope;
+  // On the heap, so that the address sanitizer sees a step beyond the end.
+  const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
+  for (int64_t i = 0; i < count; ++i) body(Block{i, threads, shared.get()});
+}
+
+#endif
+
+}  // namespace uncial::cuda

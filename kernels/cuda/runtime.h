@@ -1,0 +1,63 @@
+#pragma once
+/// @file runtime.h
+/// Streams, memory and errors of the GPU, for kernels and for core (core/device_memory.h).
+
+#include <cstdint>
+#include <string>
+
+#if !defined(UNCIAL_CUDA_EMULATED)
+#include <cuda_runtime_api.h>
+#endif
+
+namespace uncial::cuda {
+
+#if !defined(UNCIAL_CUDA_EMULATED)
+/// Where this thread's kernels go: the library's stream of the current device, unless a StreamScope says
+/// otherwise. Work on it runs in order.
+cudaStream_t current_stream();
+/// Throws a device Error naming `what` unless `status` is success.
+void check(cudaError_t status, const char* what);
+/// check() of what launching the last kernel said.
+void check_launch(const char* what);
+#else
+/// While one lives, memory of the device may be touched: a kernel runs.
+class KernelScope {
+ public:
+  KernelScope();
+  ~KernelScope();
+  KernelScope(const KernelScope&) = delete;
+  KernelScope& operator=(const KernelScope&) = delete;
+};
+#endif
+
+/// Memory for the time of a call: freed in the order of the stream, so kernels that use it may still run.
+class Temporary {
+ public:
+  explicit Temporary(int64_t bytes);
+  ~Temporary();
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+  int64_t bytes_;
+};
+
+/// What a kernel writes when data are wrong (a label or an index out of range): the host learns of it, and
+/// throws, when it next waits for the device. Code 0 means all is well.
+struct Fault {
+  int32_t code;
+  int32_t unused;
+  int64_t value, place, limit;
+};
+enum FaultCode : int32_t { kNoFault, kLabel, kIndex, kOneHotIndex, kDivisionByZero };
+/// The current device's place for it, where kernels may write.
+Fault* fault_place();
+/// The message of the Error that it becomes.
+std::string text_of(const Fault& fault);
+
+}  // namespace uncial::cuda

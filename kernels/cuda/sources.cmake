@@ -1,0 +1,34 @@
+# The GPU backend, or the emulator that runs its kernels on the host.
+set(UNCIAL_CUDA_KERNELS accumulate augment binary conv_any cross_entropy dropout gemm index norm optim pool reduce
+  round_bfloat16 softmax strided_copy unary)
+list(TRANSFORM UNCIAL_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+list(TRANSFORM UNCIAL_CUDA_KERNELS APPEND .cu)
+
+target_include_directories(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/fault.cpp)
+
+if(UNCIAL_CUDA_EMULATED)
+  # One C++ file a kernel file: a compiler does not take .cu for C++ by itself.
+  foreach(kernels ${UNCIAL_CUDA_KERNELS})
+    get_filename_component(stem ${kernels} NAME_WE)
+    set(file ${PROJECT_BINARY_DIR}/emulated/${stem}.cpp)
+    file(CONFIGURE OUTPUT ${file} CONTENT "#include \"@kernels@\"\n" @ONLY)
+    target_sources(uncial PRIVATE ${file})
+  endforeach()
+  target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_EMULATED)
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/emulator/conv_emulated.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/emulator/runtime_emulated.cpp)
+  return()
+endif()
+
+target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/conv.cu ${CMAKE_CURRENT_LIST_DIR}/libraries.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
+target_include_directories(uncial PRIVATE ${UNCIAL_CUDNN_INCLUDE})
+target_link_libraries(uncial PRIVATE CUDA::cudart_static CUDA::cublas ${UNCIAL_CUDNN_LIBRARY})
+target_compile_options(uncial PRIVATE
+  $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda --Werror=cross-execution-space-call>)
+# The oldest GPU that has code here: what younger ones lack is made by the driver.
+list(GET CMAKE_CUDA_ARCHITECTURES 0 oldest)
+string(REGEX MATCH "[0-9]+" oldest ${oldest})
+target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_OLDEST=${oldest})
+set_target_properties(uncial PROPERTIES CUDA_STANDARD 20 CUDA_VISIBILITY_PRESET hidden CUDA_SEPARABLE_COMPILATION OFF)

@@ -1,0 +1,44 @@
+#pragma once
+/// @file walk.h
+/// Element numbers of a shape as offsets into strided operands.
+
+#include "grid.h"
+#include "uncial/core/view.h"
+
+namespace uncial::cuda {
+
+/// `kOperands` operands of one shape. Axes that all operands step through alike are merged, so that common
+/// cases divide little.
+template <int kOperands>
+struct Walk {
+  int rank = 0;
+  int64_t extent[kMaxRank];
+  int64_t stride[kOperands][kMaxRank];
+
+  Walk(const Shape& shape, const Strides* const (&strides)[kOperands]) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (shape[axis] == 1) continue;
+      bool joins = rank > 0;
+      for (int o = 0; o < kOperands && joins; ++o)
+        joins = stride[o][rank - 1] == (*strides[o])[axis] * shape[axis];
+      if (!joins) ++rank, extent[rank - 1] = 1;
+      extent[rank - 1] *= shape[axis];
+      for (int o = 0; o < kOperands; ++o) stride[o][rank - 1] = (*strides[o])[axis];
+    }
+  }
+
+  struct Offsets {
+    int64_t of[kOperands];
+  };
+  UNCIAL_BODY Offsets at(int64_t i) const {
+    Offsets offsets = {};
+    for (int axis = rank - 1; axis >= 0; --axis) {
+      const int64_t index = axis == 0 ? i : i % extent[axis];
+      i /= extent[axis];
+      for (int o = 0; o < kOperands; ++o) offsets.of[o] += index * stride[o][axis];
+    }
+    return offsets;
+  }
+};
+
+}  // namespace uncial::cuda

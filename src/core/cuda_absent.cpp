@@ -1,0 +1,30 @@
+// A build without CUDA: there is no GPU to use, and whoever asks for one learns why.
+
+#include "core/device_memory.h"
+#include "uncial/core/cuda.h"
+#include "uncial/core/error.h"
+
+namespace uncial::cuda {
+namespace {
+
+[[noreturn]] void refuse() {
+  fail(ErrorKind::device, "cuda: ", why_unavailable(), "; use Device::cpu(), or build with -DUNCIAL_CUDA=ON.");
+}
+
+}  // namespace
+
+bool available() { return false; }
+int device_count() { return 0; }
+std::string why_unavailable() { return "this build of uncial has no CUDA"; }
+
+void synchronize(Device) { refuse(); }
+MemoryStats memory_stats(Device) { refuse(); }
+void empty_cache(Device) { refuse(); }
+void set_memory_limit(Device, int64_t) { refuse(); }
+
+void* allocate(int64_t, int) { refuse(); }
+void release(void*, int64_t, int) noexcept {}
+void copy(void*, Device, const void*, Device, int64_t) { refuse(); }
+void zero(void*, Device, int64_t) { refuse(); }
+
+}  // namespace uncial::cuda

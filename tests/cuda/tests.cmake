@@ -1,0 +1,1 @@
+uncial_add_test(test_cuda cuda/device_test.cpp)
