@@ -137,16 +137,6 @@ std::shared_ptr<Prepared> Planner::prepare(std::shared_ptr<Prepared> prepared,
   return prepared;
 }
 
-int Planner::only_relu(int value) const {
-  const int b = graph_.value(value).buffer;
-  if (!graph_.temporary(b) || graph_.readers(b).size() != 1) return -1;
-  const int reader = graph_.readers(b)[0];
-  return graph_.is(reader, "relu") && graph_.value(graph_.in(reader, 0)).buffer == b &&
-                 graph_.whole(graph_.in(reader, 0))
-             ? reader
-             : -1;
-}
-
 void Planner::add(std::unique_ptr<ImageStage> stage) { stages_.push_back(std::move(stage)); }
 
 }  // namespace uncial::program::channels
