@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "layout_stages.h"
-#include "program/step_stage.h"
+#include "program/kept_step.h"
 
 namespace uncial::program::channels {
 
@@ -67,7 +67,7 @@ bool Planner::lower(int step) {
 
 void Planner::run_as_recorded(int step) {
   for (int v : graph_.step(step).inputs) need_rows(v);
-  add(std::make_unique<StepStage>(graph_, step));
+  add(step_stage(graph_, step));
   // An absorbed step of a fusion that was not lowered runs too.
   const auto conv = fusions_.convs.find(step);
   if (conv != fusions_.convs.end())
