@@ -183,7 +183,7 @@ inline const std::vector<Case>& cases() {
                            Dense(20, 3));
        },
        {7, 10, 10},
-       "linear (batch)"},
+       "linear+relu (batch)"},
   };
   return all;
 }

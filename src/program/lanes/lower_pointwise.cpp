@@ -49,8 +49,7 @@ class ColumnSumNode final : public ReducingNode {
   int64_t slot_floats(const LaneTable&) const override { return 2 * features_; }  // doubles
   void run(const GroupRun& g) const override {
     auto* sums = reinterpret_cast<double*>(slot(g));
-    std::fill_n(sums, features_, 0.0);
-    g.table.kernels.norm.channel_sums(g.image(x_, features_, 1, 1), g.samples, sums);
+    g.table.kernels.dense.lane_sums(g.memory(x_), features_, g.samples, sums);
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     float* y = runtime.views[size_t(out_)].as<float>();
