@@ -23,7 +23,7 @@ struct Images {
   GuardedFloats workspace{simd.workspace_floats(c.s, c.C, c.H, c.W, c.K, c.P(), c.Q())};
 
   Images(const Case& which, int64_t of_gap) : c(which), gap(of_gap) {
-    Numbers next(true, 1);
+    Numbers next(Numbers::Kind::integers, 1);
     for (GuardedImage* input : {&x, &skip, &dy, &relu_y}) input->fill([&] { return next(); });
     for (int64_t i = 0; i < w.size(); ++i) w.data()[i] = next();
     sums.fill(0), bias_sums.fill(0);
