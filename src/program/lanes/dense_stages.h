@@ -39,8 +39,8 @@ class DenseStage : public Stage {
     return {m.data + group * m.distance + row * table_->kernels.lanes, m.distance};
   }
   const cpu::LaneDenseSimd& kernels() const { return table_->kernels.dense; }
-  /// Pieces of a layer that a task of kTasks gets, when there may be at most `most`.
-  int64_t pieces(int64_t most) const { return std::clamp<int64_t>(ceil_div(kTasks, blocks_), 1, most); }
+  /// Into how many pieces a layer is cut for kTasks tasks, when there may be at most `most`.
+  int64_t cuts_of(int64_t most) const { return std::clamp<int64_t>(ceil_div(kTasks, blocks_), 1, most); }
   /// Calls body(first group, groups, piece) in parallel; the pieces of a block of groups follow each other.
   template <class Body>
   void for_tasks(int64_t pieces, const Body& body) const {
@@ -70,9 +70,9 @@ class DenseForwardStage final : public DenseStage {
         y_(y) {
     constexpr int64_t kOutputs = 48, kInputs = 512;
     if (e.D >= 4 * e.K)
-      parts_ = pieces(std::max<int64_t>(e.D / kInputs, 1));
+      parts_ = cuts_of(std::max<int64_t>(e.D / kInputs, 1));
     else
-      outputs_ = pieces(ceil_div(e.K, kOutputs));
+      outputs_ = cuts_of(ceil_div(e.K, kOutputs));
   }
   std::string name() const override { return relu_ ? "linear+relu (batch)" : "linear (batch)"; }
   void run(const Runtime& runtime) override {
