@@ -190,6 +190,16 @@ inline const std::vector<Case>& cases() {
        },
        {2, 9, 8},
        "| add+batch_norm gradient sums"},
+      {"depthwise convolutions and a global pool of an image that others read",
+       [] {
+         return Sequential(Conv2d(2, 9, {.kernel = 3, .padding = 1}), ReLU(),
+                           Conv2d(9, 9, {.kernel = 3, .stride = 2, .padding = 1, .groups = 9}), Tanh(),
+                           Conv2d(9, 9, {.kernel = 5, .padding = 2, .groups = 9}), ReLU(),
+                           Residual(Conv2d(9, 9, {.kernel = 3, .padding = 1})), GlobalAvgPool2d(), Flatten(),
+                           Dense(9, 3));
+       },
+       {2, 13, 11},
+       "| spread over pixels"},
       {"perceptron with a layer too large for the cache",
        [] {
          return Sequential(Flatten(), Dense(700, 300), ReLU(), Dropout(0.2), Dense(300, 20), Tanh(),

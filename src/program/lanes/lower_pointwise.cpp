@@ -106,6 +106,7 @@ bool lower_sum(Planner& p, int step) {
   const Graph& graph = p.graph();
   const int x = graph.in(step, 0);
   const Op& op = *graph.step(step).op;
+  if (attribute<int64_t>(op, "first_axis") == 2) return lower_pixel_sums(p, step);
   if (attribute<int64_t>(op, "first_axis") != 0 || attribute<int64_t>(op, "last_axis") != 1) return false;
   if (!p.fits_lanes(x) || graph.value(x).shape.rank() != 2 || !p.is_in_lanes(x)) return false;
   auto node = std::make_unique<ColumnSumNode>(p.flat_in_lanes(x), graph.value(x).shape[1], graph.out(step));

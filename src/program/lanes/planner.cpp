@@ -17,6 +17,7 @@ const std::map<std::string_view, Lowering>& lowerings() {
       {"linear", lower_linear},
       {"matmul", lower_matmul},
       {"sum", lower_sum},
+      {"copy", lower_spread},
       {"batch_norm", lower_batch_norm},
       {"batch_norm_inference", lower_batch_norm_inference},
       {"batch_norm_backward", lower_batch_norm_gradient},
