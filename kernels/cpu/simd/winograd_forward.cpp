@@ -100,6 +100,10 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
     for (int t = 0; t < kTilesHere; ++t) {
       const Tile tile = group.tile[t];
       const Extent extent = {P - tile.row * kSide, Q - tile.col * kSide};
+      const float* next =
+          to.y + (k + 1 < k1 ? e.y.plane : 0) + tile.row * kSide * to.row + tile.col * kSide * kLanes;
+      prefetch_patch<kSide, 0, kSide, 1>([&](int i)
+                                             __attribute__((always_inline)) { return next + i * to.row; });
       finish_half<0, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
       finish_half<1, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
     }
@@ -120,6 +124,8 @@ void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding
       for (int t = 0; t < tiles; ++t) {
         const float* rows[6];
         for (int i = 0; i < 6; ++i) rows[i] = first[t][i] + c * x.plane;
+        const int64_t next = c + 1 < x.C ? x.plane : 0;
+        prefetch_patch<6, 2, 6, 0>([&](int i) __attribute__((always_inline)) { return rows[i] + next; });
         input_tile(rows, kLanes, panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes,
                    point_step(tiles));
       }

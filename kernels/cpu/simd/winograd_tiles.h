@@ -6,6 +6,17 @@
 
 namespace UNCIAL_SIMD::winograd {
 
+/// Fetches columns [kFirst, kColumns) of a patch of pixels: a transform does so for the next channel, because
+/// images come from beyond level 2, in rows too short for the hardware to foresee. row(i): where row i
+/// begins.
+template <int kRows, int kFirst, int kColumns, int kWrite, class Row>
+[[gnu::always_inline]] inline void prefetch_patch(Row row) {
+#pragma GCC unroll 6
+  for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 6
+    for (int j = kFirst * kLanes; j < kColumns * kLanes; j += kLine) __builtin_prefetch(row(i) + j, kWrite);
+}
+
 /// x -> panel. `padding` shifts the tiles to the upper left.
 void transform_input(const TileGroup& group, const uncial::cpu::LaneImage& x, int64_t padding, float* panel);
 /// Filters [k0, k1) of a panel -> y, through bias, ReLU and pooling; the panel begins at k0. P, Q: of the
