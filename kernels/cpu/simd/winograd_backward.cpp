@@ -30,8 +30,10 @@ template <Source kSource>
       return image + next + i * dy.dy.row;
     });
   };
-  prefetch(dy.dy.data);
-  if constexpr (kSource == Source::relu) prefetch(dy.relu_y);
+  if (is_far(dy.dy)) {
+    prefetch(dy.dy.data);
+    if constexpr (kSource == Source::relu) prefetch(dy.relu_y);
+  }
 #pragma GCC unroll 4
   for (int i = 0; i < kSide; ++i)
 #pragma GCC unroll 4
@@ -136,6 +138,7 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
                               int64_t padding) {
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
+    const bool far = is_far(dx);
     float* rows[tiles][6];  // of each tile in channel 0
     for (int t = 0; t < tiles; ++t)
       for (int i = 0; i < 6; ++i)
@@ -145,7 +148,8 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
       for (int t = 0; t < tiles; ++t) {
         const Tile tile = group.tile[t];
         const int64_t next = (c + 1 < dx.C ? c + 1 : c) * dx.plane;
-        prefetch_patch<6, 2, 6, 1>([&](int i) __attribute__((always_inline)) { return rows[t][i] + next; });
+        if (far)
+          prefetch_patch<6, 2, 6, 1>([&](int i) __attribute__((always_inline)) { return rows[t][i] + next; });
         const float* m = panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes;
         input_gradient_tile(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0), rows[t],
                             c * dx.plane);

@@ -6,9 +6,11 @@
 
 namespace UNCIAL_SIMD::winograd {
 
-/// Fetches columns [kFirst, kColumns) of a patch of pixels: a transform does so for the next channel, because
-/// images come from beyond level 2, in rows too short for the hardware to foresee. row(i): where row i
-/// begins.
+/// Whether an image, 512 KiB or more, is hardly found in level 2 beside the panels of a pass.
+inline bool is_far(const uncial::cpu::LaneImage& image) { return image.C * image.plane >= 128 * 1024; }
+
+/// Fetches columns [kFirst, kColumns) of a patch of pixels: a transform does so for the next channel of
+/// images that are far, whose rows are too short for the hardware to foresee. row(i): where row i begins.
 template <int kRows, int kFirst, int kColumns, int kWrite, class Row>
 [[gnu::always_inline]] inline void prefetch_patch(Row row) {
 #pragma GCC unroll 6
