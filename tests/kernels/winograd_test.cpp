@@ -323,6 +323,9 @@ std::vector<Case> cases() {
       }
   for (int64_t C : channels)
     for (int64_t K : channels) list.push_back({C, K, 5, 6, 1, n++ % 2 == 0, n % 3 == 0, true});
+  // Vectors of channels with AVX-512: 4, 4 + 1 = 3 + 2, 4 + 2, 4 + 3.
+  for (int64_t C : {64, 70, 96, 112})
+    for (int64_t K : {8, 24}) list.push_back({C, K, 6, 9, 1, n++ % 2 == 0, n % 3 == 0, true, C != 96});
   list.push_back({32, 40, 11, 11, 0, true, true, true, false});
   list.push_back({17, 16, 24, 26, 1, false, true, true, false});
   return list;
