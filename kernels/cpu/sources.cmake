@@ -32,6 +32,7 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_channels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_depthwise.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_gather.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_images.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_plain.cpp

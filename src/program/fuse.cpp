@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "fuse_queries.h"
+
 namespace uncial::program {
 namespace {
 
-class Finder {
+class Finder : FuseQueries {
  public:
   using Test = std::function<bool(int value)>;
   Finder(const Graph& graph, const Test& fits, const Test& plain, bool sums)
-      : g_(graph), fits_(fits), plain_(plain), sums_(sums) {
+      : FuseQueries(graph), fits_(fits), plain_(plain), sums_(sums) {
     found_.absorbed.assign(size_t(graph.steps()), false);
   }
 
@@ -36,19 +38,6 @@ class Finder {
     return g_.is(s, "conv2d_weight_gradient") && fits_(g_.in(s, 0)) && fits_(g_.in(s, 1));
   }
   void absorb(int s) { found_.absorbed[size_t(s)] = true; }
-
-  bool is_relu_gradient(int s) const {
-    return s >= 0 && g_.is(s, "unary_backward") && attribute<std::string>(*g_.step(s).op, "of") == "relu";
-  }
-  bool is_2x2(int s) const {
-    const Op& op = *g_.step(s).op;
-    return attribute<int64_t>(op, "kernel") == 2 && attribute<int64_t>(op, "stride") == 2 &&
-           attribute<int64_t>(op, "padding") == 0;
-  }
-  /// The only reader of a temporary buffer; -1 when there are others.
-  int only_reader(int buffer) const {
-    return g_.temporary(buffer) && g_.readers(buffer).size() == 1 ? g_.readers(buffer)[0] : -1;
-  }
 
   /// Which of conv2d's operands the gradients of one dy belong to.
   int dy_value(int s) const { return g_.is(s, "conv2d_input_gradient") ? g_.in(s, 0) : g_.in(s, 1); }
@@ -155,16 +144,6 @@ class Finder {
     result = g_.out(add);
     absorb(add);
   }
-  bool changes_between(int begin, int end, int buffer) const {
-    for (int s = begin; s < end; ++s)
-      for (size_t i = 0; i < g_.step(s).inputs.size(); ++i)
-        if (!g_.step(s).is_view && g_.step(s).op->writes(i) && g_.in_buffer(s, i) == buffer) return true;
-    return false;
-  }
-  int only_relu(int buffer) const {
-    const int relu = only_reader(buffer);
-    return relu >= 0 && g_.is(relu, "relu") ? relu : -1;
-  }
 
   int only_norm(int value) const {
     const int norm = only_reader(g_.value(value).buffer);
@@ -231,10 +210,6 @@ class Finder {
     absorb(dropout);
     absorb(undo);
   }
-  bool same_window(int a, int b) const {
-    const Value &x = g_.value(a), &y = g_.value(b);
-    return x.buffer == y.buffer && x.offset == y.offset && x.shape == y.shape && x.strides == y.strides;
-  }
 
   void fuse_relu_gradient(ConvGradientFusion& gradient) {
     const int dy = g_.value(gradient.dy).buffer, s = g_.writer(dy);
@@ -254,18 +229,59 @@ class Finder {
     }
     found_.norms[norm] = fusion;
   }
+  /// The ReLU's gradient and the addition of two gradients before it go with the sums of the first
+  /// normalisation that reads them.
   void fuse_norm_gradient(int norm) {
     NormFusion fusion{.dy = g_.in(norm, 0)};
     const int dy = g_.in_buffer(norm, 0), s = g_.writer(dy);
-    if (is_relu_gradient(s) && only_reader(dy) == norm) {
+    if (!g_.temporary(dy) || g_.readers(dy)[0] != norm) {
+      found_.norms[norm] = fusion;
+      return;
+    }
+    const bool shared = g_.readers(dy).size() > 1;
+    int last = norm;
+    if (is_relu_gradient(s) && (!shared || keeps_shape(s, norm))) {
       fusion.relu_y = g_.in(s, 0);
       fusion.dy = g_.in(s, 1);
-      absorb(s);
+      fusion.steps = {s};
+      last = s;
     }
-    found_.norms[norm] = fusion;
+    const int summed = g_.value(fusion.dy).buffer, sum = g_.writer(summed);
+    const bool alone = last == norm || only_reader(summed) == last;
+    if (sums_ && sum >= 0 && g_.is(sum, "accumulate") && alone && keeps_shape(sum, norm) &&
+        (last == norm || keeps_shape(last, norm))) {
+      fusion.dy = g_.in(sum, 0);
+      fusion.more = g_.in(sum, 1);
+      fusion.steps.push_back(sum);
+    }
+    if (fusion.more >= 0 || (shared && !fusion.steps.empty()))
+      fusion.joined = g_.in(norm, 0);
+    else if (fusion.relu_y >= 0)
+      fusion.own_relu = own_relu(norm, fusion.relu_y);
+    for (int absorbed : fusion.steps) absorb(absorbed);
+    found_.norms[norm] = std::move(fusion);
+  }
+  /// True when all operands of step s are images like the normalisation's, in lanes.
+  bool keeps_shape(int s, int norm) const {
+    const Shape& x = g_.value(g_.in(norm, 1)).shape;
+    const auto like_x = [&](int v) { return fits_(v) && g_.value(v).shape == x; };
+    return std::all_of(g_.step(s).inputs.begin(), g_.step(s).inputs.end(), like_x) && like_x(g_.in(norm, 0));
+  }
+  /// The normalisation that `norm` is the gradient of, when relu_y is all that came of it and its parameters
+  /// are still the same.
+  int own_relu(int norm, int relu_y) const {
+    const int forward = g_.writer(g_.in_buffer(norm, 3));
+    if (forward < 0 || !g_.is(forward, "batch_norm")) return -1;
+    const auto found = found_.norms.find(forward);
+    if (found == found_.norms.end() || found->second.relu < 0 || found->second.sum.step >= 0) return -1;
+    if (g_.value(found->second.result).buffer != g_.value(relu_y).buffer) return -1;
+    if (!same_window(g_.in(forward, 0), g_.in(norm, 1)) || !same_window(g_.in(forward, 1), g_.in(norm, 2)))
+      return -1;
+    for (size_t i : {0, 1, 2})
+      if (changes_between(forward, norm, g_.in_buffer(forward, i))) return -1;
+    return forward;
   }
 
-  const Graph& g_;
   const Test &fits_, &plain_;
   const bool sums_;
   Fusions found_;

@@ -48,6 +48,10 @@ struct NormFusion {
   int result = -1;     ///< forward: value that comes out
   int dy = -1;         ///< gradient: value before the activation's gradient
   int relu_y = -1;     ///< gradient: the activation's output, or -1
+  int own_relu = -1;   ///< gradient: the normalisation's step when relu_y is its own output, or -1
+  int more = -1;       ///< gradient: value that is added to dy before the activation's gradient, or -1
+  int joined = -1;     ///< gradient: value that others read, too, or that the addition makes, or -1
+  std::vector<int> steps = {};  ///< gradient: the addition and the activation's gradient
 };
 
 struct Fusions {

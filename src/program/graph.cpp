@@ -24,4 +24,11 @@ bool Graph::whole(int v) const {
          count(x.shape) * size_of(x.dtype) == buffer(x.buffer).bytes;
 }
 
+int Graph::only_relu(int v) const {
+  const int b = value(v).buffer;
+  if (!temporary(b) || readers(b).size() != 1) return -1;
+  const int reader = readers(b)[0];
+  return is(reader, "relu") && in_buffer(reader, 0) == b && whole(in(reader, 0)) ? reader : -1;
+}
+
 }  // namespace uncial::program

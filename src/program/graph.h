@@ -32,6 +32,8 @@ class Graph {
   const std::vector<int>& readers(int b) const { return readers_[size_t(b)]; }
   /// True when nobody outside of the program sees the buffer.
   bool temporary(int b) const { return buffer(b).role == Role::temporary && !returned_[size_t(b)]; }
+  /// The ReLU that is the only reader of a value, all of it, which nobody else sees; -1 when there is none.
+  int only_relu(int v) const;
   /// True when the value is its whole buffer in row-major order.
   bool whole(int v) const;
 

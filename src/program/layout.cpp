@@ -1,5 +1,7 @@
 #include "layout.h"
 
+#include <algorithm>
+
 #include "simd/lane_layout.h"
 
 namespace uncial::program {
@@ -27,11 +29,16 @@ bool trains(const Graph& graph) {
 
 }  // namespace
 
+// Measured (docs/performance.md, "How cost grows"): a group of samples costs the same however many of its
+// lanes are empty. A training step as recorded costs that from 3 or 4 samples on, whatever the width of a
+// vector; inference with the channels in the lanes from 3/4 of the lanes on, but runs on several threads
+// where one group has one.
 LayoutChoice choose_layout(const Graph& graph) {
-  const int64_t samples = batch_of(graph);
+  const int64_t samples = batch_of(graph), width = cpu::lane_layout_simd().lanes;
   if (samples == 0) return {};
-  if (2 * samples >= cpu::lane_layout_simd().lanes) return {Layout::lanes, samples};
-  return trains(graph) ? LayoutChoice{} : LayoutChoice{Layout::channels, samples};
+  if (trains(graph))
+    return samples >= std::min<int64_t>(4, width / 2) ? LayoutChoice{Layout::lanes, samples} : LayoutChoice{};
+  return {samples >= width ? Layout::lanes : Layout::channels, samples};
 }
 
 }  // namespace uncial::program

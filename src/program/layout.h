@@ -8,7 +8,8 @@ namespace uncial::program {
 
 enum class Layout {
   recorded,  ///< operator by operator, row-major
-  lanes,     ///< the batch in the lanes of vectors, for batches that fill at least half of them
+  lanes,  ///< the batch in the lanes of vectors, for batches that fill them, and training from a few samples
+          ///< on
   channels,  ///< channels in the lanes, for smaller batches
 };
 

@@ -12,17 +12,17 @@ void Prepared::bind(const Graph& graph, std::vector<int> sources, bool fixed) {
   sources_ = std::move(sources);
   storage_ = std::make_shared<Storage>(floats() * int64_t(sizeof(float)), Device::cpu());
   if (!fixed) return;
-  for (int v : sources_) origins_.push_back({graph.buffer(graph.value(v).buffer).storage.get(), ~uint64_t(0), {}});
+  for (int v : sources_) origins_.emplace_back(*graph.buffer(graph.value(v).buffer).storage);
 }
 
-bool Prepared::Origin::take_stale(const View& weights) {
-  const bool same = storage->generation() == generation;
-  generation = storage->generation();
-  if (!storage->handed_out()) return !same;
-  const auto* now = weights.as<const float>();
-  const int64_t size = weights.size();
-  if (same && std::equal(copy.begin(), copy.end(), now, now + size)) return false;
-  copy.assign(now, now + size);
+bool Origin::take_stale(const View& now) {
+  const bool same = storage_->generation() == generation_;
+  generation_ = storage_->generation();
+  if (!storage_->handed_out()) return !same;
+  const auto* values = now.as<const float>();
+  const int64_t size = now.size();
+  if (same && std::equal(copy_.begin(), copy_.end(), values, values + size)) return false;
+  copy_.assign(values, values + size);
   return true;
 }
 

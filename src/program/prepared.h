@@ -11,6 +11,20 @@
 
 namespace uncial::program {
 
+/// Memory from outside that something is made of, and whether it is what that was made of. Versions tell, but
+/// not of start values (version 0), nor of writes through a pointer: those are looked for.
+class Origin {
+ public:
+  explicit Origin(const Storage& storage) : storage_(&storage) {}
+  /// Whether `now`, all of the memory, is not what it was at the last call; remembers it.
+  bool take_stale(const View& now);
+
+ private:
+  const Storage* storage_;
+  uint64_t generation_ = ~uint64_t(0);
+  std::vector<float> copy_;  ///< when host code has a pointer to the memory
+};
+
 class Prepared {
  public:
   virtual ~Prepared() = default;
@@ -27,15 +41,8 @@ class Prepared {
 
  private:
   friend void update(const std::vector<std::shared_ptr<Prepared>>& all, const Runtime& runtime);
-  /// Whether the weights are not those that it was made of; remembers the present ones then. Versions tell,
-  /// but not of start values (version 0), nor of writes through a pointer: those are looked for.
+  /// Whether the weights are not those that it was made of; remembers the present ones then.
   bool take_stale(const Runtime& runtime);
-  struct Origin {
-    const Storage* storage;
-    uint64_t generation = ~uint64_t(0);  ///< when all was made
-    std::vector<float> copy;             ///< of the weights then, when host code has a pointer to them
-    bool take_stale(const View& weights);
-  };
 
   std::vector<int> sources_;
   std::vector<Origin> origins_;  ///< none when not fixed

@@ -41,9 +41,11 @@ int ProgramRecorder::value_of(const Tensor& x, Role role_if_new) {
 
 void ProgramRecorder::on_op(const std::shared_ptr<const Op>& op, const Tensors& inputs,
                             const Tensors& outputs) {
-  Step step{
-      .op = op, .inputs = {}, .outputs = {}, .is_view = dynamic_cast<const ViewOp*>(op.get()) != nullptr,
-      .origin = current_origin()};
+  Step step{.op = op,
+            .inputs = {},
+            .outputs = {},
+            .is_view = dynamic_cast<const ViewOp*>(op.get()) != nullptr,
+            .origin = current_origin()};
   for (size_t i = 0; i < inputs.size(); ++i) {
     step.inputs.push_back(value_of(inputs[i], Role::external));
     if (!op->writes(i)) continue;

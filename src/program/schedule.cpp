@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "channels/planner.h"
+#include "kept_step.h"
 #include "lanes/planner.h"
 #include "layout.h"
-#include "step_stage.h"
 
 namespace uncial::program {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 std::vector<std::unique_ptr<Stage>> as_recorded(const Graph& graph) {
   std::vector<std::unique_ptr<Stage>> stages;
   for (int s = 0; s < graph.steps(); ++s)
-    if (!graph.step(s).is_view) stages.push_back(std::make_unique<StepStage>(graph, s));
+    if (!graph.step(s).is_view) stages.push_back(step_stage(graph, s));
   return stages;
 }
 
@@ -67,13 +67,15 @@ void bind(const Program& program, Schedule& schedule) {
   }
 }
 
-void find_written(const Program& program, Schedule& schedule) {
+void find_written(const Graph& graph, Schedule& schedule) {
+  const Program& program = graph.program();
   const auto add = [&](int v) {
     if (Storage* storage = program.buffers()[size_t(program.values()[size_t(v)].buffer)].storage.get())
       schedule.written.push_back(storage);
   };
-  for (const Step& s : program.steps()) {
-    if (s.is_view) continue;
+  for (int number = 0; number < graph.steps(); ++number) {
+    const Step& s = graph.step(number);
+    if (s.is_view || is_kept(graph, number)) continue;
     for (size_t i = 0; i < s.inputs.size(); ++i)
       if (s.op->writes(i)) add(s.inputs[i]);
     for (int v : s.outputs) add(v);
@@ -89,6 +91,7 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
                                         const PlanOptions& options) {
   auto schedule = std::make_unique<Schedule>();
   const Graph graph(program);
+  if (options.fuse) keep_rounded_weights(graph, buffers);
   const LayoutChoice choice = options.fuse ? choose_layout(graph) : LayoutChoice{};
   std::vector<Block*> blocks;  // of values that the stages keep alive
   if (choice.layout == Layout::lanes) {
@@ -108,7 +111,7 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
   schedule->memory =
       std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, Device::cpu());
   bind(program, *schedule);
-  find_written(program, *schedule);
+  find_written(graph, *schedule);
   return schedule;
 }
 

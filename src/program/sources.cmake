@@ -5,6 +5,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile_output.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/kept_step.cpp
   ${CMAKE_CURRENT_LIST_DIR}/layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/prepared.cpp
   ${CMAKE_CURRENT_LIST_DIR}/program.cpp
@@ -20,7 +21,6 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv_chain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_dense.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/lanes/tile_dense_stages.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_loss.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_pointwise.cpp

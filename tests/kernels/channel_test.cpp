@@ -177,8 +177,10 @@ TEST_CASE("channel Winograd: near the direct sums") {
                                std::min(v + 2, vectors));
       const ChannelImage y = problem.output();
       for (const auto& [t0, t1] : {std::pair{int64_t(0), tiles / 2}, std::pair{tiles / 2, tiles}})
-        if (t0 < t1)
-          simd.forward(s, problem.source(), filters.data(), problem.epilogue(y), t0, t1, workspace.data());
+        for (int64_t v = 0; v < vectors; v += 2)
+          if (t0 < t1)
+            simd.forward(s, problem.source(), filters.data(), problem.epilogue(y), v,
+                         t0 == 0 ? vectors : std::min(v + 2, vectors), t0, t1, workspace.data());
       CHECK(problem.wrong(y, 0.05) == 0);  // sums of up to 300 products of up to 32
       CHECK(y.memory.margins_untouched());
       CHECK(filters.margins_untouched());

@@ -48,14 +48,15 @@ class GuardedFloats {
   std::unique_ptr<float, Free> data_;
 };
 
-/// An image with a zero halo on every side, and guards between its rows and planes. Without `zeros` the halo
-/// is a guard too: for images that a kernel writes.
+/// An image with a zero halo on every side, and guards between its rows and planes unless `gap` is 0. Without
+/// `zeros` the halo is a guard too: for images that a kernel writes.
 class GuardedImage {
  public:
-  GuardedImage(int64_t lanes, int64_t C, int64_t H, int64_t W, int64_t halo, bool zeros = true)
-      : lanes_(lanes), floats_(C * (H + 2 * halo) * (W + 2 * halo + 1) * lanes) {
+  GuardedImage(int64_t lanes, int64_t C, int64_t H, int64_t W, int64_t halo, bool zeros = true,
+               int64_t gap = 1)
+      : lanes_(lanes), floats_(C * (H + 2 * halo) * (W + 2 * halo + gap) * lanes) {
     image_.C = C, image_.H = H, image_.W = W;
-    image_.row = (W + 2 * halo + 1) * lanes, image_.plane = (H + 2 * halo) * image_.row;
+    image_.row = (W + 2 * halo + gap) * lanes, image_.plane = (H + 2 * halo) * image_.row;
     image_.data = floats_.data() + halo * (image_.row + lanes);
     if (!zeros) return;
     for (int64_t c = 0; c < C; ++c)

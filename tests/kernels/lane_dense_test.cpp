@@ -1,5 +1,7 @@
 #include "simd/lane_dense.h"
 
+#include <algorithm>
+
 #include "kernels/lane_dense_buffers.h"
 #include "support/isas.h"
 
@@ -17,8 +19,9 @@ using test::for_each_isa;
 struct Shape {
   int64_t D, K, groups;
 };
-const Shape kShapes[] = {{1, 1, 1},    {7, 3, 2},    {16, 10, 1},  {100, 10, 4}, {193, 13, 3}, {97, 6, 5},
-                         {784, 33, 8}, {64, 128, 4}, {130, 25, 7}, {96, 12, 6},  {33, 2, 9}};
+const Shape kShapes[] = {{1, 1, 1},  {7, 3, 2},    {16, 10, 1},  {100, 10, 4}, {193, 13, 3},
+                         {97, 6, 5}, {784, 33, 8}, {64, 128, 4}, {130, 25, 7}, {96, 12, 6},
+                         {33, 2, 9}, {2701, 7, 3}, {40, 140, 5}, {70, 9, 37}};
 
 TEST_CASE("forward sums weights times features for any ranges") {
   for_each_isa([](const std::string&) {
@@ -28,6 +31,7 @@ TEST_CASE("forward sums weights times features for any ranges") {
       for (const bool whole : {true, false})
         for (const bool add : {false, true})
           for (const bool with_bias : {false, true}) {
+            const bool relu = (s.D + s.K) % 2 == 0;
             const int64_t k0 = whole ? 0 : s.K / 3, k1 = whole ? s.K : s.K - s.K / 4;
             const int64_t d0 = whole ? 0 : s.D / 3, d1 = whole ? s.D : s.D - s.D / 4;
             const Matrix x(dense.lanes, s.D, s.groups), y(dense.lanes, s.K, s.groups);
@@ -38,15 +42,15 @@ TEST_CASE("forward sums weights times features for any ranges") {
               for (int64_t n = 0; n < s.groups * dense.lanes; ++n)
                 for (int64_t k = k0; k < k1; ++k) y.at(k, n) = float(k);
             dense.forward(x.view(), s.groups, w.memory.data(), w.pitch, with_bias ? bias.data() : nullptr,
-                          y.view(), k0, k1, d0, d1, add);
+                          y.view(), k0, k1, d0, d1, add, relu);
             int64_t wrong = 0;
             for (int64_t n = 0; n < s.groups * dense.lanes; ++n)
               for (int64_t k = k0; k < k1; ++k) {
                 double sum = (add ? double(k) : 0) + (with_bias ? double(bias[k]) : 0);
                 for (int64_t d = d0; d < d1; ++d) sum += double(w.at(k, d)) * double(x.at(d, n));
-                wrong += double(y.at(k, n)) != sum;
+                wrong += double(y.at(k, n)) != (relu ? std::max(sum, 0.0) : sum);
               }
-            CAPTURE(s.D, s.K, s.groups, whole, add, with_bias);
+            CAPTURE(s.D, s.K, s.groups, whole, add, with_bias, relu);
             CHECK(wrong == 0);
             CHECK(y.untouched_outside(k0, k1));
           }
@@ -114,6 +118,28 @@ TEST_CASE("weight_gradient sums over the samples that are real, whatever the oth
                 [&](int64_t i) { return i % dw.pitch >= d0 && i % dw.pitch < d1; }));
             CHECK(workspace.margins_untouched());
           }
+  });
+}
+
+TEST_CASE("lane_sums adds up the samples that are real") {
+  for_each_isa([](const std::string&) {
+    const LaneDenseSimd& dense = lane_dense_simd();
+    Integers next;
+    for (const int64_t D : {1, 3, 16, 37})
+      for (const int64_t samples : {1, dense.lanes / 2 + 1, dense.lanes}) {
+        const Floats x(D * dense.lanes), sums(2 * D);
+        for (int64_t i = 0; i < x.size(); ++i) x[i] = i % dense.lanes < samples ? next() : guarded::guard();
+        dense.lane_sums(x.data(), D, samples, reinterpret_cast<double*>(sums.data()));
+        int64_t wrong = 0;
+        for (int64_t d = 0; d < D; ++d) {
+          double sum = 0;
+          for (int64_t n = 0; n < samples; ++n) sum += double(x[d * dense.lanes + n]);
+          wrong += reinterpret_cast<const double*>(sums.data())[d] != sum;
+        }
+        CAPTURE(D, samples);
+        CHECK(wrong == 0);
+        CHECK(sums.margins_untouched());
+      }
   });
 }
 

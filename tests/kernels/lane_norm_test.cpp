@@ -115,60 +115,110 @@ TEST_CASE("affine scales each channel, adds what is skipped, and ReLU lets NaN p
   });
 }
 
+enum class Mask { none, by_output, by_input };
+constexpr Mask kMasks[] = {Mask::none, Mask::by_output, Mask::by_input};
+
 /// Inputs of the backward kernels, of different strides.
 struct Gradients {
   Image dy, relu_y, x;
-  bool relu;
-  Gradients(int lanes, const Shape& s, int64_t samples, bool relu, Integers& next)
+  Mask mask;
+  std::vector<float> mean{0.25f, 1, -0.5f, 3}, factor{1, 0.5f, -3, 0.25f}, shift{0.5f, 0, -1, 0.25f};
+  Gradients(int lanes, const Shape& s, int64_t samples, Mask mask, Integers& next)
       : dy(lanes, s.C, s.H, s.W, 1),
         relu_y(lanes, s.C, s.H, s.W, 1),
         x(lanes, s.C, s.H, s.W, s.halo),
-        relu(relu) {
+        mask(mask) {
     fill(dy, samples, next), fill(relu_y, samples, next), fill(x, samples, next);
   }
-  const float* relu_data() const { return relu ? relu_y.view().data : nullptr; }
+  LaneNormGradient view() const {
+    const bool own = mask == Mask::by_input;
+    return {.dy = dy.view(),
+            .relu_y = mask == Mask::by_output ? relu_y.view().data : nullptr,
+            .x = x.view(),
+            .mean = mean.data(),
+            .factor = own ? factor.data() : nullptr,
+            .shift = own ? shift.data() : nullptr};
+  }
+  double distance(int64_t c, int64_t h, int64_t w, int64_t lane) const {
+    return double(x.at(c, h, w, lane)) - double(mean[size_t(c)]);
+  }
+  bool passes(int64_t c, int64_t h, int64_t w, int64_t lane) const {
+    if (mask == Mask::by_output) return relu_y.at(c, h, w, lane) > 0;
+    const double y = distance(c, h, w, lane) * double(factor[size_t(c)]) + double(shift[size_t(c)]);
+    return mask == Mask::none || y > 0;
+  }
   double at(int64_t c, int64_t h, int64_t w, int64_t lane) const {
-    return relu && !(relu_y.at(c, h, w, lane) > 0) ? 0 : double(dy.at(c, h, w, lane));
+    return passes(c, h, w, lane) ? double(dy.at(c, h, w, lane)) : 0;
   }
 };
 
+/// sums[2 c] and sums[2 c + 1] are those of dy(c, h, w, lane) and of its product with the distance.
+template <class Dy>
+void check_sums(const Gradients& in, const Shape& s, int64_t samples, const std::vector<double>& sums,
+                const Dy& dy) {
+  for (int64_t c = 0; c < s.C; ++c) {
+    const double total =
+        sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) { return dy(c, h, w, lane); });
+    const double product = sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) {
+      return dy(c, h, w, lane) * in.distance(c, h, w, lane);
+    });
+    CHECK(sums[size_t(2 * c)] == Approx(total).epsilon(1e-6).margin(1e-4));
+    CHECK(sums[size_t(2 * c + 1)] == Approx(product).epsilon(1e-6).margin(1e-4));
+  }
+}
+
 TEST_CASE("norm_sums agrees with double sums over the real lanes") {
   for_each_case([](const Shape& s, int64_t samples, Integers& next) {
-    for (const bool relu : {false, true}) {
+    for (const Mask mask : kMasks) {
       const LaneNormSimd& norm = lane_norm_simd();
-      const Gradients in(norm.lanes, s, samples, relu, next);
-      const float mean[] = {0.25f, 1, -0.5f, 3};
+      const Gradients in(norm.lanes, s, samples, mask, next);
       std::vector<double> sums(size_t(2 * s.C), -1);
-      norm.norm_sums(in.dy.view(), in.relu_data(), in.x.view(), mean, samples, sums.data());
-      for (int64_t c = 0; c < s.C; ++c) {
-        const double dy_sum =
-            sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) { return in.at(c, h, w, lane); });
-        const double product = sum(s, samples, [&](int64_t h, int64_t w, int64_t lane) {
-          return in.at(c, h, w, lane) * (double(in.x.at(c, h, w, lane)) - double(mean[c]));
-        });
-        CHECK(sums[size_t(2 * c)] == Approx(dy_sum).epsilon(1e-6).margin(1e-4));
-        CHECK(sums[size_t(2 * c + 1)] == Approx(product).epsilon(1e-6).margin(1e-4));
-      }
+      norm.norm_sums(in.view(), samples, sums.data());
+      check_sums(in, s, samples, sums,
+                 [&](int64_t c, int64_t h, int64_t w, int64_t lane) { return in.at(c, h, w, lane); });
+    }
+  });
+}
+
+TEST_CASE("join_sums adds two gradients, undoes a ReLU, and sums what it stores") {
+  for_each_case([](const Shape& s, int64_t samples, Integers& next) {
+    for (const int variant : {0, 1, 2, 3}) {
+      const bool relu = variant % 2, two = variant / 2;
+      const LaneNormSimd& norm = lane_norm_simd();
+      const Gradients in(norm.lanes, s, samples, relu ? Mask::by_output : Mask::none, next);
+      const Image more(norm.lanes, s.C, s.H, s.W, s.halo), to(norm.lanes, s.C, s.H, s.W, 2);
+      fill(more, samples, next);
+      std::vector<double> sums(size_t(2 * s.C), -1);
+      norm.join_sums(in.view(), two ? more.view() : LaneImage{}, to.view(), samples, sums.data());
+      const auto joined = [&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+        const float v = in.dy.at(c, h, w, lane) + (two ? more.at(c, h, w, lane) : 0.0f);
+        return in.passes(c, h, w, lane) ? v : 0.0f;
+      };
+      check_sums(in, s, samples, sums, joined);
+      int64_t wrong = 0;
+      to.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+        wrong += lane < samples && to.at(c, h, w, lane) != joined(c, h, w, lane);
+      });
+      CHECK(wrong == 0);
+      CHECK(to.halo_untouched());
     }
   });
 }
 
 TEST_CASE("norm_gradient follows its formula, and is 0 in lanes without a sample") {
   for_each_case([](const Shape& s, int64_t samples, Integers& next) {
-    for (const bool relu : {false, true}) {
+    for (const Mask mask : kMasks) {
       const LaneNormSimd& norm = lane_norm_simd();
-      const Gradients in(norm.lanes, s, samples, relu, next);
+      const Gradients in(norm.lanes, s, samples, mask, next);
       const Image dx(norm.lanes, s.C, s.H, s.W, 2);
-      const float mean[] = {0.25f, 1, -0.5f, 3}, dy_mean[] = {0.5f, 0, 1, -1}, slope[] = {2, -1, 0.5f, 0},
-                  factor[] = {1, 0.5f, -3, 0.1f};
-      norm.norm_gradient(in.dy.view(), in.relu_data(), in.x.view(), mean, dy_mean, slope, factor, samples,
-                         dx.view());
+      const float dy_mean[] = {0.5f, 0, 1, -1}, slope[] = {2, -1, 0.5f, 0}, scale[] = {1, 0.5f, -3, 0.1f};
+      norm.norm_gradient(in.view(), dy_mean, slope, scale, samples, dx.view());
       int64_t wrong = 0;
       dx.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
-        const double off = double(in.x.at(c, h, w, lane)) - double(mean[c]);
+        const double off = in.distance(c, h, w, lane);
         const double expected =
             lane < samples
-                ? (in.at(c, h, w, lane) - double(dy_mean[c]) - off * double(slope[c])) * double(factor[c])
+                ? (in.at(c, h, w, lane) - double(dy_mean[c]) - off * double(slope[c])) * double(scale[c])
                 : 0;
         wrong += !(std::abs(double(dx.at(c, h, w, lane)) - expected) <= (lane < samples ? 2e-5 : 0));
       });

@@ -126,5 +126,31 @@ TEST_CASE("average_pool_gradient is near the row-major kernel in every lane") {
   });
 }
 
+TEST_CASE("pixel_sums are exact for integers, and spread fills each channel's pixels") {
+  for_each_isa([](const std::string&) {
+    const LanePoolSimd& simd = lane_pool_simd();
+    Integers next;
+    for (const Case& k : kCases)
+      for (const int64_t halo : {0, 2}) {
+        CAPTURE(k.C, k.H, k.W, halo);
+        const Image x(simd.lanes, k.C, k.H, k.W, halo), y(simd.lanes, k.C, 1, 1, 1),
+            filled(simd.lanes, k.C, k.H, k.W, halo);
+        x.fill(next);
+        std::vector<float> sums(size_t(k.C * simd.lanes));
+        x.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+          sums[size_t(c * simd.lanes + lane)] += x.at(c, h, w, lane);
+        });
+        simd.pixel_sums(x.view(), y.view());
+        simd.spread(y.view(), filled.view());
+        int64_t wrong = 0;
+        filled.each([&](int64_t c, int64_t h, int64_t w, int64_t lane) {
+          wrong += filled.at(c, h, w, lane) != sums[size_t(c * simd.lanes + lane)];
+        });
+        CHECK(wrong == 0);
+        for (const Image* image : {&x, &y, &filled}) CHECK(image->halo_untouched());
+      }
+  });
+}
+
 }  // namespace
 }  // namespace uncial::cpu

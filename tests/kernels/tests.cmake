@@ -1,5 +1,6 @@
 uncial_add_test(test_kernels
   kernels/lane_conv_test.cpp
+  kernels/lane_conv_run_test.cpp
   kernels/lane_rows_test.cpp
   kernels/winograd_test.cpp
 )

@@ -1,109 +1,19 @@
-#include "simd/lane_winograd.h"
+#include "kernels/winograd_case.h"
 
 #include <algorithm>
-#include <random>
 
-#include "kernels/lane_buffers.h"
 #include "support/catch.h"
 #include "uncial/core/isa.h"
 
 using namespace uncial;
 using namespace uncial::test;
+using namespace uncial::test::winograd;
 using cpu::LaneEpilogue;
 using cpu::LaneGradient;
 using cpu::LaneImage;
 using cpu::WinnerCode;
-using cpu::WinogradSimd;
 
 namespace {
-
-struct Case {
-  int64_t C, K, P, Q, padding;
-  bool pool = false, relu = false, bias = false, whole_numbers = true, residual = false;
-  int64_t H() const { return P + 2 - 2 * padding; }
-  int64_t W() const { return Q + 2 - 2 * padding; }
-  /// Rows and columns that whole tiles of the input cover.
-  int64_t rows() const { return (P + 3) / 4 * 4 + 2; }
-  int64_t cols() const { return (Q + 3) / 4 * 4 + 2; }
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& c) {
-  return out << "C " << c.C << " K " << c.K << " P " << c.P << " Q " << c.Q << " padding " << c.padding
-             << (c.pool ? " pool" : "") << (c.relu ? " relu" : "") << (c.bias ? " bias" : "")
-             << (c.whole_numbers ? "" : " random") << (c.residual ? " residual" : "");
-}
-
-class Numbers {
- public:
-  explicit Numbers(bool whole) : whole_(whole) {}
-  float operator()(int size) {
-    const auto bits = random_();
-    return whole_ ? float(int(bits % unsigned(2 * size + 1)) - size)
-                  : (float(bits) / 2147483648.f - 1) * float(size);
-  }
-
- private:
-  bool whole_;
-  std::mt19937 random_{7};
-};
-
-/// Largest error seen, and the largest sum of |products| that it is measured against.
-struct Error {
-  double error = 0, size = 0;
-  void add(double is, double should_be, double magnitude) {
-    const double e = std::abs(is - should_be);
-    error = e <= error ? error : e;  // a NaN sticks
-    size = std::max(size, magnitude);
-  }
-  double relative() const { return error / std::max(size, 1e-30); }
-};
-
-// Largest seen over all cases and instruction sets: y 4.4e-6 (one channel, real numbers), dw 1.7e-6,
-// dx 3.1e-6.
-constexpr double kTolerance = 1e-5;
-
-/// Everything that a case computes, beside sums in double.
-struct Run {
-  const Case c;
-  const WinogradSimd& simd;
-  const int lanes;
-  std::vector<float> w, bias;
-  Guarded<float> u;
-  LaneBuffer x;
-  Dense xs;  ///< x with its halo
-
-  explicit Run(const Case& problem)
-      : c(problem),
-        simd(cpu::winograd_simd()),
-        lanes(simd.lanes),
-        u(simd.weight_floats(c.C, c.K), kNaN),
-        x(c.C, c.H(), c.W(), c.padding, c.rows(), c.cols(), lanes, kNaN),
-        xs(c.C, c.rows(), c.cols(), lanes) {
-    Numbers next(c.whole_numbers);
-    w.resize(size_t(c.K * c.C * 9));
-    for (float& v : w) v = next(4);
-    bias.resize(size_t(c.K));
-    for (float& v : bias) v = next(20);
-    x.visit([&](float* v, int64_t channel, int64_t h, int64_t column, int kind) {
-      for (int l = 0; l < lanes && kind < 2; ++l) {
-        v[l] = kind ? 0 : next(8);
-        xs.at(channel, h + c.padding, column + c.padding)[l] = v[l];
-      }
-    });
-    const int64_t middle = c.K / 2 / 8 * 8;
-    simd.transform_weights(w.data(), c.C, c.K, u.begin(), 0, middle);
-    simd.transform_weights(w.data(), c.C, c.K, u.begin(), middle, c.K);
-  }
-
-  /// f(k, c, r, s, weight)
-  template <class F>
-  void each_tap(F f) const {
-    for (int64_t k = 0; k < c.K; ++k)
-      for (int64_t channel = 0; channel < c.C; ++channel)
-        for (int64_t tap = 0; tap < 9; ++tap)
-          f(k, channel, tap / 3, tap % 3, double(w[size_t((k * c.C + channel) * 9 + tap)]));
-  }
-};
 
 /// y before pooling and ReLU, and the sums of |products|.
 void direct_forward(const Run& run, Dense& y, Dense& size) {
@@ -323,6 +233,9 @@ std::vector<Case> cases() {
       }
   for (int64_t C : channels)
     for (int64_t K : channels) list.push_back({C, K, 5, 6, 1, n++ % 2 == 0, n % 3 == 0, true});
+  // Vectors of channels with AVX-512: 4, 4 + 1 = 3 + 2, 4 + 2, 4 + 3.
+  for (int64_t C : {64, 70, 96, 112})
+    for (int64_t K : {8, 24}) list.push_back({C, K, 6, 9, 1, n++ % 2 == 0, n % 3 == 0, true, C != 96});
   list.push_back({32, 40, 11, 11, 0, true, true, true, false});
   list.push_back({17, 16, 24, 26, 1, false, true, true, false});
   return list;

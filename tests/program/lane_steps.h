@@ -176,14 +176,37 @@ inline const std::vector<Case>& cases() {
                            GlobalAvgPool2d(), Flatten(), Dense(8, 3));
        },
        {1, 9, 8},
-       "winograd"},
+       "add+relu_gradient+batch_norm gradient sums"},
+      {"residual blocks without relu, and with a projection",
+       [] {
+         const auto body = [](int64_t from, int64_t to) {
+           return Sequential(Conv2d(from, to, {.kernel = 3, .padding = 1}), BatchNorm2d(to), ReLU(),
+                             Conv2d(to, to, {.kernel = 1}), BatchNorm2d(to));
+         };
+         return Sequential(Conv2d(2, 6, {.kernel = 3, .bias = false}), BatchNorm2d(6), Residual(body(6, 6)),
+                           ReLU(),
+                           Residual(body(6, 9), Sequential(Conv2d(6, 9, {.kernel = 1}), BatchNorm2d(9))),
+                           ReLU(), GlobalAvgPool2d(), Flatten(), Dense(9, 3));
+       },
+       {2, 9, 8},
+       "| add+batch_norm gradient sums"},
+      {"depthwise convolutions and a global pool of an image that others read",
+       [] {
+         return Sequential(Conv2d(2, 9, {.kernel = 3, .padding = 1}), ReLU(),
+                           Conv2d(9, 9, {.kernel = 3, .stride = 2, .padding = 1, .groups = 9}), Tanh(),
+                           Conv2d(9, 9, {.kernel = 5, .padding = 2, .groups = 9}), ReLU(),
+                           Residual(Conv2d(9, 9, {.kernel = 3, .padding = 1})), GlobalAvgPool2d(), Flatten(),
+                           Dense(9, 3));
+       },
+       {2, 13, 11},
+       "| spread over pixels"},
       {"perceptron with a layer too large for the cache",
        [] {
          return Sequential(Flatten(), Dense(700, 300), ReLU(), Dropout(0.2), Dense(300, 20), Tanh(),
                            Dense(20, 3));
        },
        {7, 10, 10},
-       "linear (batch)"},
+       "linear+relu (batch)"},
   };
   return all;
 }

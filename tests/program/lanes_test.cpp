@@ -11,7 +11,7 @@ using namespace uncial::test;
 
 TEST_CASE("training steps with the batch in the lanes agree with operator by operator") {
   for (const Case& c : cases())
-    for (int64_t n : {8, 19, 48}) {
+    for (int64_t n : {4, 8, 19, 48}) {
       INFO(c.name << ", batch of " << n);
       check_net(c.net, c.image, n, c.must_run);
     }
@@ -44,6 +44,23 @@ TEST_CASE("fused steps have the same bits for 1, 2, 3 and 8 threads, and on ever
         INFO(other[i].first);
         CHECK(std::memcmp(a.view().data, b.view().data, size_t(a.bytes())) == 0);
       }
+  }
+}
+
+TEST_CASE("planes that fill less than half of Winograd's tiles are convolved directly") {
+  nn::Sequential net(nn::Conv2d(16, 16, {.kernel = 3, .padding = 1}));
+  net.initialize({.seed = 1});
+  nn::Context context(nn::Mode::eval);
+  for (int64_t side = 3; side <= 7; ++side) {
+    INFO(side);
+    const auto forward = [&](const Tensors& in) {
+      const NoGrad no_grad;
+      return Tensors{net.forward(in[0], context)};
+    };
+    Compiled fused = compile(forward), plain = compile(forward, {.fuse = false});
+    const Tensors in{randn({16, 16, side, side}, 5)};
+    CHECK(gap(fused(in)[0], plain(in)[0]) < 1e-5);
+    CHECK(runs(fused, "winograd") == (side != 3 && side != 5));
   }
 }
 

@@ -54,11 +54,12 @@ struct ChannelWinogradSimd {
   /// Vectors of filters [v0, v1) of w (K, C, 3, 3), each times factor[k] unless null; v0 is even.
   void (*transform_filters)(int64_t C, int64_t K, const float* w, const float* factor, float* filters,
                             int64_t v0, int64_t v1);
-  /// 4x4 tiles [t0, t1) of the output, in reading order, through the epilogue. x has zeros on the upper and
-  /// left side, and beyond its lower and right end up to the last whole tile; it has the channels in the
-  /// lanes.
+  /// 4x4 tiles [t0, t1) of the output, in reading order, and vectors of filters [v0, v1), v0 even, through
+  /// the epilogue. x has zeros on the upper and left side, and beyond its lower and right end up to the last
+  /// whole tile; it has the channels in the lanes.
   void (*forward)(const ChannelConvShape& s, const ChannelSource& x, const float* filters,
-                  const LaneEpilogue& epilogue, int64_t t0, int64_t t1, float* workspace);
+                  const LaneEpilogue& epilogue, int64_t v0, int64_t v1, int64_t t0, int64_t t1,
+                  float* workspace);
   /// Scratch memory of forward(), in floats, for so many tiles at once.
   int64_t (*workspace_floats)(int64_t C, int64_t K, int64_t tiles);
 };

@@ -68,8 +68,9 @@ void transform_input(const ChannelConvShape& s, const ChannelSource& x, int64_t 
   }
 }
 
-void products(const ChannelConvShape& s, int64_t tiles, const float* filters, const float* points,
-              float* sums, int32_t* offsets) {
+/// For vectors of filters [v0, v1), v0 even; their sums lie as if there were no others.
+void products(const ChannelConvShape& s, int64_t tiles, const float* filters, int64_t v0, int64_t v1,
+              const float* points, float* sums, int32_t* offsets) {
   const float zeros[2 * kLanes] = {};
   const int64_t channels = vectors_of(s.C), outputs = vectors_of(s.K);
   for (int64_t c = 0; c < s.C; ++c) offsets[c] = int32_t(c / kLanes * tiles * kLanes + c % kLanes);
@@ -77,9 +78,9 @@ void products(const ChannelConvShape& s, int64_t tiles, const float* filters, co
   const Split pair(tiles, kMostPixels[1]), single(tiles, kMostPixels[0]);
   for (int point = 0; point < kPoints; ++point) {
     const float* x = points + point * point_step(channels, tiles);
-    for (int64_t v = 0; v < outputs; v += 2) {
+    for (int64_t v = v0; v < v1; v += 2) {
       const float* w = filters + (point * outputs + v) * kLanes * s.C;
-      const Sums to = {zeros, false, sums + point * point_step(outputs, tiles) + v * tiles * kLanes,
+      const Sums to = {zeros, false, sums + point * point_step(v1 - v0, tiles) + (v - v0) * tiles * kLanes,
                        tiles * kLanes};
       if (outputs - v > 1)
         channel_row<2, kLanes>(taps, x, kLanes, pair, w, to);
@@ -120,14 +121,14 @@ template <int kHalf>
     }
 }
 
-void transform_output(const ChannelConvShape& s, const float* sums, const LaneEpilogue& epilogue, int64_t t0,
-                      int64_t t1) {
-  const int64_t tiles = t1 - t0, step = point_step(vectors_of(s.K), tiles);
+void transform_output(const ChannelConvShape& s, const float* sums, const LaneEpilogue& epilogue, int64_t v0,
+                      int64_t v1, int64_t t0, int64_t t1) {
+  const int64_t tiles = t1 - t0, step = point_step(v1 - v0, tiles);
   const LaneEpilogue e = epilogue;
   for (int64_t t = t0; t < t1; ++t) {
     const Tile tile = tile_at(s, t);
-    for (int64_t v = 0; v < vectors_of(s.K); ++v) {
-      const float* m = sums + (v * tiles + t - t0) * kLanes;
+    for (int64_t v = v0; v < v1; ++v) {
+      const float* m = sums + ((v - v0) * tiles + t - t0) * kLanes;
       finish_half<0>(m, step, e, v, tile);
       finish_half<1>(m, step, e, v, tile);
     }
@@ -135,12 +136,12 @@ void transform_output(const ChannelConvShape& s, const float* sums, const LaneEp
 }
 
 void forward(const ChannelConvShape& s, const ChannelSource& x, const float* filters,
-             const LaneEpilogue& epilogue, int64_t t0, int64_t t1, float* workspace) {
+             const LaneEpilogue& epilogue, int64_t v0, int64_t v1, int64_t t0, int64_t t1, float* workspace) {
   float* sums = workspace + kPoints * point_step(vectors_of(s.C), t1 - t0);
   transform_input(s, x, t0, t1, workspace);
   auto* offsets = reinterpret_cast<int32_t*>(sums + kPoints * point_step(vectors_of(s.K), t1 - t0));
-  products(s, t1 - t0, filters, workspace, sums, offsets);
-  transform_output(s, sums, epilogue, t0, t1);
+  products(s, t1 - t0, filters, v0, v1, workspace, sums, offsets);
+  transform_output(s, sums, epilogue, v0, v1, t0, t1);
 }
 
 }  // namespace

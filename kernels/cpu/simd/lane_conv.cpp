@@ -46,7 +46,30 @@ void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, co
     }
 }
 
+/// Filters of one tap see an image without gaps as one run of pixels, whatever its width: it is cut into
+/// pieces that the blocks of sums divide.
+constexpr int64_t kPiece = 48;
+bool one_tap(const LaneConvShape& s) { return s.R == 1 && s.S == 1 && s.stride == 1 && s.padding == 0; }
+bool one_run(const LaneImage& x) { return !x.data || (x.row == x.W * kLanes && !x.ring); }
+/// Pixels [begin, begin + count) as a row.
+LaneImage piece_of(LaneImage x, int64_t begin, int64_t count) {
+  if (x.data) x.data += begin * kLanes;
+  x.H = 1, x.W = count;
+  return x;
+}
+
 void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
+  if (one_tap(s) && !e.pool && x.H > 1 && one_run(x) && one_run(e.y) && one_run(e.skip)) {
+    const int64_t pixels = x.H * x.W;
+    for (int64_t n = 0; n < pixels; n += kPiece) {
+      const int64_t count = smaller(kPiece, pixels - n);
+      LaneEpilogue part = e;
+      part.y = piece_of(e.y, n, count);
+      part.skip = piece_of(e.skip, n, count);
+      forward_rows(s, piece_of(x, n, count), w, part, 0, 1);
+    }
+    return;
+  }
   const int64_t P = output_extent(s, x.H, s.R);
   forward_rows(s, x, w, e, 0, e.pool ? P / 2 : P);
 }
@@ -155,6 +178,20 @@ void gather_dx_row(const LaneConvShape& s, const Walk& walk, const float* w, int
 
 void backward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneGradient& g, float* sums,
               float* bias_sums, const LaneImage& dx, float* workspace) {
+  if (one_tap(s) && !g.winners && x.H > 1 && one_run(x) && one_run(g.dy) && one_run(dx)) {
+    const int64_t pixels = x.H * x.W;
+    for (int64_t n = 0; n < pixels; n += kPiece) {
+      const int64_t count = smaller(kPiece, pixels - n);
+      LaneGradient part = g;
+      part.dy = piece_of(g.dy, n, count);
+      if (g.relu_y) part.relu_y += n * kLanes;
+      part.P = 1, part.Q = count;
+      backward(s, piece_of(x, n, count), w, part, sums, bias_sums, piece_of(dx, n, count), workspace);
+    }
+    return;
+  }
+  if (sums && dx.data && depthwise(s, x.C, g.dy.C))
+    return depthwise_gradients(s, x, w, g, sums, bias_sums, dx, workspace);
   const int64_t K = g.dy.C, P = g.P, Q = g.Q;
   const bool by_channels = sums && channels_in_lanes(s, x.C);
   // ReLU or pooling undone on the way costs the units as much as a multiply-add or two a value: for several
@@ -217,7 +254,10 @@ void finish_weights(const LaneConvShape& s, int64_t C, int64_t K, const float* s
 
 int64_t workspace_floats(const LaneConvShape& s, int64_t C, int64_t H, int64_t W, int64_t K, int64_t P,
                          int64_t Q) {
-  return walk_of(s, C, H, W, K, P, Q, nullptr).floats;
+  const int64_t rows = walk_of(s, C, H, W, K, P, Q, nullptr).floats;
+  if (!one_tap(s)) return rows;
+  const int64_t piece = smaller(kPiece, P * Q);
+  return larger(rows, walk_of(s, C, 1, piece, K, 1, piece, nullptr).floats);
 }
 
 }  // namespace

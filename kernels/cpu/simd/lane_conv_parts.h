@@ -168,6 +168,11 @@ struct RowRing {
   float* at(int64_t i) const { return data + (i - floor_div(i, count) * count) * row; }
 };
 
+/// Whether depthwise_gradients() takes a convolution, and both gradients of one; workspace as for the others.
+bool depthwise(const LaneConvShape& s, int64_t C, int64_t K);
+void depthwise_gradients(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneGradient& dy,
+                         float* sums, float* bias_sums, const LaneImage& dx, float* workspace);
+
 /// How a weight gradient is summed: with the images in the lanes (C / groups * R * S * lanes sums a filter),
 /// or with the channels in the lanes, after a transposition of x (no lane sums, and lanes times fewer of
 /// them).

@@ -15,9 +15,10 @@ struct LaneMatrix {
 
 struct LaneDenseSimd {
   int lanes;
-  /// y[k] (=, or += when `add`) sum over d in [d0, d1) of w[k][d] x[d], + bias[k] unless null, k in [k0, k1).
+  /// y[k] (=, or += when `add`) sum over d in [d0, d1) of w[k][d] x[d], + bias[k] unless null, k in [k0, k1);
+  /// with `relu`, 0 where that is negative.
   void (*forward)(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch, const float* bias,
-                  const LaneMatrix& y, int64_t k0, int64_t k1, int64_t d0, int64_t d1, bool add);
+                  const LaneMatrix& y, int64_t k0, int64_t k1, int64_t d0, int64_t d1, bool add, bool relu);
   /// dx[d] = sum over k < K of w[k][d] dy[k], d in [d0, d1).
   void (*input_gradient)(const LaneMatrix& dy, int64_t groups, const float* w, int64_t pitch, int64_t K,
                          const LaneMatrix& dx, int64_t d0, int64_t d1);
@@ -26,6 +27,8 @@ struct LaneDenseSimd {
   void (*weight_gradient)(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, int64_t samples,
                           float* dw, int64_t pitch, int64_t K, int64_t d0, int64_t d1, bool add,
                           float* workspace);
+  /// sums[d] = sum of the first `samples` lanes of x[d], d in [0, D), in double precision.
+  void (*lane_sums)(const float* x, int64_t D, int64_t samples, double* sums);
 };
 
 UNCIAL_SIMD_FAMILY(LaneDenseSimd, lane_dense_simd)

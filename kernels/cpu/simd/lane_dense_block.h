@@ -36,6 +36,7 @@ struct Product {
   int64_t count;
   const float* start;  ///< one an output: see kZeros
   bool add;            ///< start with y too
+  bool relu;
   float* y;
   int64_t y_out_step, y_vector_step;
 };
@@ -71,7 +72,10 @@ void multiply(const Product& product) {
 #pragma GCC unroll 16
   for (int i = 0; i < kOut; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) store(p.y + i * p.y_out_step + j * p.y_vector_step, sum[i][j]);
+    for (int j = 0; j < kVectors; ++j) {
+      if (p.relu) sum[i][j] = V{} > sum[i][j] ? V{} : sum[i][j];  // NaN stays
+      store(p.y + i * p.y_out_step + j * p.y_vector_step, sum[i][j]);
+    }
 }
 
 using Multiply = void (*)(const Product&);

@@ -11,6 +11,7 @@ namespace UNCIAL_SIMD {
 namespace {
 
 using uncial::cpu::LaneImage;
+using uncial::cpu::LaneNormGradient;
 using V = Lanes<float>::V;
 constexpr int kLanes = Lanes<float>::count;
 constexpr int64_t kStretch = 256;
@@ -99,70 +100,131 @@ void affine(const LaneImage& x, const float* mean, const float* factor, const fl
   planes(x, mean, factor, shift, skip, y);
 }
 
-/// dy at `offset`, behind a ReLU where its output is given.
-template <bool relu>
-[[gnu::always_inline]] inline V gradient_at(const float* dy, const float* relu_y, int64_t offset) {
-  const V v = load(dy + offset);
-  if constexpr (relu) return load(relu_y + offset) > 0.0f ? v : V{};
-  return v;
-}
+/// How dy is masked.
+enum class Mask { none, by_output, by_input };
 
-template <bool relu>
-void gradient_sums(const LaneImage& dy, const float* relu_y, const LaneImage& x, const float* mean,
-                   int64_t samples, double* sums) {
-  const bool gaps = !gapless(x) || !gapless(dy);
-  for (int64_t c = 0; c < x.C; ++c) {
-    LaneDoubles total, product;
-    for_stretches(x.H, x.W, gaps, [&](int64_t h, int64_t w, int64_t n) {
-      const int64_t at = c * dy.plane + h * dy.row + w * kLanes;
-      const float* in = x.data + c * x.plane + h * x.row + w * kLanes;
-      const auto gradient = [&](int64_t i) { return gradient_at<relu>(dy.data, relu_y, at + i * kLanes); };
-      total.add(sum_of(n, gradient));
-      product.add(sum_of(n, [&](int64_t i) { return gradient(i) * (load(in + i * kLanes) - mean[c]); }));
+/// The gradient of channel c, pixels from (h, w) on.
+template <Mask mask>
+struct Gradient {
+  const float *dy, *relu_y, *x;
+  V mean, factor, shift;
+  Gradient(const LaneNormGradient& g, int64_t c, int64_t h, int64_t w)
+      : dy(g.dy.data + c * g.dy.plane + h * g.dy.row + w * kLanes),
+        relu_y(mask == Mask::by_output ? g.relu_y + (dy - g.dy.data) : nullptr),
+        x(g.x.data + c * g.x.plane + h * g.x.row + w * kLanes),
+        mean(V{} + g.mean[c]),
+        factor(mask == Mask::by_input ? V{} + g.factor[c] : V{}),
+        shift(mask == Mask::by_input ? V{} + g.shift[c] : V{}) {}
+  [[gnu::always_inline]] V distance(int64_t i) const { return load(x + i * kLanes) - mean; }
+  [[gnu::always_inline]] V passed(int64_t i, V v, V far) const {
+    if constexpr (mask == Mask::by_output) return load(relu_y + i * kLanes) > 0.0f ? v : V{};
+    if constexpr (mask == Mask::by_input) return far * factor + shift > 0.0f ? v : V{};
+    return v;
+  }
+};
+
+/// Sums of dy and of dy * distance; dy(i, distance) is a vector. Two pairs of sums take turns.
+struct PairSums {
+  LaneDoubles total, product;
+  template <Mask mask, class Dy>
+  [[gnu::always_inline]] void add(const Gradient<mask>& g, int64_t n, const Dy& dy) {
+    V sums[2] = {}, products[2] = {};
+    const auto at = [&](int64_t i, int j) __attribute__((always_inline)) {
+      const V far = g.distance(i), v = dy(i, far);
+      sums[j] += v;
+      products[j] += v * far;
+    };
+    int64_t i = 0;
+    for (; i + 2 <= n; i += 2) at(i, 0), at(i + 1, 1);
+    if (i < n) at(i, 0);
+    total.add(sums[0] + sums[1]);
+    product.add(products[0] + products[1]);
+  }
+  [[gnu::always_inline]] void to(int64_t samples, double* pair) const {
+    pair[0] = total.sum(samples);
+    pair[1] = product.sum(samples);
+  }
+};
+
+template <Mask mask>
+void sums_of(const LaneNormGradient& g, int64_t samples, double* sums) {
+  for (int64_t c = 0; c < g.x.C; ++c) {
+    PairSums pair;
+    for_stretches(g.x.H, g.x.W, !gapless(g.x) || !gapless(g.dy), [&](int64_t h, int64_t w, int64_t n) {
+      const Gradient<mask> from(g, c, h, w);
+      pair.add(from, n, [&](int64_t i, V far) { return from.passed(i, load(from.dy + i * kLanes), far); });
     });
-    sums[2 * c] = total.sum(samples);
-    sums[2 * c + 1] = product.sum(samples);
+    pair.to(samples, sums + 2 * c);
   }
 }
 
-void norm_sums(const LaneImage& dy, const float* relu_y, const LaneImage& x, const float* mean,
-               int64_t samples, double* sums) {
-  relu_y ? gradient_sums<true>(dy, relu_y, x, mean, samples, sums)
-         : gradient_sums<false>(dy, relu_y, x, mean, samples, sums);
+void norm_sums(const LaneNormGradient& g, int64_t samples, double* sums) {
+  const auto planes = g.relu_y  ? sums_of<Mask::by_output>
+                      : g.shift ? sums_of<Mask::by_input>
+                                : sums_of<Mask::none>;
+  planes(g, samples, sums);
 }
 
-template <bool relu>
-void gradient_planes(const LaneImage& dy, const float* relu_y, const LaneImage& x, const float* mean,
-                     const float* dy_mean, const float* slope, const float* factor, int64_t samples,
-                     const LaneImage& dx) {
-  typedef int32_t Mask __attribute__((vector_size(kVectorBytes)));
-  Mask real = {};
+template <Mask mask, bool with_more>
+void join(const LaneNormGradient& g, const LaneImage& more, const LaneImage& to, int64_t samples,
+          double* sums) {
+  const bool gaps = !gapless(g.x) || !gapless(g.dy) || !gapless(to) || (with_more && !gapless(more));
+  for (int64_t c = 0; c < g.x.C; ++c) {
+    PairSums pair;
+    for_stretches(g.x.H, g.x.W, gaps, [&](int64_t h, int64_t w, int64_t n) {
+      const Gradient<mask> from(g, c, h, w);
+      const float* other = with_more ? more.data + c * more.plane + h * more.row + w * kLanes : nullptr;
+      float* out = to.data + c * to.plane + h * to.row + w * kLanes;
+      pair.add(from, n, [&](int64_t i, V far) {
+        V v = load(from.dy + i * kLanes);
+        if constexpr (with_more) v += load(other + i * kLanes);
+        v = from.passed(i, v, far);
+        store(out + i * kLanes, v);
+        return v;
+      });
+    });
+    pair.to(samples, sums + 2 * c);
+  }
+}
+
+void join_sums(const LaneNormGradient& g, const LaneImage& more, const LaneImage& to, int64_t samples,
+               double* sums) {
+  const auto planes = g.relu_y ? (more.data ? join<Mask::by_output, true> : join<Mask::by_output, false>)
+                               : (more.data ? join<Mask::none, true> : join<Mask::none, false>);
+  planes(g, more, to, samples, sums);
+}
+
+template <Mask mask>
+void gradient_planes(const LaneNormGradient& g, const float* dy_mean, const float* slope, const float* scale,
+                     int64_t samples, const LaneImage& dx) {
+  typedef int32_t Bits __attribute__((vector_size(kVectorBytes)));
+  Bits real = {};
   for (int i = 0; i < samples; ++i) real[i] = -1;
-  const bool gaps = !gapless(x) || !gapless(dy) || !gapless(dx);
-  for (int64_t c = 0; c < x.C; ++c) {
-    const V m = V{} + mean[c], g = V{} + dy_mean[c], s = V{} + slope[c], f = V{} + factor[c];
-    for_stretches(x.H, x.W, gaps, [&](int64_t h, int64_t w, int64_t n) {
-      const int64_t at = c * dy.plane + h * dy.row + w * kLanes;
-      const float* in = x.data + c * x.plane + h * x.row + w * kLanes;
+  const bool gaps = !gapless(g.x) || !gapless(g.dy) || !gapless(dx);
+  for (int64_t c = 0; c < g.x.C; ++c) {
+    const V off = V{} + dy_mean[c], s = V{} + slope[c], f = V{} + scale[c];
+    for_stretches(g.x.H, g.x.W, gaps, [&](int64_t h, int64_t w, int64_t n) {
+      const Gradient<mask> from(g, c, h, w);
       float* to = dx.data + c * dx.plane + h * dx.row + w * kLanes;
-      for (int64_t i = 0; i < n * kLanes; i += kLanes) {
-        const V v = (gradient_at<relu>(dy.data, relu_y, at + i) - g - (load(in + i) - m) * s) * f;
-        store(to + i, V(Mask(v) & real));
+      for (int64_t i = 0; i < n; ++i) {
+        const V far = from.distance(i), v = from.passed(i, load(from.dy + i * kLanes), far);
+        store(to + i * kLanes, V(Bits((v - off - far * s) * f) & real));
       }
     });
   }
 }
 
-void norm_gradient(const LaneImage& dy, const float* relu_y, const LaneImage& x, const float* mean,
-                   const float* dy_mean, const float* slope, const float* factor, int64_t samples,
-                   const LaneImage& dx) {
-  relu_y ? gradient_planes<true>(dy, relu_y, x, mean, dy_mean, slope, factor, samples, dx)
-         : gradient_planes<false>(dy, relu_y, x, mean, dy_mean, slope, factor, samples, dx);
+void norm_gradient(const LaneNormGradient& g, const float* dy_mean, const float* slope, const float* scale,
+                   int64_t samples, const LaneImage& dx) {
+  const auto planes = g.relu_y  ? gradient_planes<Mask::by_output>
+                      : g.shift ? gradient_planes<Mask::by_input>
+                                : gradient_planes<Mask::none>;
+  planes(g, dy_mean, slope, scale, samples, dx);
 }
 
 }  // namespace
 
-extern const uncial::cpu::LaneNormSimd lane_norm_simd = {kLanes,    moments,       affine,
-                                                         norm_sums, norm_gradient, channel_sums};
+extern const uncial::cpu::LaneNormSimd lane_norm_simd = {kLanes,    moments,       affine,      norm_sums,
+                                                         join_sums, norm_gradient, channel_sums};
 
 }  // namespace UNCIAL_SIMD

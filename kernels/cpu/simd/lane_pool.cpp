@@ -4,6 +4,7 @@
 
 #include "lane_pool.h"
 
+#include "lane_doubles.h"
 #include "lanes.h"
 #include "largest.h"
 
@@ -148,9 +149,36 @@ void average_pool_gradient(const LaneImage& dy, LanePoolShape s, const LaneImage
   }
 }
 
+/// In float along a row, in double from row to row. Two sums take turns.
+void pixel_sums(const LaneImage& x, const LaneImage& y) {
+  for (int64_t c = 0; c < x.C; ++c) {
+    LaneDoubles total;
+    for (int64_t h = 0; h < x.H; ++h) {
+      V sum[2] = {};
+      int64_t w = 0;
+      for (; w + 2 <= x.W; w += 2) {
+        sum[0] += load(pixel(x, c, h, w));
+        sum[1] += load(pixel(x, c, h, w + 1));
+      }
+      if (w < x.W) sum[0] += load(pixel(x, c, h, w));
+      total.add(sum[0] + sum[1]);
+    }
+    double lanes[kLanes];
+    total.to(lanes);
+    for (int i = 0; i < kLanes; ++i) pixel(y, c, 0, 0)[i] = float(lanes[i]);
+  }
+}
+
+void spread(const LaneImage& x, const LaneImage& y) {
+  for (int64_t c = 0; c < y.C; ++c) {
+    const V v = load(pixel(x, c, 0, 0));
+    for_pixels(y, [&](int64_t p, int64_t q) { store(pixel(y, c, p, q), v); });
+  }
+}
+
 }  // namespace
 
-extern const uncial::cpu::LanePoolSimd lane_pool_simd = {kLanes, max_pool, max_pool_gradient, average_pool,
-                                                         average_pool_gradient};
+extern const uncial::cpu::LanePoolSimd lane_pool_simd = {
+    kLanes, max_pool, max_pool_gradient, average_pool, average_pool_gradient, pixel_sums, spread};
 
 }  // namespace UNCIAL_SIMD

@@ -19,6 +19,10 @@ struct LanePoolSimd {
   /// Mean over the places of a window that lie inside the image, as kernels::avg_pool has it.
   void (*average_pool)(const LaneImage& x, LanePoolShape s, const LaneImage& y);
   void (*average_pool_gradient)(const LaneImage& dy, LanePoolShape s, const LaneImage& dx);
+  /// y (C, 1, 1): the sum of each channel's pixels.
+  void (*pixel_sums)(const LaneImage& x, const LaneImage& y);
+  /// Each pixel of y is its channel's of x (C, 1, 1).
+  void (*spread)(const LaneImage& x, const LaneImage& y);
 };
 
 UNCIAL_SIMD_FAMILY(LanePoolSimd, lane_pool_simd)

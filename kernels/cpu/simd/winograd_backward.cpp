@@ -24,6 +24,16 @@ template <Source kSource>
                 Q = kSource == Source::pooled ? dy.Q / 2 : dy.Q;
   const int64_t rows = P - tile.row * kSide, cols = Q - tile.col * kSide;
   const int64_t at = k * dy.dy.plane + tile.row * kSide * dy.dy.row + tile.col * kSide * kLanes;
+  const int64_t next = at + (k + 1 < dy.dy.C ? dy.dy.plane : 0);
+  const auto prefetch = [&](const float* image) __attribute__((always_inline)) {
+    prefetch_patch<kSide, 0, kSide, 0>([&](int i) __attribute__((always_inline)) {
+      return image + next + i * dy.dy.row;
+    });
+  };
+  if (is_far(dy.dy)) {
+    prefetch(dy.dy.data);
+    if constexpr (kSource == Source::relu) prefetch(dy.relu_y);
+  }
 #pragma GCC unroll 4
   for (int i = 0; i < kSide; ++i)
 #pragma GCC unroll 4
@@ -128,6 +138,7 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
                               int64_t padding) {
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
+    const bool far = is_far(dx);
     float* rows[tiles][6];  // of each tile in channel 0
     for (int t = 0; t < tiles; ++t)
       for (int i = 0; i < 6; ++i)
@@ -136,6 +147,9 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
     for (int64_t c = 0; c < dx.C; ++c)
       for (int t = 0; t < tiles; ++t) {
         const Tile tile = group.tile[t];
+        const int64_t next = (c + 1 < dx.C ? c + 1 : c) * dx.plane;
+        if (far)
+          prefetch_patch<6, 2, 6, 1>([&](int i) __attribute__((always_inline)) { return rows[t][i] + next; });
         const float* m = panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes;
         input_gradient_tile(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0), rows[t],
                             c * dx.plane);

@@ -88,7 +88,7 @@ void ChannelRows::transform(const TileGroup& group, float* panel) const {
     const float* tile[6];
     for (int i = 0; i < 6; ++i) tile[i] = row(group.tile[t].row * 4 + i) + group.tile[t].col * 4 * col;
     for (int64_t start = 0; start < vectors;) {
-      const int part = next_part(vectors - start);
+      const int part = next_part<kMostVectors>(vectors - start);
       const int64_t step = ChannelPanel::point_step(part, group.count);
       float* to = panel + ChannelPanel::part_start(start, group.count) + t * kLanes * part * kLanes;
       for (int l = 0; l < kLanes; ++l)

@@ -85,6 +85,7 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
                          int64_t Q, int64_t k0, int64_t k1) {
   constexpr int kSide = kPool ? 2 : 4;  // of a tile of y
   if (kPool) P /= 2, Q /= 2;
+  const bool far = is_far(e.y);
   for (int64_t k = k0; k < k1; ++k) {
     const int64_t in_panel = k - k0;
     const float* m =
@@ -100,6 +101,11 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
     for (int t = 0; t < kTilesHere; ++t) {
       const Tile tile = group.tile[t];
       const Extent extent = {P - tile.row * kSide, Q - tile.col * kSide};
+      const float* next =
+          to.y + (k + 1 < k1 ? e.y.plane : 0) + tile.row * kSide * to.row + tile.col * kSide * kLanes;
+      if (far)
+        prefetch_patch<kSide, 0, kSide, 1>([&](int i)
+                                               __attribute__((always_inline)) { return next + i * to.row; });
       finish_half<0, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
       finish_half<1, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
     }
@@ -111,6 +117,7 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
 void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding, float* panel) {
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
+    const bool far = is_far(x);
     const float* first[tiles][6];  // rows of each tile in channel 0
     for (int t = 0; t < tiles; ++t)
       for (int i = 0; i < 6; ++i)
@@ -120,6 +127,9 @@ void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding
       for (int t = 0; t < tiles; ++t) {
         const float* rows[6];
         for (int i = 0; i < 6; ++i) rows[i] = first[t][i] + c * x.plane;
+        const int64_t next = c + 1 < x.C ? x.plane : 0;
+        if (far)
+          prefetch_patch<6, 2, 6, 0>([&](int i) __attribute__((always_inline)) { return rows[i] + next; });
         input_tile(rows, kLanes, panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes,
                    point_step(tiles));
       }

@@ -23,13 +23,14 @@ constexpr int kPoints = 36;
 constexpr int kLine = 16;  ///< floats of a cache line
 
 // Register block of the products: kBlock channels x kTiles vectors of sums, and kTiles vectors of the right
-// factor. Without fused multiply-add a product needs a register of its own.
+// factor. Without fused multiply-add a product needs a register of its own. Weight gradients take up to
+// kMostVectors vectors of channels, four of them with half as many filters.
 #if defined(UNCIAL_SIMD_avx512)
-constexpr int kBlock = 8, kTiles = 3;
+constexpr int kBlock = 8, kTiles = 3, kMostVectors = 4;
 #elif defined(UNCIAL_SIMD_avx2)
-constexpr int kBlock = 4, kTiles = 3;
+constexpr int kBlock = 4, kTiles = 3, kMostVectors = 3;
 #else
-constexpr int kBlock = 4, kTiles = 2;
+constexpr int kBlock = 4, kTiles = 2, kMostVectors = 2;
 #endif
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -47,11 +48,13 @@ constexpr int64_t panel_floats(int64_t channels) {
 /// Transformed weights are [point][filter / kBlock][channel][filter % kBlock], zero where padded.
 constexpr int64_t weight_step(int64_t C) { return round_up(C, kBlock) * kBlock; }  ///< a block of filters
 
-/// How many of `remaining` vectors (tiles of a group, vectors of channels) the next register block takes:
-/// 4 = 2 + 2, because a block of one vector runs at half speed.
+/// How many of `remaining` vectors (tiles of a group, vectors of channels) the next register block takes, of
+/// kMost at most: 4 = 2 + 2 and 5 = 3 + 2 where they do not fit one, because a block of one vector runs at
+/// half speed.
+template <int kMost>
 constexpr int next_part(int64_t remaining) {
-  if (remaining == kTiles + 1) return (kTiles + 1) / 2;
-  return int(lesser(remaining, kTiles));
+  if (remaining == kMost + 1) return (kMost + 2) / 2;
+  return int(lesser(remaining, kMost));
 }
 
 struct Tile {
@@ -80,7 +83,7 @@ class TileWalk {
   bool next(TilePass& pass, int groups) {
     for (pass.groups = 0; pass.groups < groups && remaining_ > 0; ++pass.groups) {
       TileGroup& group = pass.group[pass.groups];
-      group.count = next_part(remaining_);
+      group.count = next_part<kTiles>(remaining_);
       for (int t = 0; t < group.count; ++t) {
         group.tile[t] = at_;
         if (++at_.col == cols_) at_ = {at_.row + 1, 0};
@@ -95,14 +98,13 @@ class TileWalk {
   Tile at_;
 };
 
-/// f(std::integral_constant<int, count>), for 1 <= count <= kTiles.
-template <class F>
+/// f(std::integral_constant<int, count>), for 1 <= count <= kMost.
+template <int kMost = kTiles, class F>
 [[gnu::always_inline]] inline void with_count(int count, F f) {
-  if (count == 1) return f(std::integral_constant<int, 1>());
-  if constexpr (kTiles >= 3) {
-    if (count == 3) return f(std::integral_constant<int, 3>());
+  if constexpr (kMost > 1) {
+    if (count < kMost) return with_count<kMost - 1>(count, f);
   }
-  f(std::integral_constant<int, 2>());
+  f(std::integral_constant<int, kMost>());
 }
 
 }  // namespace UNCIAL_SIMD::winograd

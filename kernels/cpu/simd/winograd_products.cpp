@@ -60,9 +60,9 @@ template <int kTilesHere, int kStepI, int kStepL>
   store_block<kBlock, kTilesHere>(sum, to);
 }
 
-/// kRows filters x kVectors vectors of channels of the sums at one point, over the positions (tile, lane) of
-/// a group. The first filter is number kPhase of its block. Fetches the next sums and the same filters' dy of
-/// the next point; x too would cost more loads than it saves (measured).
+/// kRows filters x kVectors vectors of channels of the sums at one point, over the positions (tile, lane)
+/// of a group. The first filter is number kPhase of its block. Fetches the next sums and the same filters' dy
+/// of the next point; x too would cost more loads than it saves (measured).
 template <int kRows, int kPhase, int kVectors, int kTilesHere>
 [[gnu::noinline]] void accumulate(const float* dy, const float* x, float* sums) {
   constexpr int positions = kTilesHere * kLanes;
@@ -93,20 +93,33 @@ template <int kRows, int kPhase, int kVectors, int kTilesHere>
   store_block<kRows, kVectors>(sum, sums);
 }
 
-/// The sums of `blocks` blocks of filters for one part of the channels at one point.
+/// The sums of kBlocks blocks of filters for one part of the channels at one point, kRows filters at a time.
+template <int kBlocks, int kRows, int kVectors, int kTilesHere>
+[[gnu::always_inline]] inline void accumulate_blocks(const float* dy, const float* x, float* sums) {
+  const auto all = [=]<int... I>(std::integer_sequence<int, I...>) {
+    (accumulate<kRows, I * kRows % kBlock, kVectors, kTilesHere>(
+         dy + I * kRows / kBlock * block_step(kTilesHere), x, sums + I * kRows * kVectors * kLanes),
+     ...);
+  };
+  all(std::make_integer_sequence<int, kBlocks * kBlock / kRows>());
+}
+
 template <int kVectors, int kTilesHere>
 void accumulate_part(int64_t blocks, const float* dy, const float* x, float* sums) {
-  // Fewer than kTiles vectors leave registers for half as many filters again, and so for fewer loads a
-  // multiply-add: measured 178 GFLOP/s instead of 163 for two vectors (peak 204).
-  constexpr int kWide = kBlock * 3 / 2, kRow = kVectors * kLanes;
-  constexpr int64_t step = block_step(kTilesHere);
-  if constexpr (kVectors < kTiles)
-    for (; blocks >= 3; blocks -= 3, dy += 3 * step, sums += 2 * kWide * kRow) {
-      accumulate<kWide, 0, kVectors, kTilesHere>(dy, x, sums);
-      accumulate<kWide, kWide % kBlock, kVectors, kTilesHere>(dy + step, x, sums + kWide * kRow);
-    }
-  for (; blocks > 0; --blocks, dy += step, sums += kBlock * kRow)
-    accumulate<kBlock, 0, kVectors, kTilesHere>(dy, x, sums);
+  // Loads, not multiply-adds, are the limit, so that squarer blocks pay; with little to choose, those of more
+  // sums. GFLOP/s on data in level 1, where loads alone would allow 120 and multiply-adds about 215: 8
+  // filters x 1 vector 100, 16 x 1 106; 8 x 2 168, 12 x 2 182; 8 x 3 198; 4 x 4 195.
+  constexpr int kBlocks = kVectors == 1 ? 2 : kVectors < kTiles ? 3 : 1;
+  constexpr int kRows = kVectors == 1       ? 2 * kBlock
+                        : kVectors < kTiles ? kBlock * 3 / 2
+                        : kVectors > kTiles ? kBlock / 2
+                                            : kBlock;
+  constexpr int64_t step = block_step(kTilesHere), row = kBlock * kVectors * kLanes;
+  for (; blocks >= kBlocks; blocks -= kBlocks, dy += kBlocks * step, sums += kBlocks * row)
+    accumulate_blocks<kBlocks, kRows, kVectors, kTilesHere>(dy, x, sums);
+  if constexpr (kBlocks > 1)
+    for (; blocks > 0; --blocks, dy += step, sums += row)
+      accumulate_blocks<1, kBlock, kVectors, kTilesHere>(dy, x, sums);
 }
 
 }  // namespace
@@ -147,9 +160,9 @@ void weight_gradient_products(const TilePass& pass, int64_t C, int64_t K, const 
   const int64_t vectors = ChannelPanel::vectors(C);
   for (int p = 0; p < kPoints; ++p)
     for (int64_t start = 0; start < vectors;) {
-      const int part = next_part(vectors - start);
+      const int part = next_part<kMostVectors>(vectors - start);
       for (int g = 0; g < pass.groups; ++g)
-        with_count(part, [&](auto part_vectors) {
+        with_count<kMostVectors>(part, [&](auto part_vectors) {
           with_count(pass.group[g].count, [&](auto tiles) {
             accumulate_part<part_vectors, tiles>(
                 round_up(K, kBlock) / kBlock, dy + g * panel_floats(K) + p * point_step(tiles),

@@ -7,8 +7,8 @@
 namespace UNCIAL_SIMD::winograd {
 
 /// The weight gradient's factor with the *channels* of x in the lanes (the output gradient is broadcast): so
-/// its sums need no lanes. Vectors of channels form parts of up to kTiles, as tiles form groups, and a panel
-/// is [part][point][tile, lane][vector of the part][channel in the vector].
+/// its sums need no lanes. Vectors of channels form parts of up to kMostVectors, as tiles form groups, and a
+/// panel is [part][point][tile, lane][vector of the part][channel in the vector].
 struct ChannelPanel {
   static int64_t vectors(int64_t C) { return round_up(C, kLanes) / kLanes; }
   /// A line more than its content, because 36 points at multiples of 2 KiB would share a few sets of level 1.
@@ -31,7 +31,7 @@ struct SumsLayout {
   int64_t offset(int64_t k, int64_t vector) const {
     const int64_t vectors = channels / kLanes;
     for (int64_t start = 0;;) {
-      const int count = next_part(vectors - start);
+      const int count = next_part<kMostVectors>(vectors - start);
       if (vector < start + count) return offset_in_part(k, start, count) + (vector - start) * kLanes;
       start += count;
     }

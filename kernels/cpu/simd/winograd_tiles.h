@@ -6,6 +6,19 @@
 
 namespace UNCIAL_SIMD::winograd {
 
+/// Whether an image, 512 KiB or more, is hardly found in level 2 beside the panels of a pass.
+inline bool is_far(const uncial::cpu::LaneImage& image) { return image.C * image.plane >= 128 * 1024; }
+
+/// Fetches columns [kFirst, kColumns) of a patch of pixels: a transform does so for the next channel of
+/// images that are far, whose rows are too short for the hardware to foresee. row(i): where row i begins.
+template <int kRows, int kFirst, int kColumns, int kWrite, class Row>
+[[gnu::always_inline]] inline void prefetch_patch(Row row) {
+#pragma GCC unroll 6
+  for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 6
+    for (int j = kFirst * kLanes; j < kColumns * kLanes; j += kLine) __builtin_prefetch(row(i) + j, kWrite);
+}
+
 /// x -> panel. `padding` shifts the tiles to the upper left.
 void transform_input(const TileGroup& group, const uncial::cpu::LaneImage& x, int64_t padding, float* panel);
 /// Filters [k0, k1) of a panel -> y, through bias, ReLU and pooling; the panel begins at k0. P, Q: of the

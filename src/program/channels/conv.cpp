@@ -137,7 +137,7 @@ class ConvStage final : public ImageStage {
   /// By shape alone, so that results have the same bits for any number of threads.
   void cut() {
     const int64_t work = s_.C * s_.K * s_.shape.R * s_.shape.S * s_.P * s_.Q / (winograd_ ? 4 : 1);
-    const int64_t wanted = std::clamp<int64_t>(work / kTaskWork, 1, kMostTasks);
+    const int64_t wanted = std::clamp<int64_t>((work + kTaskWork / 2) / kTaskWork, 1, kMostTasks);
     size_ = winograd_ ? tiles(s_) : pool_ ? s_.P / 2 : s_.P;
     cuts_ = std::min(size_, wanted);
     if (winograd_) {
@@ -147,6 +147,8 @@ class ConvStage final : public ImageStage {
       // Few tiles at a time fill no register block.
       cuts_ = std::min(cuts_, std::max<int64_t>(1, size_ / 8));
       while (cuts_ < size_ / 8 && !fits(cuts_)) ++cuts_;
+      // Each cut of the filters transforms the input again, but reads its own weights only.
+      if (cuts_ == 1 && table_->samples == 1) filter_cuts_ = std::min(wanted, filters_[0]->tasks());
     } else {
       filter_cuts_ = std::clamp<int64_t>(wanted / std::max<int64_t>(cuts_, 1), 1, filters_[0]->tasks());
     }
@@ -170,15 +172,15 @@ class ConvStage final : public ImageStage {
     const auto& filters = static_cast<const Filters&>(*filters_[0]);
     const cpu::LaneEpilogue epilogue{.bias = filters.biases(), .relu = relu_, .pool = pool_, .y = y};
     const int64_t first = block * size_ / cuts_, last = (block + 1) * size_ / cuts_;
-    if (winograd_) {
-      float* workspace = cpu::scratch<float>(cpu::ScratchSlot::group_workspace,
-                                             kernels().winograd.workspace_floats(s_.C, s_.K, last - first));
-      kernels().winograd.forward(s_, x, filters.data(), epilogue, first, last, workspace);
-      return;
-    }
     const int64_t pairs = filters.tasks(), vectors = kernels().vectors(s_.K);
     const int64_t v0 = filter_block * pairs / filter_cuts_ * 2,
                   v1 = std::min((filter_block + 1) * pairs / filter_cuts_ * 2, vectors);
+    if (winograd_) {
+      float* workspace = cpu::scratch<float>(cpu::ScratchSlot::group_workspace,
+                                             kernels().winograd.workspace_floats(s_.C, s_.K, last - first));
+      kernels().winograd.forward(s_, x, filters.data(), epilogue, v0, v1, first, last, workspace);
+      return;
+    }
     float* workspace =
         pool_ ? cpu::scratch<float>(cpu::ScratchSlot::group_workspace, 4 * kernels().lanes * s_.Q) : nullptr;
     kernels().conv.forward(s_, x, filters.data(), epilogue, v0, v1, first, last, workspace);

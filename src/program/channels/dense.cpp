@@ -168,7 +168,7 @@ bool lower_dense(Planner& p, int step) {
   for (int v : {x, w, b})
     if (v >= 0) p.need_rows(v);
   std::vector<int> steps = {step};
-  if (const int relu = p.only_relu(y); relu >= 0) {
+  if (const int relu = graph.only_relu(y); relu >= 0) {
     p.fuse(relu);
     steps.push_back(relu);
     layer.y = graph.out(relu);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "layout_stages.h"
-#include "program/step_stage.h"
+#include "program/kept_step.h"
 
 namespace uncial::program::channels {
 
@@ -67,7 +67,7 @@ bool Planner::lower(int step) {
 
 void Planner::run_as_recorded(int step) {
   for (int v : graph_.step(step).inputs) need_rows(v);
-  add(std::make_unique<StepStage>(graph_, step));
+  add(step_stage(graph_, step));
   // An absorbed step of a fusion that was not lowered runs too.
   const auto conv = fusions_.convs.find(step);
   if (conv != fusions_.convs.end())
@@ -135,16 +135,6 @@ std::shared_ptr<Prepared> Planner::prepare(std::shared_ptr<Prepared> prepared,
   prepared->bind(graph_, sources,
                  std::all_of(sources.begin(), sources.end(), [this](int v) { return is_fixed(v); }));
   return prepared;
-}
-
-int Planner::only_relu(int value) const {
-  const int b = graph_.value(value).buffer;
-  if (!graph_.temporary(b) || graph_.readers(b).size() != 1) return -1;
-  const int reader = graph_.readers(b)[0];
-  return graph_.is(reader, "relu") && graph_.value(graph_.in(reader, 0)).buffer == b &&
-                 graph_.whole(graph_.in(reader, 0))
-             ? reader
-             : -1;
 }
 
 void Planner::add(std::unique_ptr<ImageStage> stage) { stages_.push_back(std::move(stage)); }

@@ -60,8 +60,7 @@ class Planner {
   /// Binds and returns what is made of `sources`.
   std::shared_ptr<Prepared> prepare(std::shared_ptr<Prepared> prepared,
                                     const std::vector<int>& sources) const;
-  /// The ReLU that is the only reader of a value, -1 when there is none; fuse() leaves it out.
-  int only_relu(int value) const;
+  /// Leaves out a step that another's stage computes.
   void fuse(int step) { fusions_.absorbed[size_t(step)] = true; }
   void add(std::unique_ptr<Stage> stage) { stages_.push_back(std::move(stage)); }
   void add(std::unique_ptr<ImageStage> stage);

@@ -5,9 +5,7 @@
 
 #include "layout_nodes.h"
 #include "planner.h"
-#include "scratch.h"
 #include "tile_dense_stages.h"
-#include "uncial/core/parallel.h"
 
 namespace uncial::program::lanes {
 namespace {
@@ -17,31 +15,32 @@ namespace {
 /// one.
 constexpr int64_t kSmallWeights = 64 * 1024;  // bytes
 
-struct Extent {
-  int64_t K, D;
-  bool small() const { return K * D * int64_t(sizeof(float)) <= kSmallWeights; }
-};
+using Extent = DenseExtent;
+bool small(Extent e) { return e.K * e.D * int64_t(sizeof(float)) <= kSmallWeights; }
 
 cpu::LaneMatrix matrix(const GroupRun& g, int v) { return {g.memory(v), 0}; }
 
-/// y = x w^T + bias
+/// y = x w^T + bias, and ReLU when asked for
 class DenseNode final : public Node {
  public:
-  DenseNode(Extent e, int x, int w, int b, int y) : e_(e), x_(x), w_(w), b_(b), y_(y) {
+  DenseNode(Extent e, int x, int w, int b, bool relu, int y)
+      : e_(e), x_(x), w_(w), b_(b), relu_(relu), y_(y) {
     lanes = {x, y};
     makes = {y};
     rows = {w};
     if (b >= 0) rows.push_back(b);
   }
-  std::string name() const override { return "linear"; }
+  std::string name() const override { return relu_ ? "linear+relu" : "linear"; }
   void run(const GroupRun& g) const override {
     g.table.kernels.dense.forward(matrix(g, x_), 1, g.operand(w_), e_.D, b_ >= 0 ? g.operand(b_) : nullptr,
-                                  matrix(g, y_), 0, e_.K, 0, e_.D, false);
+                                  matrix(g, y_), 0, e_.K, 0, e_.D, false, relu_);
   }
 
  private:
   Extent e_;
-  int x_, w_, b_, y_;
+  int x_, w_, b_;
+  bool relu_;
+  int y_;
 };
 
 /// dx = dy w
@@ -88,134 +87,35 @@ class DenseWeightGradientNode final : public ReducingNode {
   int dy_, x_, dw_;
 };
 
-/// A layer on the whole batch.
-class DenseStage : public Stage {
- public:
-  DenseStage(std::shared_ptr<LaneTable> table, Extent e, int step, std::vector<int> rows)
-      : table_(std::move(table)), e_(e) {
-    steps_ = {step};
-    values_ = std::move(rows);
-  }
-
- protected:
-  cpu::LaneMatrix matrix(const Runtime& runtime, int v) const {
-    const LaneValue& x = table_->values[size_t(v)];
-    return {reinterpret_cast<float*>(runtime.arena + x.block.offset), x.group_bytes / int64_t(sizeof(float))};
-  }
-  static cpu::LaneMatrix from_row(cpu::LaneMatrix m, int64_t row, int64_t lanes) {
-    return {m.data + row * lanes, m.distance};
-  }
-  const cpu::LaneDenseSimd& kernels() const { return table_->kernels.dense; }
-
-  std::shared_ptr<LaneTable> table_;
-  Extent e_;
-};
-
-/// Outputs are cut into blocks; where there are too few of them to go round, inputs are cut too, and the
-/// parts are added in order. How depends on the extents alone.
-class DenseForwardStage final : public DenseStage {
- public:
-  DenseForwardStage(std::shared_ptr<LaneTable> table, Extent e, int step, int x, int w, int b, int y)
-      : DenseStage(std::move(table), e, step, b >= 0 ? std::vector<int>{w, b} : std::vector<int>{w}),
-        x_(x),
-        w_(w),
-        b_(b),
-        y_(y) {
-    constexpr int64_t kOutputs = 48, kTasks = 8, kShortest = 512;
-    outputs_ = kOutputs;
-    parts_ = std::clamp<int64_t>(e.D / kShortest, 1, ceil_div(kTasks, ceil_div(e.K, kOutputs)));
-  }
-  std::string name() const override { return "linear (batch)"; }
-  void run(const Runtime& runtime) override {
-    const int64_t lanes = table_->kernels.lanes, groups = table_->groups(), blocks = ceil_div(e_.K, outputs_);
-    const int64_t part_floats = groups * e_.K * lanes;
-    const cpu::LaneMatrix x = matrix(runtime, x_), y = matrix(runtime, y_);
-    const float *w = runtime.views[size_t(w_)].as<const float>(),
-                *b = b_ >= 0 ? runtime.views[size_t(b_)].as<const float>() : nullptr;
-    float* sums =
-        parts_ > 1 ? cpu::scratch<float>(cpu::ScratchSlot::slots, (parts_ - 1) * part_floats) : nullptr;
-    const auto target = [&](int64_t part) {
-      return part == 0 ? y : cpu::LaneMatrix{sums + (part - 1) * part_floats, e_.K * lanes};
-    };
-    parallel_for(blocks * parts_, [&](int64_t task) {
-      const int64_t part = task / blocks, k0 = task % blocks * outputs_, k1 = std::min(k0 + outputs_, e_.K);
-      kernels().forward(x, groups, w, e_.D, part == 0 ? b : nullptr, target(part), k0, k1,
-                        part * e_.D / parts_, (part + 1) * e_.D / parts_, false);
-    });
-    if (parts_ == 1) return;
-    parallel_for(groups, [&](int64_t g) {
-      for (int64_t part = 1; part < parts_; ++part) {
-        const cpu::LaneMatrix from = target(part);
-        for (int64_t i = 0; i < e_.K * lanes; ++i)
-          y.data[g * y.distance + i] += from.data[g * from.distance + i];
-      }
-    });
-  }
-
- private:
-  int x_, w_, b_, y_;
-  int64_t outputs_, parts_;
-};
-
-class DenseInputGradientStage final : public DenseStage {
- public:
-  DenseInputGradientStage(std::shared_ptr<LaneTable> table, Extent e, int step, int dy, int w, int dx)
-      : DenseStage(std::move(table), e, step, {w}), dy_(dy), w_(w), dx_(dx) {}
-  std::string name() const override { return "linear_input_gradient (batch)"; }
-  void run(const Runtime& runtime) override {
-    constexpr int64_t kInputs = 96;
-    const cpu::LaneMatrix dy = matrix(runtime, dy_), dx = matrix(runtime, dx_);
-    const float* w = runtime.views[size_t(w_)].as<const float>();
-    parallel_blocks(e_.D, kInputs, [&](int64_t d0, int64_t d1) {
-      kernels().input_gradient(dy, table_->groups(), w, e_.D, e_.K, dx, d0, d1);
-    });
-  }
-
- private:
-  int dy_, w_, dx_;
-};
-
-class DenseWeightGradientStage final : public DenseStage {
- public:
-  DenseWeightGradientStage(std::shared_ptr<LaneTable> table, Extent e, int step, int dy, int x, int dw)
-      : DenseStage(std::move(table), e, step, {dw}), dy_(dy), x_(x), dw_(dw) {}
-  std::string name() const override { return "linear_weight_gradient (batch)"; }
-  void run(const Runtime& runtime) override {
-    constexpr int64_t kInputs = 64;
-    const cpu::LaneMatrix dy = matrix(runtime, dy_), x = matrix(runtime, x_);
-    float* dw = runtime.views[size_t(dw_)].as<float>();
-    const int64_t lanes = table_->kernels.lanes, groups = table_->groups();
-    const int64_t last = table_->samples - (groups - 1) * lanes;
-    parallel_blocks(e_.D, kInputs, [&](int64_t d0, int64_t d1) {
-      float* workspace = cpu::scratch<float>(cpu::ScratchSlot::group_workspace, groups * lanes * kInputs);
-      kernels().weight_gradient(dy, x, groups, last, dw, e_.D, e_.K, d0, d1, false, workspace);
-    });
-  }
-
- private:
-  int dy_, x_, dw_;
-};
+/// A product of bfloat16 factors, where there is a matrix unit.
+bool runs_on_tiles(const Planner& p, int step) {
+  return p.kernels().tile_dense && attribute<std::string>(*p.graph().step(step).op, "precision") == "bf16";
+}
 
 template <class SmallNode, class BatchStage, class TileStage, class... Values>
-void add_dense(Planner& p, Extent e, int step, TileStage on_tiles, const std::vector<int>& in,
+void add_dense(Planner& p, Extent e, const std::vector<int>& steps, const std::vector<int>& in,
                const std::vector<int>& out, Values... values) {
-  if (e.small()) {
+  if (small(e)) {
     auto node = std::make_unique<SmallNode>(e, values...);
-    node->steps = {step};
+    node->steps = steps;
     p.add(std::move(node));
-  } else if (runs_on_tiles(p, *p.graph().step(step).op)) {
-    p.add_stage(on_tiles(p, step, e.K, e.D, values...), in, out);
+  } else if (runs_on_tiles(p, steps.front())) {
+    p.add_stage(std::make_unique<TileStage>(p.table(), e, steps, values...), in, out);
   } else {
-    p.add_stage(std::make_unique<BatchStage>(p.table(), e, step, values...), in, out);
+    p.add_stage(std::make_unique<BatchStage>(p.table(), e, steps, values...), in, out);
   }
 }
 
 void lower_forward(Planner& p, int step, int xv, int wv, int bv, Extent e) {
   p.need_rows(wv);
   if (bv >= 0) p.need_rows(bv);
-  const int x = p.flat_in_lanes(xv), y = p.make(p.graph().out(step));
+  const int relu = p.graph().only_relu(p.graph().out(step)), last = relu >= 0 ? relu : step;
+  if (relu >= 0) p.fusions().absorbed[size_t(relu)] = true;
+  const int x = p.flat_in_lanes(xv), y = p.make(p.graph().out(last));
   p.fix(y);
-  add_dense<DenseNode, DenseForwardStage>(p, e, step, tile_dense_forward, {x}, {y}, x, wv, bv, y);
+  std::vector<int> steps = {step};
+  if (relu >= 0) steps.push_back(relu);
+  add_dense<DenseNode, DenseForwardStage, TileDenseForwardStage>(p, e, steps, {x}, {y}, x, wv, bv, relu >= 0, y);
 }
 
 /// A value (N, D) whose window is (D, N): the transpose of what is in the lanes.
@@ -245,8 +145,8 @@ bool lower_matmul(Planner& p, int step) {
   if (is_transposed(p, a) && p.fits_lanes(b)) {  // dw = dy^T x
     const Extent e{left.shape[0], right.shape[1]};
     const int rows_of_left = p.in_lanes(a), x = p.flat_in_lanes(b);
-    add_dense<DenseWeightGradientNode, DenseWeightGradientStage>(
-        p, e, step, tile_dense_weight_gradient, {rows_of_left, x}, {}, rows_of_left, x, y);
+    add_dense<DenseWeightGradientNode, DenseWeightGradientStage, TileDenseWeightGradientStage>(
+        p, e, {step}, {rows_of_left, x}, {}, rows_of_left, x, y);
     p.makes_rows(y);
     return true;
   }
@@ -256,8 +156,8 @@ bool lower_matmul(Planner& p, int step) {
     p.need_rows(b);
     const int dy = p.flat_in_lanes(a), dx = p.make(y);
     p.fix(dx);
-    add_dense<DenseInputGradientNode, DenseInputGradientStage>(p, e, step, tile_dense_input_gradient, {dy}, {dx},
-                                                               dy, b, dx);
+    add_dense<DenseInputGradientNode, DenseInputGradientStage, TileDenseInputGradientStage>(
+        p, e, {step}, {dy}, {dx}, dy, b, dx);
     return true;
   }
   if (right.strides[0] == 1 && right.strides[1] == right.shape[0] && p.is_plain_buffer(b)) {  // x w^T

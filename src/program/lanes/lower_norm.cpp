@@ -63,6 +63,15 @@ struct NormRows {
   int scale, shift, mean, variance;
 };
 
+/// factor[c] = scale / sqrt(variance + epsilon).
+void make_factors(const Runtime& runtime, int scale, int variance, double epsilon,
+                  std::vector<float>& factor) {
+  const float *scales = runtime.views[size_t(scale)].as<const float>(),
+              *variances = runtime.views[size_t(variance)].as<const float>();
+  for (size_t c = 0; c < factor.size(); ++c)
+    factor[c] = float(double(scales[c]) / std::sqrt(double(variances[c]) + epsilon));
+}
+
 class NormalizeNode final : public Node {
  public:
   NormalizeNode(double epsilon, NormRows operands, const ImageOperand& x, const ImageOperand& y, int skip,
@@ -77,10 +86,7 @@ class NormalizeNode final : public Node {
     return std::string("batch_norm") + (skip_ >= 0 ? "+add" : "") + (relu_ ? "+relu" : "");
   }
   void begin(const LaneTable&, const Runtime& runtime) override {
-    const float *scale = runtime.views[size_t(r_.scale)].as<const float>(),
-                *variance = runtime.views[size_t(r_.variance)].as<const float>();
-    for (size_t c = 0; c < factor_.size(); ++c)
-      factor_[c] = float(double(scale[c]) / std::sqrt(double(variance[c]) + epsilon_));
+    make_factors(runtime, r_.scale, r_.variance, epsilon_, factor_);
   }
   void run(const GroupRun& g) const override {
     g.table.kernels.norm.affine(g.image(x_), g.operand(r_.mean), factor_.data(), g.operand(r_.shift),
@@ -98,24 +104,55 @@ class NormalizeNode final : public Node {
 
 /// What the gradient of a normalisation reads.
 struct NormGradientOperands {
+  double epsilon;
   ImageOperand dy, relu_y, x;  ///< there may be no relu_y
   int scale, mean, variance;   ///< row-major
+  int shift;                   ///< row-major, or -1: of the normalisation whose ReLU is undone
   int dscale, dshift;          ///< row-major results
-  const float* relu(const GroupRun& g) const { return relu_y.lane >= 0 ? g.image(relu_y).data : nullptr; }
+
+  /// Tells the node what it reads.
+  void add_to(Node& node) const {
+    for (int v : {dy.lane, x.lane, relu_y.lane})
+      if (v >= 0) node.lanes.push_back(v);
+    for (int v : {scale, mean, variance, dscale, dshift, shift})
+      if (v >= 0) node.rows.push_back(v);
+  }
+  /// `factor` as make_factors() leaves it.
+  cpu::LaneNormGradient on(const GroupRun& g, const std::vector<float>& factor) const {
+    return {.dy = g.image(dy),
+            .relu_y = relu_y.lane >= 0 ? g.image(relu_y).data : nullptr,
+            .x = g.image(x),
+            .mean = g.operand(mean),
+            .factor = shift >= 0 ? factor.data() : nullptr,
+            .shift = shift >= 0 ? g.operand(shift) : nullptr};
+  }
 };
 
 class NormSumsNode final : public ChannelPairsNode {
  public:
-  NormSumsNode(double epsilon, const NormGradientOperands& operands)
-      : ChannelPairsNode(operands.x.C), epsilon_(epsilon), o_(operands) {
-    lanes = {o_.dy.lane, o_.x.lane};
-    if (o_.relu_y.lane >= 0) lanes.push_back(o_.relu_y.lane);
-    rows = {o_.mean, o_.variance, o_.dscale, o_.dshift};
+  explicit NormSumsNode(const NormGradientOperands& operands)
+      : ChannelPairsNode(operands.x.C), o_(operands), factor_(size_t(C)) {
+    o_.add_to(*this);
   }
-  std::string name() const override { return "batch_norm gradient sums"; }
+  /// dy + more, masked, goes to `to`. `more` may be none.
+  void join(const ImageOperand& more, const ImageOperand& to) {
+    more_ = more, to_ = to;
+    if (more.lane >= 0) lanes.push_back(more.lane);
+    lanes.push_back(to.lane);
+    makes = {to.lane};
+  }
+  std::string name() const override {
+    return std::string(more_.lane >= 0 ? "add+" : "") +
+           (o_.relu_y.lane >= 0 && to_.lane >= 0 ? "relu_gradient+" : "") + "batch_norm gradient sums";
+  }
+  void begin(const LaneTable&, const Runtime& runtime) override {
+    if (o_.shift >= 0) make_factors(runtime, o_.scale, o_.variance, o_.epsilon, factor_);
+  }
   void run(const GroupRun& g) const override {
-    g.table.kernels.norm.norm_sums(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean), g.samples,
-                                   pairs(g));
+    const cpu::LaneNormGradient gradient = o_.on(g, factor_);
+    if (to_.lane < 0) return g.table.kernels.norm.norm_sums(gradient, g.samples, pairs(g));
+    g.table.kernels.norm.join_sums(gradient, more_.lane >= 0 ? g.image(more_) : cpu::LaneImage{},
+                                   g.image(to_), g.samples, pairs(g));
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     const float* variance = runtime.views[size_t(o_.variance)].as<const float>();
@@ -127,44 +164,40 @@ class NormSumsNode final : public ChannelPairsNode {
       }
       runtime.views[size_t(o_.dshift)].as<float>()[c] = float(sum);
       runtime.views[size_t(o_.dscale)].as<float>()[c] =
-          float(product / std::sqrt(double(variance[c]) + epsilon_));
+          float(product / std::sqrt(double(variance[c]) + o_.epsilon));
     }
   }
 
  private:
-  double epsilon_;
   NormGradientOperands o_;
+  ImageOperand more_, to_;
+  std::vector<float> factor_;
 };
 
 class NormGradientNode final : public Node {
  public:
-  NormGradientNode(double epsilon, const NormGradientOperands& operands, const ImageOperand& dx)
-      : epsilon_(epsilon), o_(operands), dx_(dx) {
-    lanes = {o_.dy.lane, o_.x.lane, dx.lane};
-    if (o_.relu_y.lane >= 0) lanes.push_back(o_.relu_y.lane);
+  NormGradientNode(const NormGradientOperands& operands, const ImageOperand& dx) : o_(operands), dx_(dx) {
+    o_.add_to(*this);
+    lanes.push_back(dx.lane);
     makes = {dx.lane};
-    rows = {o_.scale, o_.mean, o_.variance, o_.dscale, o_.dshift};
     for (auto* v : {&dy_mean_, &slope_, &factor_}) v->resize(size_t(o_.x.C));
   }
   std::string name() const override { return "batch_norm gradient"; }
   void begin(const LaneTable& t, const Runtime& runtime) override {
     const double count = double(t.samples * o_.x.H * o_.x.W);
     const auto at = [&](int v, size_t c) { return double(runtime.views[size_t(v)].as<const float>()[c]); };
+    make_factors(runtime, o_.scale, o_.variance, o_.epsilon, factor_);
     for (size_t c = 0; c < factor_.size(); ++c) {
-      const double inverse = 1 / std::sqrt(at(o_.variance, c) + epsilon_);
       dy_mean_[c] = float(at(o_.dshift, c) / count);
-      slope_[c] = float(at(o_.dscale, c) * inverse / count);
-      factor_[c] = float(at(o_.scale, c) * inverse);
+      slope_[c] = float(at(o_.dscale, c) / std::sqrt(at(o_.variance, c) + o_.epsilon) / count);
     }
   }
   void run(const GroupRun& g) const override {
-    g.table.kernels.norm.norm_gradient(g.image(o_.dy), o_.relu(g), g.image(o_.x), g.operand(o_.mean),
-                                       dy_mean_.data(), slope_.data(), factor_.data(), g.samples,
-                                       g.image(dx_));
+    g.table.kernels.norm.norm_gradient(o_.on(g, factor_), dy_mean_.data(), slope_.data(), factor_.data(),
+                                       g.samples, g.image(dx_));
   }
 
  private:
-  double epsilon_;
   NormGradientOperands o_;
   ImageOperand dx_;
   std::vector<float> dy_mean_, slope_, factor_;
@@ -218,30 +251,40 @@ bool lower_batch_norm_gradient(Planner& p, int step) {
   const Graph& graph = p.graph();
   const NormFusion& fusion = found->second;
   for (size_t i : {2, 3, 4}) p.need_rows(graph.in(step, i));
-  NormGradientOperands o{.dy = {},
+  NormGradientOperands o{.epsilon = epsilon_of(p, step),
+                         .dy = {},
                          .relu_y = {},
                          .x = {},
                          .scale = graph.in(step, 2),
                          .mean = graph.in(step, 3),
                          .variance = graph.in(step, 4),
+                         .shift = fusion.own_relu >= 0 ? graph.in(fusion.own_relu, 2) : -1,
                          .dscale = graph.out(step, 1),
                          .dshift = graph.out(step, 2)};
+  if (o.shift >= 0) p.need_rows(o.shift);
   const int xv = graph.in(step, 1);
-  if (fusion.relu_y >= 0) {
+  if (fusion.relu_y >= 0 && o.shift < 0) {
     o.relu_y = p.operand(p.in_lanes(fusion.relu_y), xv);
     o.dy = p.operand(p.in_lanes_like(fusion.dy, o.relu_y.lane), xv);
   } else {
     o.dy = p.operand(p.image_in_lanes(fusion.dy, {}), xv);
   }
   o.x = p.operand(p.image_in_lanes(xv, {}), xv);
-  auto sums = std::make_unique<NormSumsNode>(epsilon_of(p, step), o);
-  sums->steps = {step};
+  auto sums = std::make_unique<NormSumsNode>(o);
+  sums->steps = fusion.steps;
+  sums->steps.push_back(step);
+  if (fusion.joined >= 0) {
+    const ImageOperand more =
+        fusion.more >= 0 ? p.operand(p.image_in_lanes(fusion.more, {}), xv) : ImageOperand{};
+    const ImageOperand to = p.operand(p.make(fusion.joined), xv);
+    sums->join(more, to);
+    o.dy = to, o.relu_y = {};
+  }
   p.add(std::move(sums));
   p.makes_rows(o.dscale);
   p.makes_rows(o.dshift);
   p.need_rows(o.dscale);
-  auto node =
-      std::make_unique<NormGradientNode>(epsilon_of(p, step), o, p.operand(p.make(graph.out(step)), xv));
+  auto node = std::make_unique<NormGradientNode>(o, p.operand(p.make(graph.out(step)), xv));
   node->steps = {step};
   p.add(std::move(node));
   return true;

@@ -49,8 +49,7 @@ class ColumnSumNode final : public ReducingNode {
   int64_t slot_floats(const LaneTable&) const override { return 2 * features_; }  // doubles
   void run(const GroupRun& g) const override {
     auto* sums = reinterpret_cast<double*>(slot(g));
-    std::fill_n(sums, features_, 0.0);
-    g.table.kernels.norm.channel_sums(g.image(x_, features_, 1, 1), g.samples, sums);
+    g.table.kernels.dense.lane_sums(g.memory(x_), features_, g.samples, sums);
   }
   void finish(const LaneTable& t, const Runtime& runtime, const float*, int64_t) const override {
     float* y = runtime.views[size_t(out_)].as<float>();
@@ -107,6 +106,7 @@ bool lower_sum(Planner& p, int step) {
   const Graph& graph = p.graph();
   const int x = graph.in(step, 0);
   const Op& op = *graph.step(step).op;
+  if (attribute<int64_t>(op, "first_axis") == 2) return lower_pixel_sums(p, step);
   if (attribute<int64_t>(op, "first_axis") != 0 || attribute<int64_t>(op, "last_axis") != 1) return false;
   if (!p.fits_lanes(x) || graph.value(x).shape.rank() != 2 || !p.is_in_lanes(x)) return false;
   auto node = std::make_unique<ColumnSumNode>(p.flat_in_lanes(x), graph.value(x).shape[1], graph.out(step));

@@ -4,7 +4,7 @@
 
 #include "conv_nodes.h"
 #include "layout_nodes.h"
-#include "program/step_stage.h"
+#include "program/kept_step.h"
 
 namespace uncial::program::lanes {
 namespace {
@@ -17,6 +17,7 @@ const std::map<std::string_view, Lowering>& lowerings() {
       {"linear", lower_linear},
       {"matmul", lower_matmul},
       {"sum", lower_sum},
+      {"copy", lower_spread},
       {"batch_norm", lower_batch_norm},
       {"batch_norm_inference", lower_batch_norm_inference},
       {"batch_norm_backward", lower_batch_norm_gradient},
@@ -70,7 +71,7 @@ void Planner::run_as_recorded(int step) {
     if (const int b = graph_.value(v).buffer; lane_of_[size_t(b)] >= 0) store(b);
   bool waits = s.op->writes_inputs() != 0;
   for (int v : s.inputs) waits = waits || pending_rows_.count(graph_.value(v).buffer);
-  auto stage = std::make_unique<StepStage>(graph_, step);
+  auto stage = step_stage(graph_, step);
   if (!waits) {
     stages_.push_back(std::move(stage));
     return;

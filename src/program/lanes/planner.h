@@ -118,6 +118,8 @@ bool lower_conv_gradients(Planner& p, int step);
 bool lower_linear(Planner& p, int step);
 bool lower_matmul(Planner& p, int step);
 bool lower_sum(Planner& p, int step);
+bool lower_pixel_sums(Planner& p, int step);
+bool lower_spread(Planner& p, int step);
 bool lower_pointwise(Planner& p, int step);
 bool lower_batch_norm(Planner& p, int step);
 bool lower_batch_norm_inference(Planner& p, int step);
