@@ -46,7 +46,7 @@ void keep_rounded_weights(const Graph& graph, std::vector<Buffer>& buffers) {
         !graph.whole(graph.in(s, 0)) || !graph.temporary(to) || changed.count(to))
       continue;
     buffers[size_t(to)].role = Role::external;
-    buffers[size_t(to)].storage = std::make_shared<Storage>(buffers[size_t(to)].bytes, Device::cpu());
+    buffers[size_t(to)].storage = std::make_shared<Storage>(buffers[size_t(to)].bytes, graph.buffer(from).storage->device());
   }
 }
 

@@ -4,7 +4,7 @@ namespace uncial::program {
 namespace {
 
 View view_of(const Value& v, const Buffer& b) {
-  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, Device::cpu(),
+  return {static_cast<std::byte*>(b.storage->data()) + v.offset * size_of(v.dtype), v.dtype, v.device,
           v.shape, v.strides};
 }
 
@@ -35,7 +35,9 @@ int ProgramRecorder::buffer_of(const Tensor& x, Role role_if_new) {
 int ProgramRecorder::value_of(const Tensor& x, Role role_if_new) {
   const int buffer = buffer_of(x, role_if_new);
   buffers_[size_t(buffer)].last_step = int(steps_.size());
-  values_.push_back({buffer, x.dtype(), x.shape(), x.strides(), x.offset()});
+  values_.push_back({buffer, x.dtype(), x.shape(), x.strides(), x.offset(), x.device()});
+  if (x.device() != values_[0].device)
+    refuse(join("the step works on two devices, ", values_[0].device, " and ", x.device()));
   return int(values_.size()) - 1;
 }
 

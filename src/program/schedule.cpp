@@ -63,7 +63,7 @@ void bind(const Program& program, Schedule& schedule) {
       data = base + b.arena_offset + offset;
     else
       data = static_cast<std::byte*>(b.storage->data()) + offset;
-    schedule.runtime.views.push_back({data, value.dtype, Device::cpu(), value.shape, value.strides});
+    schedule.runtime.views.push_back({data, value.dtype, value.device, value.shape, value.strides});
   }
 }
 
@@ -92,7 +92,8 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
   auto schedule = std::make_unique<Schedule>();
   const Graph graph(program);
   if (options.fuse) keep_rounded_weights(graph, buffers);
-  const LayoutChoice choice = options.fuse ? choose_layout(graph) : LayoutChoice{};
+  const bool fuse = options.fuse && program.device().is_cpu();
+  const LayoutChoice choice = fuse ? choose_layout(graph) : LayoutChoice{};
   std::vector<Block*> blocks;  // of values that the stages keep alive
   if (choice.layout == Layout::lanes) {
     lanes::Planner planner(graph, choice.samples);
@@ -109,7 +110,7 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
   place(program, buffers, std::move(blocks), *schedule);
   schedule->workspace_bytes = largest_workspace(program, *schedule);
   schedule->memory =
-      std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, Device::cpu());
+      std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, program.device());
   bind(program, *schedule);
   find_written(graph, *schedule);
   return schedule;

@@ -40,7 +40,8 @@ struct Value {
   Shape shape;
   Strides strides;
   int64_t offset = 0;  ///< elements
-  Spec spec() const { return {dtype, shape, Device::cpu()}; }
+  Device device;
+  Spec spec() const { return {dtype, shape, device}; }
 };
 
 struct Step {
@@ -75,6 +76,8 @@ class Program {
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<int>& inputs() const { return inputs_; }
   const std::vector<int>& outputs() const { return outputs_; }
+  /// Where all of its values lie.
+  Device device() const { return values_.empty() ? Device::cpu() : values_[0].device; }
 
   /// Memory of all temporaries together, after planning.
   int64_t arena_bytes() const;
