@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "core/device_memory.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/autograd/origin.h"
 #include "uncial/core/random.h"
@@ -13,7 +14,10 @@ namespace {
 
 /// Overwrites one number of a key. Host state, not an operator: recorded steps read it anew at each replay.
 void overwrite(const Tensor& key, size_t place, int64_t value) {
-  key.data<int64_t>()[place] = value;
+  if (key.device().is_cpu())
+    key.data<int64_t>()[place] = value;
+  else
+    cuda::copy(key.view().as<int64_t>() + place, key.device(), &value, Device::cpu(), sizeof value);
   key.mark_changed();
 }
 
@@ -47,9 +51,10 @@ void Context::set_epoch(int64_t epoch) {
   for (const auto& [path, key] : keys_) overwrite(key, 2, epoch);
 }
 
-const Tensor& Context::key() {
+const Tensor& Context::key(Device device) {
   Tensor& key = keys_[path_];
-  if (!key.defined()) key = tensor<int64_t>({int64_t(seed_), int64_t(hash_text(path_)), epoch_});
+  if (!key.defined() || key.device() != device)
+    key = tensor<int64_t>({int64_t(seed_), int64_t(hash_text(path_)), epoch_}).to(device);
   return key;
 }
 
@@ -58,7 +63,7 @@ Tensor Context::dropout(const Tensor& x, double p) {
   if (!seeded_) return uncial::dropout(x, p);
   const int64_t rows = x.rank() == 0 ? 0 : x.size(0);
   return uncial::dropout(
-      x, p, {key().to(x.device()), samples_.defined() ? samples_ : arange(0, double(rows)).to(x.device())});
+      x, p, {key(x.device()), samples_.defined() ? samples_ : arange(0, double(rows)).to(x.device())});
 }
 
 void Context::apply_updates() {

@@ -71,7 +71,8 @@ class Context {
   const std::string& path() const { return path_; }
 
  private:
-  const Tensor& key();
+  /// The key of the module at the current path, for values on `device`.
+  const Tensor& key(Device device);
 
   Mode mode_ = Mode::eval;
   bool seeded_ = false;
