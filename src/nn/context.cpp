@@ -53,8 +53,10 @@ void Context::set_epoch(int64_t epoch) {
 
 const Tensor& Context::key(Device device) {
   Tensor& key = keys_[path_];
-  if (!key.defined() || key.device() != device)
-    key = tensor<int64_t>({int64_t(seed_), int64_t(hash_text(path_)), epoch_}).to(device);
+  if (key.defined() && key.device() == device) return key;
+  key = empty({3}, DType::int64, device);
+  const int64_t state[] = {int64_t(seed_), int64_t(hash_text(path_)), epoch_};
+  for (size_t i = 0; i < 3; ++i) overwrite(key, i, state[i]);
   return key;
 }
 
