@@ -19,7 +19,7 @@ constexpr int64_t kLanes = 16;
 struct Shape {
   int64_t D, K, groups;
 };
-const Shape kShapes[] = {{1, 1, 1},    {7, 3, 2},    {16, 10, 1},  {100, 10, 4},  {193, 13, 3}, {97, 6, 5},
+const Shape kShapes[] = {{1, 1, 1},    {7, 3, 2},    {16, 10, 1},  {100, 10, 4}, {193, 13, 3}, {97, 6, 5},
                          {784, 33, 8}, {64, 128, 4}, {130, 25, 7}, {600, 70, 3}, {33, 2, 9},   {256, 48, 6}};
 
 /// On the unit, if there is one, and emulated: body(kernels, shape, d0, d1) for ranges of inputs.
@@ -105,8 +105,7 @@ TEST_CASE("weight gradients of dense layers on the matrix unit count the samples
           wrong += dw.at(k, d) != sum;
         }
       CHECK(wrong == 0);
-      CHECK(dw.memory.untouched_outside(
-          [&](int64_t i) { return i % dw.pitch >= d0 && i % dw.pitch < d1; }));
+      CHECK(dw.memory.untouched_outside([&](int64_t i) { return i % dw.pitch >= d0 && i % dw.pitch < d1; }));
       CHECK(workspace.margins_untouched());
     }
   });

@@ -57,7 +57,8 @@ int64_t workspace_floats(const LaneConvShape& s, int64_t C, int64_t W, int64_t K
 void add_run(GatherSums& g, const Runs& runs, int64_t r, int64_t tap_bytes, const char* weights,
              const char* upper, const char* lower) {
   for (int64_t t = 0; t < runs.S; ++t)
-    g.runs[g.count++] = {upper + t * tap_bytes, lower + t * tap_bytes, weights + (r * runs.S + t) * runs.bytes()};
+    g.runs[g.count++] = {upper + t * tap_bytes, lower + t * tap_bytes,
+                         weights + (r * runs.S + t) * runs.bytes()};
 }
 
 void forward(const LaneConvShape& s, const LaneImage& x, const float* weights, const LaneEpilogue& epilogue,

@@ -1,8 +1,9 @@
 #pragma once
 /// @file tile_conv.h
 /// Convolutions of bfloat16 factors on the matrix unit, one group with the batch in the lanes. Values stay
-/// float32 in memory, [channel][row][column][16 images]; kernels round and pack what they multiply, a few rows
-/// at a time. Factors that hold bfloat16 values lose nothing by that, and products are summed in float32.
+/// float32 in memory, [channel][row][column][16 images]; kernels round and pack what they multiply, a few
+/// rows at a time. Factors that hold bfloat16 values lose nothing by that, and products are summed in
+/// float32.
 ///
 /// A tile of sums is 16 filters x 16 images, which is how images lie in memory. Its factors are a tile of
 /// weights, 16 filters x 32 products, and a tile of pixels, 32 products x 16 images, where the 32 are the
@@ -43,8 +44,12 @@ struct TileConvKernels {
 };
 
 #if defined(__x86_64__)
-namespace amx { extern const TileConvKernels tile_conv_kernels; }
-namespace amx_emulated { extern const TileConvKernels tile_conv_kernels; }
+namespace amx {
+extern const TileConvKernels tile_conv_kernels;
+}
+namespace amx_emulated {
+extern const TileConvKernels tile_conv_kernels;
+}
 #endif
 
 /// Those of tile_unit(); null where there is none.

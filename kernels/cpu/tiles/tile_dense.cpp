@@ -93,21 +93,22 @@ void forward(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch,
         store_run(weights.at(k / kTileSide, i) + k % kTileSide * kRowBytes, first_of(row, left),
                   first_of(row + kTileSide, larger(0, left - kTileSide)));
       }
-    for_pairs(k_tiles, groups, [&](int64_t* rows, int64_t* columns) __attribute__((always_inline)) {
-      const auto sum = [&](int i, int j) {
-        return sums + (columns[j] * k_tiles + rows[i]) * kTileSide * kTileSide;
-      };
-      if (d == d0) {
-        zero_sums(t);
-      } else {
-        t.load<0>(sum(0, 0));
-        t.load<1>(sum(0, 1));
-        t.load<2>(sum(1, 0));
-        t.load<3>(sum(1, 1));
-      }
-      add_products(t, weights, factors, rows, columns, depth);
-      store_sums(t, sum);
-    });
+    for_pairs(
+        k_tiles, groups, [&](int64_t * rows, int64_t * columns) __attribute__((always_inline)) {
+          const auto sum = [&](int i, int j) {
+            return sums + (columns[j] * k_tiles + rows[i]) * kTileSide * kTileSide;
+          };
+          if (d == d0) {
+            zero_sums(t);
+          } else {
+            t.load<0>(sum(0, 0));
+            t.load<1>(sum(0, 1));
+            t.load<2>(sum(1, 0));
+            t.load<3>(sum(1, 1));
+          }
+          add_products(t, weights, factors, rows, columns, depth);
+          store_sums(t, sum);
+        });
   }
 }
 
@@ -137,23 +138,24 @@ void input_gradient(const LaneMatrix& dy, int64_t groups, const float* w, int64_
       const int64_t first = d + i * kTileSide;
       pack_turned(w, pitch, K, first, smaller(kTileSide, d1 - first), weights.at(i, 0));
     }
-    for_pairs(tiles, groups, [&](int64_t* rows, int64_t* columns) __attribute__((always_inline)) {
-      zero_sums(t);
-      add_products(t, weights, factors, rows, columns, depth);
-      if (d + tiles * kTileSide <= d1) {
-        store_sums(t, [&](int i, int j) {
-          return dx.data + columns[j] * dx.distance + (d + rows[i] * kTileSide) * kLanes;
+    for_pairs(
+        tiles, groups, [&](int64_t * rows, int64_t * columns) __attribute__((always_inline)) {
+          zero_sums(t);
+          add_products(t, weights, factors, rows, columns, depth);
+          if (d + tiles * kTileSide <= d1) {
+            store_sums(t, [&](int i, int j) {
+              return dx.data + columns[j] * dx.distance + (d + rows[i] * kTileSide) * kLanes;
+            });
+            return;
+          }
+          alignas(64) float sums[4][kTileSide * kTileSide];
+          store_sums(t, [&](int i, int j) { return sums[2 * i + j]; });
+          for (int i = 0; i < 4; ++i) {
+            const int64_t first = d + rows[i / 2] * kTileSide;
+            __builtin_memcpy(dx.data + columns[i % 2] * dx.distance + first * kLanes, sums[i],
+                             size_t(smaller(kTileSide, d1 - first) * kRowBytes));
+          }
         });
-        return;
-      }
-      alignas(64) float sums[4][kTileSide * kTileSide];
-      store_sums(t, [&](int i, int j) { return sums[2 * i + j]; });
-      for (int i = 0; i < 4; ++i) {
-        const int64_t first = d + rows[i / 2] * kTileSide;
-        __builtin_memcpy(dx.data + columns[i % 2] * dx.distance + first * kLanes, sums[i],
-                         size_t(smaller(kTileSide, d1 - first) * kRowBytes));
-      }
-    });
   }
 }
 
@@ -185,25 +187,26 @@ void weight_gradient(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, 
         pack_samples(x, groups, samples, 2 * i, d + j * kTileSide, d1, inputs.at(j, i));
         transpose_tile(inputs.at(j, i));
       }
-    for_pairs(k_tiles, tiles, [&](int64_t* rows, int64_t* columns) __attribute__((always_inline)) {
-      zero_sums(t);
-      add_products(t, outputs, inputs, rows, columns, depth);
-      const int64_t k0 = rows[0] * kTileSide;
-      const auto to = [&](int i, int j) {
-        return dw + rows[i] * kTileSide * pitch + d + columns[j] * kTileSide;
-      };
-      if (k0 + 2 * kTileSide <= K && d + 2 * kTileSide <= d1)
-        return store_sums(t, to, pitch * int64_t(sizeof(float)));
-      alignas(64) float sums[4][kTileSide * kTileSide];
-      store_sums(t, [&](int i, int j) { return sums[2 * i + j]; });
-      for (int i = 0; i < 4; ++i) {
-        const int64_t first = d + columns[i % 2] * kTileSide, width = smaller(kTileSide, d1 - first),
-                      height = smaller(kTileSide, K - rows[i / 2] * kTileSide);
-        for (int64_t k = 0; k < height; ++k)
-          __builtin_memcpy(to(i / 2, i % 2) + k * pitch, sums[i] + k * kTileSide,
-                           size_t(width) * sizeof(float));
-      }
-    });
+    for_pairs(
+        k_tiles, tiles, [&](int64_t * rows, int64_t * columns) __attribute__((always_inline)) {
+          zero_sums(t);
+          add_products(t, outputs, inputs, rows, columns, depth);
+          const int64_t k0 = rows[0] * kTileSide;
+          const auto to = [&](int i, int j) {
+            return dw + rows[i] * kTileSide * pitch + d + columns[j] * kTileSide;
+          };
+          if (k0 + 2 * kTileSide <= K && d + 2 * kTileSide <= d1)
+            return store_sums(t, to, pitch * int64_t(sizeof(float)));
+          alignas(64) float sums[4][kTileSide * kTileSide];
+          store_sums(t, [&](int i, int j) { return sums[2 * i + j]; });
+          for (int i = 0; i < 4; ++i) {
+            const int64_t first = d + columns[i % 2] * kTileSide, width = smaller(kTileSide, d1 - first),
+                          height = smaller(kTileSide, K - rows[i / 2] * kTileSide);
+            for (int64_t k = 0; k < height; ++k)
+              __builtin_memcpy(to(i / 2, i % 2) + k * pitch, sums[i] + k * kTileSide,
+                               size_t(width) * sizeof(float));
+          }
+        });
   }
 }
 

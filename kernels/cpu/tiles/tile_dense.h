@@ -1,7 +1,7 @@
 #pragma once
 /// @file tile_dense.h
-/// Dense layers of bfloat16 factors on the matrix unit, on the whole batch with its samples in the lanes: x is
-/// [groups][D][16], y is [groups][K][16], the weights are row-major (K, D) with rows `pitch` apart. All is
+/// Dense layers of bfloat16 factors on the matrix unit, on the whole batch with its samples in the lanes: x
+/// is [groups][D][16], y is [groups][K][16], the weights are row-major (K, D) with rows `pitch` apart. All is
 /// float32 in memory; kernels round and pack what they multiply. Each call takes some inputs d, so that
 /// weights are read, packed and used while they are in the level-2 cache.
 
@@ -27,8 +27,12 @@ struct TileDenseKernels {
 };
 
 #if defined(__x86_64__)
-namespace amx { extern const TileDenseKernels tile_dense_kernels; }
-namespace amx_emulated { extern const TileDenseKernels tile_dense_kernels; }
+namespace amx {
+extern const TileDenseKernels tile_dense_kernels;
+}
+namespace amx_emulated {
+extern const TileDenseKernels tile_dense_kernels;
+}
 #endif
 
 /// Those of tile_unit(); null where there is none.

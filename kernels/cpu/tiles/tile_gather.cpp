@@ -50,7 +50,8 @@ template <int kF, int kP, bool kBelow>
     const char* weights = run.weights + first * g.tile_bytes;
     const char* pixels[kP];
 #pragma GCC unroll 4
-    for (int j = 0; j < kP; ++j) pixels[j] = (kBelow && j >= 2 ? run.below : run.pixels) + columns[j] * g.step;
+    for (int j = 0; j < kP; ++j)
+      pixels[j] = (kBelow && j >= 2 ? run.below : run.pixels) + columns[j] * g.step;
     for (int64_t b = 0; b < g.blocks; ++b, weights += kTileBytes) {
       add_block<kF, kP>(t, weights, g.tile_bytes, pixels);
 #pragma GCC unroll 4
@@ -89,8 +90,8 @@ void finish_pooled(const LaneEpilogue& e, int64_t outputs, int64_t k0, int64_t p
       window[j] = load(sums.tile[j] + i * kTileSide);
       if (e.bias) window[j] += broadcast(e.bias[k0 + i]);
     }
-    WinnerCode* code =
-        e.winners ? e.winners + (((k0 + i) * e.y.H + p) * e.y.W + q) * kLanes : static_cast<WinnerCode*>(ignored);
+    WinnerCode* code = e.winners ? e.winners + (((k0 + i) * e.y.H + p) * e.y.W + q) * kLanes
+                                 : static_cast<WinnerCode*>(ignored);
     store<float>(e.y.data + (k0 + i) * e.y.plane + at,
                  pool_window(window[0], window[1], window[2], window[3], floor, code));
   }
@@ -111,8 +112,7 @@ void plain_row(Tiles& t, const GatherSums& g, const LaneEpilogue& e, int64_t p) 
   for (int64_t q = 0; q < g.columns; q += 4) {
     const int64_t columns[] = {q, smaller(q + 1, last), smaller(q + 2, last), smaller(q + 3, last)};
     add_runs<1, 4, false>(t, g, f, columns, sums);
-    for (int i = 0; i < 4; ++i)
-      finish_plain(e, g.outputs, f * kTileSide, p, columns[i], sums.tile[i]);
+    for (int i = 0; i < 4; ++i) finish_plain(e, g.outputs, f * kTileSide, p, columns[i], sums.tile[i]);
   }
 }
 

@@ -19,7 +19,7 @@ constexpr int64_t kMaxRuns = kMaxTaps * kMaxTaps;
 /// The taps of a filter over `channels`, cut into runs whose factors lie side by side in a packed row: a row
 /// of taps each, or single taps where dilation leaves gaps.
 struct Runs {
-  int64_t R, S;           ///< runs
+  int64_t R, S;            ///< runs
   int64_t taps, channels;  ///< of one
   int64_t blocks;          ///< tiles that cover its factors
 
@@ -69,8 +69,8 @@ struct Run {
 struct GatherSums {
   Run runs[kMaxRuns];
   int64_t count = 0, blocks, tile_bytes;
-  int64_t step;                ///< bytes of pixels from sum to sum
-  int64_t outputs, columns;    ///< filters (or channels of dx), and how many results of each
+  int64_t step;              ///< bytes of pixels from sum to sum
+  int64_t outputs, columns;  ///< filters (or channels of dx), and how many results of each
 };
 
 /// Row p of epilogue.y.

@@ -36,9 +36,8 @@ int64_t tile_turned_weight_floats(const LaneConvShape& s, int64_t C, int64_t K) 
 
 void pack_tile_weights(const LaneConvShape& s, const float* w, int64_t C, int64_t K, int64_t tile,
                        float* packed) {
-  pack(s, K, C, tile, packed, [&](int64_t k, int64_t c, int64_t r, int64_t t) {
-    return w[((k * C + c) * s.R + r) * s.S + t];
-  });
+  pack(s, K, C, tile, packed,
+       [&](int64_t k, int64_t c, int64_t r, int64_t t) { return w[((k * C + c) * s.R + r) * s.S + t]; });
 }
 
 /// The input gradient is a convolution of dy with the filters turned round.

@@ -97,8 +97,11 @@ ConvNode::ConvNode(const Conv& c, int x, int w, int b, int y) : conv(c), x_(x), 
 }
 
 std::string ConvNode::name() const {
-  return std::string(conv.tiles ? "tiles" : conv.winograd() ? "winograd" : "conv2d") + (folded ? "+batch_norm" : "") +
-         (skip >= 0 ? "+add" : "") + (relu ? "+relu" : "") + (pool ? "+max_pool2d" : "");
+  return std::string(conv.tiles        ? "tiles"
+                     : conv.winograd() ? "winograd"
+                                       : "conv2d") +
+         (folded ? "+batch_norm" : "") + (skip >= 0 ? "+add" : "") + (relu ? "+relu" : "") +
+         (pool ? "+max_pool2d" : "");
 }
 
 int64_t ConvNode::workspace_floats(const LaneTable& t) const {
