@@ -29,3 +29,6 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lanes/planner.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/segment.cpp
 )
+if(UNCIAL_HAS_CUDA)
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_plan.cpp)
+endif()

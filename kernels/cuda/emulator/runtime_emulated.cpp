@@ -102,6 +102,9 @@ void* allocate(int64_t bytes, int device) {
 }
 void release(void* data, int64_t bytes, int) noexcept { memory().release(data, bytes); }
 
+/// As of an H100, but for the multiprocessors: few of them, so that blocks have several things to do.
+GpuLimits gpu_limits() { return {3, 227 * 1024, true}; }
+
 Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
   if (bytes > 0) data_ = allocate(bytes, 0);
 }
