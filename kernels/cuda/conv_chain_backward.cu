@@ -53,34 +53,34 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
       FragmentC sums[kRows][2 * kPairs], bias[kRows];
       FragmentB ones;
       warp.fill(ones, 1);
-#pragma unroll
+      UNCIAL_UNROLL
       for (int i = 0; i < kRows; ++i) {
         warp.set_columns(bias[i], [](int) { return 0.0f; });
-#pragma unroll
+        UNCIAL_UNROLL
         for (int j = 0; j < 2 * kPairs; ++j) sums[i][j] = bias[i];
       }
       for (int step = begin; step < end; ++step) {
         FragmentA a[kRows];
-#pragma unroll
+        UNCIAL_UNROLL
         for (int i = 0; i < kRows; ++i)
           warp.load_columns(a[i], [&](int k, int h) {
             return shared + dy_rows[16 * step + k] + filter + 16 * i + 8 * h;
           });
-#pragma unroll
+        UNCIAL_UNROLL
         for (int j = 0; j < kPairs; ++j) {
           FragmentB b[2];
           warp.load_rows(b[0], b[1], [&](int k, int which) {
             const int unit = 2 * (pair + j) + which;
             return shared + x_rows[16 * step + k] + units[unit < l.taps.units ? unit : 0];
           });
-#pragma unroll
+          UNCIAL_UNROLL
           for (int i = 0; i < kRows; ++i) {
             warp.multiply(sums[i][2 * j], a[i], b[0]);
             warp.multiply(sums[i][2 * j + 1], a[i], b[1]);
           }
         }
         if (pair == 0) {
-#pragma unroll
+          UNCIAL_UNROLL
           for (int i = 0; i < kRows; ++i) warp.multiply(bias[i], a[i], ones);
         }
       }
@@ -92,9 +92,9 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
           to[1] = first_sample ? second : to[1] + second;
         });
       };
-#pragma unroll
+      UNCIAL_UNROLL
       for (int i = 0; i < kRows; ++i) {
-#pragma unroll
+        UNCIAL_UNROLL
         for (int j = 0; j < 2 * kPairs; ++j)
           if (2 * pair + j < l.taps.units) add(sums[i][j], 16 * i, (2 * pair + j) * 8);
         if (pair == 0) add(bias[i], 16 * i, l.taps.units * 8);

@@ -55,21 +55,21 @@ UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias b
     for (int item = warp.index; item < items; item += block.threads / kWarp) {
       const int m = item / groups * 32, tile = item % groups * kTiles;
       FragmentC sums[2][kTiles];
-#pragma unroll
+      UNCIAL_UNROLL
       for (int j = 0; j < kTiles; ++j) {
         warp.set_columns(sums[0][j], [&](int n) { return bias((tile + j) * 8 + n); });
         sums[1][j] = sums[0][j];
       }
-#pragma unroll 2
+      UNCIAL_UNROLL_2
       for (int step = 0; step < p.steps(); ++step) {
         FragmentA a[2];
-#pragma unroll
+        UNCIAL_UNROLL
         for (int i = 0; i < 2; ++i)
           warp.load_rows(a[i], [&](int row, int h) {
             return shared + rows[m + 16 * i + row] + units[2 * step + h];
           });
         const uint32_t* packed = weights + (step * p.filter_tiles + tile) * kPackedWords;
-#pragma unroll
+        UNCIAL_UNROLL
         for (int j = 0; j < kTiles; ++j) {
           FragmentB b;
           warp.load_packed(b, packed + j * kPackedWords);
@@ -77,7 +77,7 @@ UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias b
           warp.multiply(sums[1][j], a[1], b);
         }
       }
-#pragma unroll
+      UNCIAL_UNROLL
       for (int j = 0; j < kTiles; ++j) {
         finish(warp, sums[0][j], m, (tile + j) * 8);
         finish(warp, sums[1][j], m + 16, (tile + j) * 8);

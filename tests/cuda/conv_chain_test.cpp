@@ -4,6 +4,8 @@
 #include "conv_chain.h"
 
 #include "program/cuda/chain_plan.h"
+#include <cmath>
+
 #include "support/check_op.h"
 #include "support/gpus.h"
 #include "uncial/core/cuda.h"
@@ -182,25 +184,25 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
     }
     t[5] = full({program::cuda::partial_floats(bl, b->blocks)}, NAN, DType::float32, gpu);
     bl.partial = there<float>(t[5]);
-    t[6] = full({l.w.numel() + l.spec.e.K}, NAN, DType::float32, gpu);
+    t[6] = full({l.w.size() + l.spec.e.K}, NAN, DType::float32, gpu);
     const ConvExtents& e = l.spec.e;
     gathers.push_back({bl.partial, int64_t(b->blocks) * bl.splits, bl.filters, bl.padded_filters(), int(e.C),
                        int(e.R), int(e.S), bl.taps.units, i == 0 && e.C < 8, there<float>(t[6]),
-                       there<float>(t[6]) + l.w.numel()});
+                       there<float>(t[6]) + l.w.size()});
   }
-  cuda::run(packs.data(), int(packs.size()));
-  cuda::run(*f);
-  cuda::run(*b);
-  cuda::run(gathers.data(), int(gathers.size()));
+  uncial::cuda::run(packs.data(), int(packs.size()));
+  uncial::cuda::run(*f);
+  uncial::cuda::run(*b);
+  uncial::cuda::run(gathers.data(), int(gathers.size()));
   cuda::synchronize(gpu);
   const Device host = Device::cpu();
-  check_same(y.to(host), chain.layers.back().y);
+  check_close(y.to(host), chain.layers.back().y, 0);
   for (size_t i = 0; i < L; ++i) {
     INFO("layer " << i);
     const Layer& l = chain.layers[i];
     const Tensor d = keep[8 * i + 6].to(host);
-    check_same(d.slice(0, {.start = 0, .stop = l.w.numel()}).reshape(l.w.shape()), l.dw);
-    check_same(d.slice(0, {.start = l.w.numel(), .stop = d.numel()}), l.dbias);
+    check_close(d.slice(0, {.start = 0, .stop = l.w.size()}).reshape(l.w.shape()), l.dw, 0);
+    check_close(d.slice(0, {.start = l.w.size(), .stop = d.size()}), l.dbias, 0);
   }
 }
 
