@@ -206,7 +206,7 @@ UNCIAL_BODY void each_warp(const Block& block, Work work) {
   work(Warp{int(threadIdx.x) / kWarp});
   __syncthreads();
 #elif !defined(__CUDACC__)
-  for (int w = 0; w < block.threads / kWarp; ++w) work(Warp{w});
+  in_any_order(block.threads / kWarp, [&](int64_t w) { work(Warp{int(w)}); });
 #endif
 }
 
