@@ -63,7 +63,7 @@ struct Net {
   }
 };
 
-struct Case {
+struct Example {
   const char* name;
   Shape image;
   std::vector<Layer> layers;
@@ -71,7 +71,7 @@ struct Case {
   bool chain = true;
 };
 
-std::vector<Case> cases() {
+std::vector<Example> examples() {
   return {{"two layers, pool, dropout", {1, 14, 14}, {{8, 3}, {16, 3, 0, 1, true, true}}, 0.25},
           {"pools behind both", {1, 14, 13}, {{8, 3, 0, 1, true, true}, {24, 3, 0, 1, true, true}}, 0.5},
           {"one layer, colour", {3, 9, 8}, {{12, 3, 1, 2}}},
@@ -83,7 +83,7 @@ std::vector<Case> cases() {
 
 TEST_CASE("bf16 steps fused for a GPU agree with operator by operator") {
   for_each_gpu([](Device gpu) {
-    for (const Case& c : cases()) {
+    for (const Example& c : examples()) {
       INFO(c.name);
       const Net net(c.image, c.layers, c.dropout, gpu);
       const auto step = [&](const Tensors& in) { return net.step(in); };
@@ -106,7 +106,7 @@ TEST_CASE("bf16 steps fused for a GPU agree with operator by operator") {
 
 TEST_CASE("bf16 inference fused for a GPU agrees with operator by operator, and sees new weights") {
   for_each_gpu([](Device gpu) {
-    for (const Case& c : cases()) {
+    for (const Example& c : examples()) {
       INFO(c.name);
       const Net net(c.image, c.layers, 0, gpu);
       const auto infer = [&](const Tensors& in) {

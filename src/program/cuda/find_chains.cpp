@@ -14,12 +14,12 @@ class Finder : FuseQueries {
         fusions_(find_fusions(
             graph, [this](int v) { return image(v); }, [this](int v) { return plain(v); })) {}
 
-  std::vector<FoundChain> find() {
+  std::vector<FoundChain> find(const std::function<bool(const FoundChain&)>& fits) {
     std::vector<FoundChain> found;
     for (const auto& [conv, fusion] : fusions_.convs) {
       if (taken_.count(conv)) continue;
       FoundChain chain = chain_from(conv);
-      while (!chain.links.empty() && !complete(chain)) chain = shortened(chain);
+      while (!chain.links.empty() && !(complete(chain) && fits(chain))) chain = shortened(chain);
       if (chain.links.empty()) continue;
       for (const auto* steps : {&chain.forward, &chain.backward}) taken_.insert(steps->begin(), steps->end());
       found.push_back(std::move(chain));
@@ -181,7 +181,7 @@ class Finder : FuseQueries {
     const ConvFusion& fusion = fusions_.convs.at(link.conv);
     const ConvGradientFusion& gradient = *gradient_of(link.conv);
     if ((gradient.input >= 0) == first) return false;
-    if (fusion.pool >= 0) return gradient.forward == link.conv && gradient.dropout >= 0 == (fusion.dropout >= 0);
+    if (fusion.pool >= 0) return gradient.forward == link.conv && (gradient.dropout >= 0) == (fusion.dropout >= 0);
     if (gradient.forward >= 0) return false;
     return fusion.relu >= 0 ? gradient.relu_y >= 0 && same_window(gradient.relu_y, fusion.result)
                             : gradient.relu_y < 0;
@@ -193,6 +193,8 @@ class Finder : FuseQueries {
 
 }  // namespace
 
-std::vector<FoundChain> find_chains(const Graph& graph) { return Finder(graph).find(); }
+std::vector<FoundChain> find_chains(const Graph& graph, const std::function<bool(const FoundChain&)>& fits) {
+  return Finder(graph).find(fits);
+}
 
 }  // namespace uncial::program::cuda

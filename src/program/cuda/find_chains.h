@@ -2,6 +2,7 @@
 /// @file find_chains.h
 /// Recorded steps that run as one chain of convolutions in shared memory (kernels/cuda/conv_chain.h). Internal.
 
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -28,7 +29,7 @@ struct FoundChain {
   std::set<int> forward, backward;  ///< the steps that it stands for
 };
 
-/// All of a program. No step belongs to two.
-std::vector<FoundChain> find_chains(const Graph& graph);
+/// All of a program that fit; where a long one does not, its beginning may. No step belongs to two.
+std::vector<FoundChain> find_chains(const Graph& graph, const std::function<bool(const FoundChain&)>& fits);
 
 }  // namespace uncial::program::cuda

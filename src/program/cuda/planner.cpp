@@ -45,7 +45,7 @@ class Planner {
   GpuPlan plan() {
     const GpuLimits limits = uncial::cuda::gpu_limits();
     if (limits.multiplies_bfloat16)
-      for (const FoundChain& found : find_chains(graph_)) add(found, limits);
+      find_chains(graph_, [&](const FoundChain& found) { return add(found, limits); });
     for (int s = 0; s < graph_.steps(); ++s) {
       if (const auto ready = stages_.find(s); ready != stages_.end())
         plan_.stages.push_back(std::move(ready->second));
@@ -61,14 +61,15 @@ class Planner {
 
  private:
   /// A chain runs forwards where its last step was, and backwards where the first of its gradients was.
-  void add(const FoundChain& found, const GpuLimits& limits) {
+  bool add(const FoundChain& found, const GpuLimits& limits) {
     const auto chain = plan_chain(graph_, found, limits);
-    if (!chain) return;
+    if (!chain) return false;
     chains_.push_back(chain);
     for (const auto* steps : {&found.forward, &found.backward})
       for (int s : *steps) taken_[size_t(s)] = true;
     stages_[*found.forward.rbegin()] = forward_stage(graph_, chain);
     if (chain->trains()) stages_[*found.backward.begin()] = backward_stage(graph_, chain);
+    return true;
   }
   void place() {
     for (const auto& chain : chains_) {
