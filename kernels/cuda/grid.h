@@ -4,9 +4,9 @@
 /// for the emulator, which runs it on the host under the sanitizers (UNCIAL_CUDA_EMULATED).
 ///
 /// Bodies of blocks are written as phases: `block.each_thread(f)` calls f(thread) for all threads and waits
-/// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live longer
-/// than a phase lie in shared memory. Sums and other reductions follow a fixed tree: the same bits on every
-/// run, and in the emulator.
+/// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live
+/// longer than a phase lie in shared memory. Sums and other reductions follow a fixed tree: the same bits on
+/// every run, and in the emulator.
 
 #include <cstdint>
 
@@ -37,7 +37,7 @@ struct Block {
 
 #if defined(__CUDACC__)
   template <class F>
-  UNCIAL_BODY void each_thread(F f) const {
+  UNCIAL_BODY void each_thread([[maybe_unused]] F f) const {
 #if defined(__CUDA_ARCH__)
     f(int(threadIdx.x));
     __syncthreads();
@@ -45,7 +45,7 @@ struct Block {
   }
   /// value(thread) of all threads combined; every thread gets the result. `none` changes nothing.
   template <class T, class Value, class Combine>
-  UNCIAL_BODY T reduce(T none, Value value, Combine combine) const {
+  UNCIAL_BODY T reduce(T none, [[maybe_unused]] Value value, [[maybe_unused]] Combine combine) const {
 #if defined(__CUDA_ARCH__)
     __shared__ T partial[kMaxThreads / kWarp];
     const int t = int(threadIdx.x), lane = t % kWarp, warp = t / kWarp;
