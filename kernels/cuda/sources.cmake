@@ -8,13 +8,8 @@ target_include_directories(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR})
 target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/fault.cpp)
 
 if(UNCIAL_CUDA_EMULATED)
-  # One C++ file a kernel file: a compiler does not take .cu for C++ by itself.
-  foreach(kernels ${UNCIAL_CUDA_KERNELS})
-    get_filename_component(stem ${kernels} NAME_WE)
-    set(file ${PROJECT_BINARY_DIR}/emulated/${stem}.cpp)
-    file(CONFIGURE OUTPUT ${file} CONTENT "#include \"@kernels@\"\n" @ONLY)
-    target_sources(uncial PRIVATE ${file})
-  endforeach()
+  set_source_files_properties(${UNCIAL_CUDA_KERNELS} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
+  target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS})
   target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_EMULATED)
   target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/emulator/conv_emulated.cpp
     ${CMAKE_CURRENT_LIST_DIR}/emulator/runtime_emulated.cpp)

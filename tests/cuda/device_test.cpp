@@ -2,6 +2,7 @@
 
 #include "support/check_op.h"
 #include "support/gpus.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/config.h"
 #include "uncial/core/cuda.h"
 #include "uncial/ops/elementwise.h"

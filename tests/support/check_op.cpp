@@ -165,6 +165,11 @@ Tensor as_strided(const Tensor& x) {
   return view;
 }
 
+Tensor beside(const Tensor& x, const Tensor& t) {
+  if (!t.defined()) return t;
+  return (is_floating(t.dtype()) ? t.to(x.dtype()) : t).to(x.device());
+}
+
 void for_each_index(const Shape& shape, const std::function<void(const Extents&)>& body) {
   Extents index = Extents::filled(shape.rank(), 0);
   for (int64_t left = count(shape); left > 0; --left) {

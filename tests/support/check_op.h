@@ -45,6 +45,10 @@ void check_error(F&& call, std::string_view part) {
 /// larger, transposed tensor.
 Tensor as_strided(const Tensor& x);
 
+/// t where x is, and in its dtype when both are floating; an undefined t stays so. For what an operator takes
+/// besides the inputs of a check.
+Tensor beside(const Tensor& x, const Tensor& t);
+
 /// f of each element, in float64, by a plain loop over indices.
 Tensor slow_map(const Tensor& x, const std::function<double(double)>& f);
 /// f of each pair of elements, broadcast by NumPy's rule, in float64, by a plain loop over indices.
