@@ -32,7 +32,7 @@ void check_op(const OpCheck& check);
 /// Shapes must be equal; values are compared as float64.
 void check_close(const Tensor& actual, const Tensor& expected, double tolerance = 1e-12);
 
-/// Same dtype, shape and bits.
+/// Same dtype, shape and bits, wherever they are.
 bool same_bits(const Tensor& a, const Tensor& b);
 
 /// `call` must throw a usage Error whose message contains `part`.
