@@ -67,9 +67,9 @@ struct DeviceState {
     check(cudaDeviceGetDefaultMemPool(&pool, index), "asking for the memory pool");
     uint64_t keep = ~uint64_t(0);  // freed memory stays with the process until empty_cache()
     check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "setting the memory pool");
-    check(cudaMalloc(&fault, sizeof(Fault)), "allocating");
+    check(cudaMalloc(reinterpret_cast<void**>(&fault), sizeof(Fault)), "allocating");
     check(cudaMemset(fault, 0, sizeof(Fault)), "clearing");
-    check(cudaMallocHost(&fault_host, sizeof(Fault)), "allocating pinned memory");
+    check(cudaMallocHost(reinterpret_cast<void**>(&fault_host), sizeof(Fault)), "allocating pinned memory");
   }
 
   /// A kernel of ours is there for this GPU, or the driver can make it.
@@ -146,8 +146,9 @@ void DeviceState::refuse_unknown_architecture() const {
   check(cudaGetDeviceProperties(&properties, index), "asking for the GPU's properties");
   const int architecture = properties.major * 10 + properties.minor;
   if (architecture < UNCIAL_CUDA_OLDEST)
-    fail(ErrorKind::device, "cuda:", index, ": ", properties.name, " has compute capability ", properties.major,
-         '.', properties.minor, "; this build is for ", UNCIAL_CUDA_OLDEST / 10, '.', UNCIAL_CUDA_OLDEST % 10,
+    fail(ErrorKind::device, "cuda:", index, ": ", properties.name, " has compute capability ",
+         properties.major, '.', properties.minor, "; this build is for ", UNCIAL_CUDA_OLDEST / 10, '.',
+         UNCIAL_CUDA_OLDEST % 10,
          " and newer. Add it to -DCMAKE_CUDA_ARCHITECTURES and rebuild, or use Device::cpu().");
 }
 
