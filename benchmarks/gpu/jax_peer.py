@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import common
@@ -22,9 +22,10 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # other peers h
 if "cpu" in sys.argv:
     os.environ["JAX_PLATFORMS"] = "cpu"
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from jax import lax  # noqa: E402
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 FLAGS = {"jit", "scan", "unroll", "graphs", "window"}
 GRAPH_KINDS = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE"
@@ -53,12 +54,13 @@ Params = list[tuple[jax.Array, jax.Array]]
 State = tuple[Params, Params, Params, jax.Array]  # weights, first and second moments, steps
 
 
-def initial(layers: list[tuple], key: jax.Array) -> Params:
-    """Weights and zero biases of a 28x28 grey picture's net."""
-    params: Params = []
+def initial(layers: list[tuple], seed: int) -> Params:
+    """Weights and biases of a 28x28 grey picture's net, as PyTorch starts them: U(-1, 1) / sqrt(fan in)."""
+    rng = np.random.default_rng(seed)
+    params = []
     side, channels = 28, 1
     features = 0  # set once the picture is flat
-    for n, (kind, *options) in enumerate(layers):
+    for kind, *options in layers:
         if kind == "conv":
             width, kernel, padding = options
             shape: tuple[int, ...] = (kernel, kernel, channels, width)
@@ -69,10 +71,9 @@ def initial(layers: list[tuple], key: jax.Array) -> Params:
         else:
             side //= 2 if kind == "pool" else 1
             continue
-        fan_in = shape[0] if kind == "dense" else shape[0] * shape[1] * shape[2]
-        weight = jax.random.normal(jax.random.fold_in(key, n), shape) * (2 / fan_in) ** 0.5
-        params.append((weight, jnp.zeros(shape[-1])))
-    return params
+        bound = float(np.prod(shape[:-1])) ** -0.5
+        params.append(tuple(rng.uniform(-bound, bound, s).astype(np.float32) for s in (shape, shape[-1:])))
+    return jax.device_put(params)
 
 
 def pool(x: jax.Array, window: bool) -> jax.Array:
@@ -116,11 +117,12 @@ def adam(g: jax.Array, p: jax.Array, m: jax.Array, v: jax.Array, t: jax.Array) -
     return p - rate * m / (jnp.sqrt(v) + EPSILON * jnp.sqrt(1 - BETA2**t)), m, v
 
 
-def synthetic(samples: int) -> tuple[jax.Array, jax.Array]:
-    """Images (n, 28, 28, 1) in [0, 1] and labels."""
-    a, b = jax.random.split(jax.random.key(0))
-    images = jax.random.randint(a, (samples, 28, 28, 1), 0, 256).astype(jnp.float32) / 255
-    return images, jax.random.randint(b, (samples,), 0, 10)
+@cache
+def synthetic() -> tuple[jax.Array, jax.Array]:
+    """Images (n, 28, 28, 1) in [0, 1] and labels, on the device."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (common.SAMPLES, 28, 28, 1), dtype=np.uint8).astype(np.float32) / 255
+    return jax.device_put((images, rng.integers(0, 10, common.SAMPLES).astype(np.int32)))
 
 
 def window_of(data: jax.Array, turn: jax.Array, batch: int) -> jax.Array:
@@ -142,7 +144,7 @@ def training(job: common.Job, net: Callable, batch: int) -> Callable:
 
         loss, g = jax.value_and_grad(loss_of)(p)
         t = t + 1
-        leaves, tree = jax.tree.flatten(p)
+        tree = jax.tree.structure(p)
         updated = [adam(*z, t.astype(jnp.float32)) for z in zip(*map(jax.tree.leaves, (g, p, m, v)), strict=True)]
         p, m, v = (tree.unflatten(z) for z in zip(*updated, strict=True))
         return (p, m, v, t), loss
@@ -164,8 +166,8 @@ def prepare_training(job: common.Job, net: Callable, data: tuple, params: Params
         return state, losses[-1]
 
     call = jitted(job, several if steps > 1 else step, donate=(0,))
-    zeros = partial(jax.tree.map, jnp.zeros_like)
-    state = [(params, zeros(params), zeros(params), jnp.zeros((), jnp.int32)), jnp.zeros(())]
+    zeros = lambda: jax.device_put(jax.tree.map(lambda p: np.zeros(p.shape, np.float32), params))  # noqa: E731
+    state = [(params, zeros(), zeros(), jax.device_put(np.int32(0))), jax.device_put(np.float32(0))]
 
     def run(calls: int) -> float:
         started = time.perf_counter()
@@ -188,7 +190,7 @@ def prepare_inference(job: common.Job, net: Callable, dtype: Any, data: tuple, p
         return logits, turn
 
     call = jitted(job, several if steps > 1 else step, donate=(2,))
-    turn = [jnp.zeros((), jnp.int32)]
+    turn = [jax.device_put(np.int32(0))]
 
     def run(calls: int) -> float:
         started = time.perf_counter()
@@ -214,8 +216,8 @@ def prepare(job: common.Job) -> common.Prepared:
     dtype = jnp.bfloat16 if job.precision == "bf16" else jnp.float32
     net = partial(forward, layers, dtype, "window" in job.flags)
     batches = min(common.SAMPLES // job.batch, MOST_STEPS)
-    data = synthetic(batches * job.batch)
-    params = initial(layers, jax.random.key(2))
+    data = synthetic()
+    params = initial(layers, seed=2)
     steps = max(batches, 64) if "scan" in job.flags else 1
     if job.task == "train":
         return prepare_training(job, net, data, params, steps)

@@ -22,9 +22,9 @@ import common
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(min(8, os.cpu_count() or 1)))
 os.environ.setdefault("TORCHINDUCTOR_FX_GRAPH_CACHE", "1")
 
-import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
-from torch import nn  # noqa: E402
+import torch
+import torch.nn.functional as F
+from torch import nn
 
 FLAGS = {"eager", "compile", "autotune", "reduce", "graph", "unroll", "cl"}
 UNROLLED_SAMPLES, UNROLLED_STEPS = 16_384, 64
