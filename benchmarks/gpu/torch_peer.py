@@ -83,13 +83,13 @@ def waiting_seconds(call: Callable[[], object], calls: int, device: str) -> floa
     return time.perf_counter() - started
 
 
-def capture(body: Callable[[], object]) -> Callable[[], None]:
-    """`body` as a CUDA graph; the call replays it."""
+def capture(body: Callable[[], object], warm_up: Callable[[], object] | None = None) -> Callable[[], None]:
+    """`body` as a CUDA graph, after some runs of it (or of `warm_up`); the call replays it."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(WARM_UPS):
-            body()
+            (warm_up or body)()
     torch.cuda.current_stream().wait_stream(side)
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
