@@ -37,11 +37,11 @@ class Job:
     def parse(text: str) -> "Job":
         parts = text.strip().split(":")
         if len(parts) != 5:
-            raise ValueError(f"job {text!r}: expected MODEL:TASK:BATCH:PRECISION:VARIANT")
+            raise ValueError(f"job {text.strip()!r}: expected MODEL:TASK:BATCH:PRECISION:VARIANT")
         model, task, batch, precision, variant = parts
         for value, known in ((model, MODELS), (task, TASKS), (precision, PRECISIONS)):
             if value not in known:
-                raise ValueError(f"job {text!r}: {value!r} is none of {', '.join(known)}")
+                raise ValueError(f"job {text.strip()!r}: {value!r} is none of {', '.join(known)}")
         if not batch.isdecimal() or not 0 < int(batch) <= SAMPLES:
             raise ValueError(f"job {text!r}: the batch must be 1 to {SAMPLES}, got {batch!r}")
         return Job(model, task, int(batch), precision, frozenset(variant.split("+")))
