@@ -18,8 +18,8 @@ endif()
 
 target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/conv.cu ${CMAKE_CURRENT_LIST_DIR}/libraries.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
-target_include_directories(uncial PRIVATE ${UNCIAL_CUDNN_INCLUDE})
-target_link_libraries(uncial PRIVATE CUDA::cudart_static CUDA::cublas ${UNCIAL_CUDNN_LIBRARY})
+target_include_directories(uncial SYSTEM PRIVATE ${UNCIAL_CUDA_INCLUDES})
+target_link_libraries(uncial PRIVATE ${UNCIAL_CUDA_LIBRARIES})
 # -std by hand: CMake before 3.26 drops CUDA_STANDARD 20 without a word.
 target_compile_options(uncial PRIVATE
   $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr --extended-lambda --Werror=cross-execution-space-call>
