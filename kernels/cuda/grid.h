@@ -4,9 +4,9 @@
 /// for the emulator, which runs it on the host under the sanitizers (UNCIAL_CUDA_EMULATED).
 ///
 /// Bodies of blocks are written as phases: `block.each_thread(f)` calls f(thread) for all threads and waits
-/// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live longer
-/// than a phase lie in shared memory. Sums and other reductions follow a fixed tree: the same bits on every
-/// run, and in the emulator.
+/// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live
+/// longer than a phase lie in shared memory. Sums and other reductions follow a fixed tree: the same bits on
+/// every run, and in the emulator.
 
 #include <cstdint>
 
@@ -154,16 +154,20 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
 
 template <class Body>
 void each(int64_t n, Body body, const char*) {
-  const KernelScope scope;
-  for (int64_t i = 0; i < n; ++i) body(i);
+  submit([=] {
+    const KernelScope scope;
+    for (int64_t i = 0; i < n; ++i) body(i);
+  });
 }
 
 template <class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char*) {
-  const KernelScope scope;
-  // On the heap, so that the address sanitizer sees a step beyond the end.
-  const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
-  for (int64_t i = 0; i < count; ++i) body(Block{i, threads, shared.get()});
+  submit([=] {
+    const KernelScope scope;
+    // On the heap, so that the address sanitizer sees a step beyond the end.
+    const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
+    for (int64_t i = 0; i < count; ++i) body(Block{i, threads, shared.get()});
+  });
 }
 
 #endif
