@@ -31,7 +31,7 @@ void divide_integers(const View& a, const View& b, const View& y) {
       [=] UNCIAL_BODY(int64_t i) {
         const auto at = walk.at(i);
         const V divisor = from_b[at.of[1]];
-        if (divisor == V(0)) *fault = {kDivisionByZero, 0, 0, i, 0};
+        if (divisor == V(0)) note(fault, {kDivisionByZero, 0, 0, i, 0});
         to[i] = divisor == V(0) ? V(0) : formula::Divide::forward(from_a[at.of[0]], divisor);
       },
       "divide");

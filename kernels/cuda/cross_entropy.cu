@@ -20,7 +20,7 @@ struct CrossEntropy {
   UNCIAL_BODY int64_t label(int64_t row) const {
     const int64_t value = labels[row];
     if (value >= 0 && value < logits.cols) return value;
-    *fault = {kLabel, 0, value, row, logits.cols};
+    note(fault, {kLabel, 0, value, row, logits.cols});
     return 0;
   }
   UNCIAL_BODY double weight(int64_t row) const {

@@ -16,6 +16,7 @@
 #define UNCIAL_BODY __host__ __device__
 #else
 #define UNCIAL_BODY
+#include <cstring>
 #include <memory>
 #endif
 
@@ -23,6 +24,16 @@ namespace uncial::cuda {
 
 inline constexpr int kWarp = 32;
 inline constexpr int kMaxThreads = 1024;
+
+#if !defined(__CUDACC__)
+/// body(i) for all i < n, in an order that threads of a GPU might take: odd ones upwards, then even ones
+/// downwards. Whoever counts on a neighbour before or after its turn gets a wrong answer from some of them.
+template <class Body>
+void in_any_order(int64_t n, Body body) {
+  for (int64_t i = 1; i < n; i += 2) body(i);
+  for (int64_t i = (n - 1) / 2 * 2; i >= 0 && i < n; i -= 2) body(i);
+}
+#endif
 
 /// A block of threads; `shared` is memory that they share, 16-byte aligned.
 struct Block {
@@ -86,12 +97,12 @@ struct Block {
 #else
   template <class F>
   void each_thread(F f) const {
-    for (int t = 0; t < threads; ++t) f(t);
+    in_any_order(threads, [&](int64_t t) { f(int(t)); });
   }
   template <class T, class Value, class Combine>
   T reduce(T none, Value value, Combine combine) const {
     T v[kMaxThreads], partial[kWarp];
-    for (int t = 0; t < threads; ++t) v[t] = value(t);
+    in_any_order(threads, [&](int64_t t) { v[t] = value(int(t)); });
     const auto of_warp = [&](T* lanes) {
       for (int o = kWarp / 2; o > 0; o /= 2)
         for (int lane = 0; lane < o; ++lane) lanes[lane] = combine(lanes[lane], lanes[lane + o]);
@@ -108,6 +119,16 @@ struct Block {
     return reduce(T(0), value, [](T a, T b) { return a + b; });
   }
 };
+
+/// Notes that data are wrong. Of many faults one is kept, whole.
+UNCIAL_BODY inline void note(Fault* place, const Fault& fault) {
+#if defined(__CUDA_ARCH__)
+  if (atomicCAS(&place->code, int32_t(kNoFault), fault.code) != kNoFault) return;
+  place->value = fault.value, place->place = fault.place, place->limit = fault.limit;
+#else
+  if (place->code == kNoFault) *place = fault;
+#endif
+}
 
 /// Threads of a block for `work` things to do: whole warps, a power of two.
 inline int threads_for(int64_t work, int most = 256) {
@@ -156,7 +177,7 @@ template <class Body>
 void each(int64_t n, Body body, const char*) {
   submit([=] {
     const KernelScope scope;
-    for (int64_t i = 0; i < n; ++i) body(i);
+    in_any_order(n, body);
   });
 }
 
@@ -166,7 +187,10 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
     const KernelScope scope;
     // On the heap, so that the address sanitizer sees a step beyond the end.
     const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
-    for (int64_t i = 0; i < count; ++i) body(Block{i, threads, shared.get()});
+    in_any_order(count, [&](int64_t i) {
+      std::memset(shared.get(), 0xff, size_t(shared_bytes));  // NaN: what nobody wrote shows
+      body(Block{i, threads, shared.get()});
+    });
   });
 }
 

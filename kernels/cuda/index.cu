@@ -15,7 +15,7 @@ struct Indices {
   UNCIAL_BODY int64_t operator[](int64_t i) const {
     const int64_t index = indices[i];
     if (index >= -n && index < n) return index < 0 ? index + n : index;
-    *fault = {kIndex, 0, index, i, n};
+    note(fault, {kIndex, 0, index, i, n});
     return 0;
   }
 };
@@ -77,7 +77,7 @@ void one_hot(const int64_t* indices, int64_t count, int64_t classes, T* y) {
       count * classes,
       [=] UNCIAL_BODY(int64_t i) {
         const int64_t row = i / classes, index = indices[row];
-        if (index < 0 || index >= classes) *fault = {kOneHotIndex, 0, index, row, classes};
+        if (index < 0 || index >= classes) note(fault, {kOneHotIndex, 0, index, row, classes});
         y[i] = T(index == i % classes);
       },
       "one_hot");

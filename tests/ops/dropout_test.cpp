@@ -15,6 +15,10 @@ DropoutKey key(int64_t seed, int64_t layer, int64_t epoch, const Tensor& samples
   return {tensor<int64_t>({seed, layer, epoch}), samples};
 }
 
+DropoutKey key_beside(const Tensor& x, const DropoutKey& k) {
+  return {beside(x, k.state), beside(x, k.samples)};
+}
+
 /// Whether the documented word drops element j: one Philox block at a time, compared in floating point.
 bool dropped(const DropoutKey& k, int64_t row, int64_t j, double p) {
   const int64_t *state = k.state.data<int64_t>(), sample = k.samples.data<int64_t>()[row];
@@ -48,7 +52,7 @@ TEST_CASE("dropout: values and gradients are those of the documented words") {
     for (const double p : {0.0, 0.25, 0.9}) {
       INFO("x " << shape << " p " << p);
       const DropoutKey k = key(7, 3, 2, arange(100, 100 + double(shape[0])));
-      check_layer({.layer = [&](const Tensors& in) { return dropout(in[0], p, k); },
+      check_layer({.layer = [&](const Tensors& in) { return dropout(in[0], p, key_beside(in[0], k)); },
                    .reference = [&](const Tensors& in) { return slow_dropout(in[0], p, k); },
                    .inputs = {randn(shape, 1, DType::float64)},
                    .tolerance = 1e-15,

@@ -124,9 +124,9 @@ TEST_CASE("cross_entropy: values and gradients") {
     check_layer(
         {.layer =
              [&](const Tensors& in) {
-               return cross_entropy(in[0], labels,
-                                    {.label_smoothing = c.smoothing,
-                                     .class_weights = c.weights ? weights.to(in[0].dtype()) : weights});
+               return cross_entropy(
+                   in[0], beside(in[0], labels),
+                   {.label_smoothing = c.smoothing, .class_weights = beside(in[0], weights)});
              },
          .reference =
              [&](const Tensors& in) { return slow_cross_entropy(in[0], labels, c.smoothing, weights); },
@@ -174,7 +174,7 @@ TEST_CASE("nll_loss, mse_loss, l1_loss, bce_with_logits: values and gradients") 
     INFO("x " << shape);
     const Tensor labels = some_labels(shape[0], shape[1]);
     check_layer(
-        {.layer = [&](const Tensors& in) { return nll_loss(in[0], labels); },
+        {.layer = [&](const Tensors& in) { return nll_loss(in[0], beside(in[0], labels)); },
          .reference =
              [&](const Tensors& in) {
                const Tensor mean = slow::make({});

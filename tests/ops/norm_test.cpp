@@ -54,8 +54,7 @@ TEST_CASE("batch_norm: scale and shift may be missing; statistics carry no gradi
     check_layer(
         {.layer =
              [&](const Tensors& in) {
-               const auto as = [&](const Tensor& t) { return t.defined() ? t.to(in[0].dtype()) : t; };
-               return batch_norm(in[0], as(g), as(b)).y;
+               return batch_norm(in[0], beside(in[0], g), beside(in[0], b)).y;
              },
          .reference =
              [&](const Tensors& in) { return slow::normalise(in[0], g, b, slow::statistics(in[0]), 1e-5); },

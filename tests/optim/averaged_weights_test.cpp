@@ -1,23 +1,27 @@
 #include <algorithm>
 
 #include "support/check_op.h"
+#include "support/gpus.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/optim/optimizer.h"
 
 using namespace uncial;
 
 TEST_CASE("averaged weights: the formula, with the decay growing at the start") {
-  const Tensor p = parameter(full({3}, 2, DType::float64));
-  optim::AveragedWeights average({p}, 0.6);
-  double expected = 2;
-  for (int t = 0; t < 20; ++t) {
-    p.fill_(0.5 * t);
-    average.update();
-    const double decay = std::min(0.6, (1.0 + t) / (10.0 + t));
-    expected = decay * expected + (1 - decay) * 0.5 * t;
-    test::check_close(average.averages()[0], full({3}, expected, DType::float64), 1e-14);
-  }
-  CHECK(p.at({0}) == 9.5);
+  test::for_each_device([](Device device) {
+    INFO(device);
+    const Tensor p = parameter(full({3}, 2, DType::float64, device));
+    optim::AveragedWeights average({p}, 0.6);
+    double expected = 2;
+    for (int t = 0; t < 20; ++t) {
+      p.fill_(0.5 * t);
+      average.update();
+      const double decay = std::min(0.6, (1.0 + t) / (10.0 + t));
+      expected = decay * expected + (1 - decay) * 0.5 * t;
+      test::check_close(average.averages()[0], full({3}, expected, DType::float64), 1e-14);
+    }
+    CHECK(p.at({0}) == 9.5);
+  });
 }
 
 TEST_CASE("averaged weights: swap goes there and back") {

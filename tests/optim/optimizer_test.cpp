@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "support/check_op.h"
+#include "support/gpus.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/ops/ops.h"
 
@@ -37,15 +38,15 @@ std::vector<double> expected_trajectory(const Rule& rule) {
 }
 
 /// Takes kSteps from the same start with the same gradients.
-Tensor trajectory(const optim::Recipe& recipe, DType dtype) {
-  const Tensor p = parameter(empty({kSize}, dtype));
+Tensor trajectory(const optim::Recipe& recipe, DType dtype, Device device = Device::cpu()) {
+  const Tensor p = parameter(empty({kSize}, dtype, device));
   for (int64_t i = 0; i < kSize; ++i) p.detach().slice(0, {i, i + 1}).fill_(std::cos(double(i)));
   const auto optimizer = recipe.bind({p});
   for (int t = 1; t <= kSteps; ++t) {
     optimizer->set_lr(rate_of(t));
     Tensor g = empty({kSize}, DType::float64);
     for (int64_t i = 0; i < kSize; ++i) g.data<double>()[i] = gradient_of(p.at({i}), i, t);
-    p.set_grad(g.to(dtype));
+    p.set_grad(g.to(dtype).to(device));
     optimizer->step();
     optimizer->zero_grad();
   }
@@ -61,6 +62,11 @@ void check_rule(const optim::Recipe& recipe, const Rule& rule) {
   test::for_each_isa([&](const std::string& isa) {
     INFO(isa);
     test::check_close(trajectory(recipe, DType::float32), expected, 2e-5);
+  });
+  test::for_each_gpu([&](Device gpu) {
+    INFO(gpu);
+    test::check_close(trajectory(recipe, DType::float64, gpu), expected, 1e-12);
+    test::check_close(trajectory(recipe, DType::float32, gpu), expected, 2e-5);
   });
 }
 
@@ -115,13 +121,13 @@ TEST_CASE("optimizer: Adam and AdamW") {
              });
 }
 
-TEST_CASE("optimizer: the same bits for any number of threads") {
-  const auto run = [](int threads) {
+TEST_CASE("optimizer: the same bits for any number of threads, and a GPU agrees") {
+  const auto run = [](int threads, Device device = Device::cpu()) {
     const test::Threads scope(threads);
-    const Tensor p = parameter(randn({100'000}, 1));
+    const Tensor p = parameter(randn({100'000}, 1).to(device));
     optim::Adam adam({p});
     for (uint64_t t = 0; t < 3; ++t) {
-      p.set_grad(randn({100'000}, 2 + t));
+      p.set_grad(randn({100'000}, 2 + t).to(device));
       optim::clip_grad_norm({p}, 1);
       adam.step();
     }
@@ -130,6 +136,7 @@ TEST_CASE("optimizer: the same bits for any number of threads") {
   const Tensor one = run(1);
   CHECK(test::same_bits(one, run(2)));
   CHECK(test::same_bits(one, run(3)));
+  test::for_each_gpu([&](Device gpu) { test::check_close(run(1, gpu), one, 2e-5); });
 }
 
 TEST_CASE("optimizer: parameters without a gradient stay as they are") {

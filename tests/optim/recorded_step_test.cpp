@@ -1,5 +1,6 @@
 // A whole training step, recorded once and replayed, against the same step run eagerly: the same bits.
 #include "support/check_op.h"
+#include "support/gpus.h"
 #include "uncial/nn/nn.h"
 #include "uncial/ops/ops.h"
 #include "uncial/optim/optimizer.h"
@@ -14,11 +15,11 @@ constexpr int64_t kBatch = 6;
 
 /// A net with everything that has state: batch statistics, dropout keys, averages, optimiser.
 struct Training {
-  explicit Training(const optim::Recipe& recipe)
+  explicit Training(const optim::Recipe& recipe, Device device = Device::cpu())
       : net(nn::Conv2d(1, 4, {.kernel = 3, .bias = false}), nn::BatchNorm2d(4), nn::ReLU(), nn::MaxPool2d(2),
             nn::Dropout(0.3), nn::Flatten(), nn::Dense(4 * 3 * 3, 5)),
         context(nn::Mode::train),
-        optimizer(recipe.bind(net.parameters())),
+        optimizer(recipe.bind(net.to(device).parameters())),
         average(net.parameters(), 0.9) {
     context.set_seed(3);
   }
@@ -42,13 +43,13 @@ struct Training {
   optim::AveragedWeights average;
 };
 
-Tensors batch(int t) {
+Tensors batch(int t, Device device = Device::cpu()) {
   Tensor labels = empty({kBatch}, DType::int64), samples = empty({kBatch}, DType::int64);
   for (int64_t i = 0; i < kBatch; ++i) {
     labels.data<int64_t>()[i] = (i * 3 + t) % 5;
     samples.data<int64_t>()[i] = (i * 11 + t * 7) % 100;
   }
-  return {randn({kBatch, 1, 8, 8}, uint64_t(t)), labels, samples};
+  return {randn({kBatch, 1, 8, 8}, uint64_t(t)).to(device), labels.to(device), samples.to(device)};
 }
 
 void check_same(const nn::NamedTensors& a, const nn::NamedTensors& b) {
@@ -58,10 +59,17 @@ void check_same(const nn::NamedTensors& a, const nn::NamedTensors& b) {
     CHECK(test::same_bits(a[i].second.detach(), b[i].second.detach()));
   }
 }
+void check_close(const nn::NamedTensors& a, const nn::NamedTensors& b, double tolerance) {
+  REQUIRE(a.size() == b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    INFO(a[i].first);
+    test::check_close(a[i].second, b[i].second, tolerance);
+  }
+}
 
-void check_trajectory(const optim::Recipe& recipe) {
-  INFO(recipe.describe());
-  Training eager(recipe), recorded(recipe);
+void check_trajectory(const optim::Recipe& recipe, Device device) {
+  INFO(recipe.describe() << " on " << device);
+  Training eager(recipe, device), recorded(recipe, device);
   // Operators as they are: fused ones agree up to rounding only.
   Compiled step = compile([&](const Tensors& in) { return recorded.step(in); }, {.fuse = false});
   const Tensor start = eager.net.parameters()[0].detach().clone();
@@ -70,7 +78,7 @@ void check_trajectory(const optim::Recipe& recipe) {
       training->optimizer->set_lr(0.01 / (1 + t));
       training->context.set_epoch(t / 5);
     }
-    const Tensors in = batch(t), expected = eager.step(in), actual = step(in);
+    const Tensors in = batch(t, device), expected = eager.step(in), actual = step(in);
     INFO("step " << t);
     REQUIRE(step.reason().empty());
     CHECK(test::same_bits(actual[0], expected[0].detach()));
@@ -86,10 +94,25 @@ void check_trajectory(const optim::Recipe& recipe) {
 }  // namespace
 
 TEST_CASE("recorded step: the same bits as the eager one, for every optimiser") {
-  check_trajectory(optim::SGD({.momentum = 0.9, .nesterov = true, .weight_decay = 1e-3}));
-  check_trajectory(optim::RMSprop({.momentum = 0.5}));
-  check_trajectory(optim::Adam());
-  check_trajectory(optim::AdamW());
+  test::for_each_device([](Device device) {
+    check_trajectory(optim::SGD({.momentum = 0.9, .nesterov = true, .weight_decay = 1e-3}), device);
+    check_trajectory(optim::RMSprop({.momentum = 0.5}), device);
+    check_trajectory(optim::Adam(), device);
+    check_trajectory(optim::AdamW(), device);
+  });
+}
+
+TEST_CASE("recorded step: a GPU ends where the CPU does") {
+  test::for_each_gpu([](Device gpu) {
+    Training here{optim::SGD({.momentum = 0.9})}, there(optim::SGD({.momentum = 0.9}), gpu);
+    for (Training* training : {&here, &there}) {
+      Compiled step = compile([&](const Tensors& in) { return training->step(in); });
+      for (int t = 0; t < kSteps; ++t) step(batch(t, training == &here ? Device::cpu() : gpu));
+      REQUIRE(step.reason().empty());
+    }
+    check_close(there.net.state_dict(), here.net.state_dict(), 1e-4);
+    check_close(there.average.state(), here.average.state(), 1e-4);
+  });
 }
 
 TEST_CASE("recorded step: gradients need no memory after the step") {

@@ -115,8 +115,7 @@ void check_one(const OpCheck& check, const Tensors& inputs) {
   check_gpu(check, inputs, check.value_tolerance);
   if (check.float_tolerance > 0) {
     Tensors narrow;
-    for (const Tensor& x : inputs)
-      narrow.push_back(x.dtype() == DType::float64 ? x.to(DType::float32) : x);
+    for (const Tensor& x : inputs) narrow.push_back(x.dtype() == DType::float64 ? x.to(DType::float32) : x);
     check_gpu(check, narrow, check.float_tolerance);
   }
 }
@@ -148,7 +147,7 @@ void check_close(const Tensor& actual, const Tensor& expected, double tolerance)
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return false;
-  const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+  const Tensor x = a.detach().to(Device::cpu()).contiguous(), y = b.detach().to(Device::cpu()).contiguous();
   return x.bytes() == 0 || std::memcmp(x.view().data, y.view().data, size_t(x.bytes())) == 0;
 }
 
@@ -163,6 +162,11 @@ Tensor as_strided(const Tensor& x) {
   for (int axis = 0; axis < x.rank(); ++axis) view = view.slice(axis, {.start = 1, .step = 2});
   view.copy_(x);
   return view;
+}
+
+Tensor beside(const Tensor& x, const Tensor& t) {
+  if (!t.defined()) return t;
+  return (is_floating(t.dtype()) ? t.to(x.dtype()) : t).to(x.device());
 }
 
 void for_each_index(const Shape& shape, const std::function<void(const Extents&)>& body) {

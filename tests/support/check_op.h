@@ -32,7 +32,7 @@ void check_op(const OpCheck& check);
 /// Shapes must be equal; values are compared as float64.
 void check_close(const Tensor& actual, const Tensor& expected, double tolerance = 1e-12);
 
-/// Same dtype, shape and bits.
+/// Same dtype, shape and bits, wherever they are.
 bool same_bits(const Tensor& a, const Tensor& b);
 
 /// `call` must throw a usage Error whose message contains `part`.
@@ -44,6 +44,10 @@ void check_error(F&& call, std::string_view part) {
 /// The values of x in a view that is neither contiguous nor in row-major order: every second element of a
 /// larger, transposed tensor.
 Tensor as_strided(const Tensor& x);
+
+/// t where x is, and in its dtype when both are floating; an undefined t stays so. For what an operator takes
+/// besides the inputs of a check.
+Tensor beside(const Tensor& x, const Tensor& t);
 
 /// f of each element, in float64, by a plain loop over indices.
 Tensor slow_map(const Tensor& x, const std::function<double(double)>& f);

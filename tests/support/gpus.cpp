@@ -17,4 +17,9 @@ void for_each_gpu(const std::function<void(Device)>& body) {
   std::fflush(stdout);
 }
 
+void for_each_device(const std::function<void(Device)>& body) {
+  body(Device::cpu());
+  for_each_gpu(body);
+}
+
 }  // namespace uncial::test

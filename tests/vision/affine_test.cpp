@@ -35,7 +35,7 @@ double gap(const AffineOptions& options, const Shape& shape) {
   const Tensor images = rand(shape, 7), changed = images.clone();
   const AugmentKey key{.seed = 3, .epoch = 5};
   const auto indices = iota(shape[0], 100);
-  RandomAffine(options)->apply(changed, indices, key);
+  apply_everywhere(RandomAffine(options), changed, indices, key);
   double worst = 0;
   for (int64_t n = 0; n < shape[0]; ++n)
     for (int64_t c = 0; c < shape[1]; ++c) {
@@ -129,7 +129,7 @@ TEST_CASE("each sample's affine map depends on seed, epoch and index alone", "[v
     Tensor batch = empty({int64_t(order.size()), 1, 28, 28});
     for (size_t i = 0; i < order.size(); ++i)
       std::copy_n(images.data<float>() + order[i] * 784, 784, batch.data<float>() + int64_t(i) * 784);
-    affine->apply(batch, order, key);
+    apply_everywhere(affine, batch, order, key);
     return batch;
   };
   const AugmentKey key{.seed = 9, .epoch = 2};

@@ -28,12 +28,13 @@ TEST_CASE("ElasticDistortion agrees with the slow formula", "[vision]") {
   for (const auto& [shape, options] :
        {std::pair(Shape{4, 1, 28, 28}, ElasticOptions{.alpha = 2, .sigma = 3}),
         std::pair(Shape{2, 3, 11, 30}, ElasticOptions{.alpha = 5, .sigma = 1.5}),
+        std::pair(Shape{2, 2, 81, 50}, ElasticOptions{.alpha = 3, .sigma = 2}),
         std::pair(Shape{2, 1, 6, 5}, ElasticOptions{.alpha = 1, .sigma = 8})}) {
     const Tensor images = rand(shape, 4), changed = images.clone();
     const AugmentKey key{.seed = 8, .epoch = 1};
     std::vector<int64_t> indices;
     for (int64_t n = 0; n < shape[0]; ++n) indices.push_back(30 + n);
-    ElasticDistortion(options)->apply(changed, indices, key);
+    apply_everywhere(ElasticDistortion(options), changed, indices, key);
     const int64_t H = shape[2], W = shape[3];
     for (int64_t n = 0; n < shape[0]; ++n) {
       Plane dx{H, W, {}}, dy{H, W, {}};

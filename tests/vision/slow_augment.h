@@ -6,9 +6,24 @@
 #include <cstdint>
 #include <vector>
 
-#include "uncial/core/tensor.h"
+#include "support/check_op.h"
+#include "support/gpus.h"
+#include "uncial/vision/augment.h"
 
 namespace uncial::test {
+
+/// augment->apply() to `images` on the CPU; on every GPU it must give the same bits.
+inline void apply_everywhere(const vision::Augment& augment, const Tensor& images,
+                             const std::vector<int64_t>& indices, vision::AugmentKey key) {
+  const Tensor before = images.clone();
+  augment->apply(images, indices, key);
+  for_each_gpu([&](Device gpu) {
+    const Tensor there = before.to(gpu);
+    augment->apply(there, indices, key);
+    CHECK(there.device() == gpu);
+    CHECK(same_bits(there.to(Device::cpu()), images));
+  });
+}
 
 /// A grey image in double.
 struct Plane {

@@ -51,6 +51,9 @@ class Memory {
     in_use += bytes;
     peak = std::max(peak, in_use);
     ASAN_UNPOISON_MEMORY_REGION(base_ + at, size_t(size));
+    add_user();
+    std::memset(base_ + at, 0xff, size_t(size));  // NaN, and no index: what nobody wrote shows
+    remove_user();
     return base_ + at;
   }
   void release(void* data, int64_t bytes) {
@@ -63,16 +66,23 @@ class Memory {
   /// Opens and closes the memory to this process; kernels of several threads may have it open.
   void open() {
     const std::lock_guard lock(mutex_);
-    if (users_++ == 0) ::mprotect(base_, kBytes, PROT_READ | PROT_WRITE);
+    add_user();
   }
   void close() {
     const std::lock_guard lock(mutex_);
-    if (--users_ == 0) ::mprotect(base_, kBytes, PROT_NONE);
+    remove_user();
   }
 
   int64_t in_use = 0, peak = 0, limit = 0;
 
  private:
+  void add_user() {
+    if (users_++ == 0) ::mprotect(base_, kBytes, PROT_READ | PROT_WRITE);
+  }
+  void remove_user() {
+    if (--users_ == 0) ::mprotect(base_, kBytes, PROT_NONE);
+  }
+
   char* base_;
   int users_ = 0;
   std::map<int64_t, int64_t> blocks_;
