@@ -66,7 +66,7 @@ TEST_CASE("on a GPU: copies between all types, into views, over themselves") {
           [&](const Tensor& t) {
             const Tensor y = full({4, 3, 2}, 1, to, t.device());
             y.slice(1, {.start = -1, .step = -1}).copy_(t.transpose().unsqueeze(2));
-            y.slice(0, {.start = 1, .stop = 3}).fill_(2.5);
+            y.slice(0, {.start = 1, .step = 2}).slice(2, {.start = 1}).fill_(2.5);
             return y;
           },
           {x.to(from)});
@@ -142,6 +142,17 @@ TEST_CASE("on a GPU: gather and one_hot of all types, many gradients to one plac
   const Tensor many = few({5000}, 3, DType::int64);
   check_same(gradient_of([&](const Tensor& x) { return gather(x, many.to(x.device())); }),
              {randn({8, 3}, 1, DType::float64)});
+}
+
+TEST_CASE("on a GPU: gradients of several uses and calls add") {
+  for (DType type : kFloats) {
+    check_same(gradient_of([](const Tensor& x) { return x * x + x * 3 + x; }), {few({30, 7}, 1, type)});
+    for_each_device([&](Device device) {
+      const Tensor x = parameter(ones({700}, type, device));
+      for (int call = 0; call < 3; ++call) sum(x * 2).backward();
+      check_close(x.grad(), full({700}, 6), 0);
+    });
+  }
 }
 
 TEST_CASE("on a GPU: functions at the ends of their domains") {
