@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "conv_any.h"
 #include "grid.h"
 #include "libraries.h"
 
@@ -22,10 +23,18 @@ class Described {
   Descriptor descriptor_;
 };
 
-int as_int(int64_t value) {
-  if (value > std::numeric_limits<int>::max())
-    fail(ErrorKind::usage, "conv2d: an extent of ", value, " is more than a GPU takes.");
-  return int(value);
+/// cuDNN counts with int, in whole tensors too.
+bool countable(const ConvExtents& e) {
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  return e.N * e.C * e.H * e.W <= kMost && e.N * e.K * e.P * e.Q <= kMost && e.padding <= kMost &&
+         e.stride <= kMost && e.dilation <= kMost;
+}
+
+/// False when cuDNN has nothing for these extents, which conv_any.h does then.
+bool done(cudnnStatus_t status, const char* what) {
+  if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED) return false;
+  check(status, what);
+  return true;
 }
 
 template <class T>
@@ -37,20 +46,18 @@ struct Problem {
       conv;
 
   explicit Problem(const ConvExtents& e) {
-    const int padding = as_int(e.padding), stride = as_int(e.stride), dilation = as_int(e.dilation);
-    check(cudnnSetTensor4dDescriptor(x, CUDNN_TENSOR_NCHW, kType, as_int(e.N), as_int(e.C), as_int(e.H),
-                                     as_int(e.W)),
+    const int padding = int(e.padding), stride = int(e.stride), dilation = int(e.dilation);
+    check(cudnnSetTensor4dDescriptor(x, CUDNN_TENSOR_NCHW, kType, int(e.N), int(e.C), int(e.H), int(e.W)),
           "describing x");
-    check(cudnnSetTensor4dDescriptor(y, CUDNN_TENSOR_NCHW, kType, as_int(e.N), as_int(e.K), as_int(e.P),
-                                     as_int(e.Q)),
+    check(cudnnSetTensor4dDescriptor(y, CUDNN_TENSOR_NCHW, kType, int(e.N), int(e.K), int(e.P), int(e.Q)),
           "describing y");
-    check(cudnnSetFilter4dDescriptor(w, kType, CUDNN_TENSOR_NCHW, as_int(e.K), as_int(e.C / e.groups),
-                                     as_int(e.R), as_int(e.S)),
+    check(cudnnSetFilter4dDescriptor(w, kType, CUDNN_TENSOR_NCHW, int(e.K), int(e.C / e.groups), int(e.R),
+                                     int(e.S)),
           "describing the filters");
     check(cudnnSetConvolution2dDescriptor(conv, padding, padding, stride, stride, dilation, dilation,
                                           CUDNN_CROSS_CORRELATION, kType),
           "describing a convolution");
-    check(cudnnSetConvolutionGroupCount(conv, as_int(e.groups)), "describing a convolution");
+    check(cudnnSetConvolutionGroupCount(conv, int(e.groups)), "describing a convolution");
     check(cudnnSetConvolutionMathType(conv, CUDNN_FMA_MATH), "describing a convolution");
   }
 };
@@ -63,75 +70,81 @@ void add_bias(const T* bias, T* y, int64_t N, int64_t channels, int64_t places) 
       N * channels * places, [=] UNCIAL_BODY(int64_t i) { y[i] += bias[i / places % channels]; }, "bias");
 }
 
-void clear(void* data, int64_t bytes) {
-  check(cudaMemsetAsync(data, 0, size_t(bytes), current_stream()), "clearing");
+// All three algorithms add in a fixed order, unlike others of cuDNN.
+
+template <class T>
+bool forward(const ConvExtents& e, const T* x, const T* w, T* y) {
+  if (!countable(e)) return false;
+  const Problem<T> p(e);
+  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+  size_t bytes = 0;
+  if (!done(cudnnGetConvolutionForwardWorkspaceSize(dnn(), p.x, p.w, p.conv, p.y, kAlgorithm, &bytes),
+            "conv2d"))
+    return false;
+  const Temporary workspace{int64_t(bytes)};
+  const T one = 1, none = 0;
+  return done(cudnnConvolutionForward(dnn(), &one, p.x, x, p.w, w, p.conv, kAlgorithm, workspace.as<void>(),
+                                      bytes, &none, p.y, y),
+              "conv2d");
+}
+
+template <class T>
+bool input_gradient(const ConvExtents& e, const T* dy, const T* w, T* dx) {
+  if (!countable(e)) return false;
+  const Problem<T> p(e);
+  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
+  size_t bytes = 0;
+  if (!done(cudnnGetConvolutionBackwardDataWorkspaceSize(dnn(), p.w, p.y, p.conv, p.x, kAlgorithm, &bytes),
+            "conv2d_input_gradient"))
+    return false;
+  const Temporary workspace{int64_t(bytes)};
+  const T one = 1, none = 0;
+  return done(cudnnConvolutionBackwardData(dnn(), &one, p.w, w, p.y, dy, p.conv, kAlgorithm,
+                                           workspace.as<void>(), bytes, &none, p.x, dx),
+              "conv2d_input_gradient");
+}
+
+template <class T>
+bool weight_gradient(const ConvExtents& e, const T* x, const T* dy, T* dw) {
+  if (!countable(e)) return false;
+  const Problem<T> p(e);
+  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
+  size_t bytes = 0;
+  if (!done(cudnnGetConvolutionBackwardFilterWorkspaceSize(dnn(), p.x, p.y, p.conv, p.w, kAlgorithm, &bytes),
+            "conv2d_weight_gradient"))
+    return false;
+  const Temporary workspace{int64_t(bytes)};
+  const T one = 1, none = 0;
+  return done(cudnnConvolutionBackwardFilter(dnn(), &one, p.x, x, p.y, dy, p.conv, kAlgorithm,
+                                             workspace.as<void>(), bytes, &none, p.w, dw),
+              "conv2d_weight_gradient");
 }
 
 }  // namespace
 
-// All three algorithms add in a fixed order, unlike others of cuDNN.
-
 template <class T>
 void conv2d(const ConvExtents& e, const T* x, const T* w, const T* bias, T* y) {
-  const int64_t size = e.N * e.K * e.P * e.Q;
-  if (size == 0) return;
-  if (e.C == 0) {
-    clear(y, size * int64_t(sizeof(T)));
-    return add_bias(bias, y, e.N, e.K, e.P * e.Q);
-  }
-  const Problem<T> p(e);
-  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-  size_t bytes = 0;
-  check(cudnnGetConvolutionForwardWorkspaceSize(dnn(), p.x, p.w, p.conv, p.y, kAlgorithm, &bytes), "conv2d");
-  const Temporary workspace(int64_t{bytes});
-  const T one = 1, none = 0;
-  check(cudnnConvolutionForward(dnn(), &one, p.x, x, p.w, w, p.conv, kAlgorithm, workspace.as<void>(), bytes,
-                                &none, p.y, y),
-        "conv2d");
+  if (e.N * e.K * e.P * e.Q == 0) return;
+  if (e.C == 0 || !forward(e, x, w, y)) return conv2d_any(e, x, w, bias, y);
   add_bias(bias, y, e.N, e.K, e.P * e.Q);
 }
 
 template <class T>
 void conv2d_input_gradient(const ConvExtents& e, const T* dy, const T* w, const T* bias, T* dx) {
-  const int64_t size = e.N * e.C * e.H * e.W;
-  if (size == 0) return;
-  if (e.K == 0) {
-    clear(dx, size * int64_t(sizeof(T)));
-    return add_bias(bias, dx, e.N, e.C, e.H * e.W);
-  }
-  const Problem<T> p(e);
-  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
-  size_t bytes = 0;
-  check(cudnnGetConvolutionBackwardDataWorkspaceSize(dnn(), p.w, p.y, p.conv, p.x, kAlgorithm, &bytes),
-        "conv2d_input_gradient");
-  const Temporary workspace(int64_t{bytes});
-  const T one = 1, none = 0;
-  check(cudnnConvolutionBackwardData(dnn(), &one, p.w, w, p.y, dy, p.conv, kAlgorithm, workspace.as<void>(),
-                                     bytes, &none, p.x, dx),
-        "conv2d_input_gradient");
+  if (e.N * e.C * e.H * e.W == 0) return;
+  if (e.K == 0 || !input_gradient(e, dy, w, dx)) return conv2d_input_gradient_any(e, dy, w, bias, dx);
   add_bias(bias, dx, e.N, e.C, e.H * e.W);
 }
 
 template <class T>
 void conv2d_weight_gradient(const ConvExtents& e, const T* x, const T* dy, T* dw) {
-  const int64_t size = e.K * (e.C / e.groups) * e.R * e.S;
-  if (size == 0) return;
-  if (e.N == 0) return clear(dw, size * int64_t(sizeof(T)));
-  const Problem<T> p(e);
-  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
-  size_t bytes = 0;
-  check(cudnnGetConvolutionBackwardFilterWorkspaceSize(dnn(), p.x, p.y, p.conv, p.w, kAlgorithm, &bytes),
-        "conv2d_weight_gradient");
-  const Temporary workspace(int64_t{bytes});
-  const T one = 1, none = 0;
-  check(cudnnConvolutionBackwardFilter(dnn(), &one, p.x, x, p.y, dy, p.conv, kAlgorithm, workspace.as<void>(),
-                                       bytes, &none, p.w, dw),
-        "conv2d_weight_gradient");
+  if (e.K * (e.C / e.groups) * e.R * e.S == 0) return;
+  if (e.N == 0 || !weight_gradient(e, x, dy, dw)) conv2d_weight_gradient_any(e, x, dy, dw);
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                              \
-  template void conv2d<T>(const ConvExtents&, const T*, const T*, const T*, T*);                          \
-  template void conv2d_input_gradient<T>(const ConvExtents&, const T*, const T*, const T*, T*);           \
+#define UNCIAL_INSTANTIATE(T)                                                                   \
+  template void conv2d<T>(const ConvExtents&, const T*, const T*, const T*, T*);                \
+  template void conv2d_input_gradient<T>(const ConvExtents&, const T*, const T*, const T*, T*); \
   template void conv2d_weight_gradient<T>(const ConvExtents&, const T*, const T*, T*);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)

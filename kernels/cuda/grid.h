@@ -48,7 +48,7 @@ struct Block {
 
 #if defined(__CUDACC__)
   template <class F>
-  UNCIAL_BODY void each_thread(F f) const {
+  UNCIAL_BODY void each_thread([[maybe_unused]] F f) const {
 #if defined(__CUDA_ARCH__)
     f(int(threadIdx.x));
     __syncthreads();
@@ -56,7 +56,7 @@ struct Block {
   }
   /// value(thread) of all threads combined; every thread gets the result. `none` changes nothing.
   template <class T, class Value, class Combine>
-  UNCIAL_BODY T reduce(T none, Value value, Combine combine) const {
+  UNCIAL_BODY T reduce(T none, [[maybe_unused]] Value value, [[maybe_unused]] Combine combine) const {
 #if defined(__CUDA_ARCH__)
     __shared__ T partial[kMaxThreads / kWarp];
     const int t = int(threadIdx.x), lane = t % kWarp, warp = t / kWarp;

@@ -71,9 +71,9 @@ struct DeviceState {
     check(cudaDeviceGetDefaultMemPool(&pool, index), "asking for the memory pool");
     uint64_t keep = ~uint64_t(0);  // freed memory stays with the process until empty_cache()
     check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "setting the memory pool");
-    check(cudaMalloc(&fault, sizeof(Fault)), "allocating");
+    check(cudaMalloc(reinterpret_cast<void**>(&fault), sizeof(Fault)), "allocating");
     check(cudaMemset(fault, 0, sizeof(Fault)), "clearing");
-    check(cudaMallocHost(&fault_host, sizeof(Fault)), "allocating pinned memory");
+    check(cudaMallocHost(reinterpret_cast<void**>(&fault_host), sizeof(Fault)), "allocating pinned memory");
   }
 
   /// A kernel of ours is there for this GPU, or the driver can make it.

@@ -21,10 +21,15 @@ target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/c
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
 target_include_directories(uncial PRIVATE ${UNCIAL_CUDNN_INCLUDE})
 target_link_libraries(uncial PRIVATE CUDA::cudart_static CUDA::cublas ${UNCIAL_CUDNN_LIBRARY})
+# -std by hand: CMake before 3.26 drops CUDA_STANDARD 20 without a word.
 target_compile_options(uncial PRIVATE
-  $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda --Werror=cross-execution-space-call>)
+  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr --extended-lambda --Werror=cross-execution-space-call>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>)
+if(UNCIAL_WERROR)
+  target_compile_options(uncial PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -Xcompiler=-Werror>)
+endif()
 # The oldest GPU that has code here: what younger ones lack is made by the driver.
 list(GET CMAKE_CUDA_ARCHITECTURES 0 oldest)
 string(REGEX MATCH "[0-9]+" oldest ${oldest})
 target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_OLDEST=${oldest})
-set_target_properties(uncial PROPERTIES CUDA_STANDARD 20 CUDA_VISIBILITY_PRESET hidden CUDA_SEPARABLE_COMPILATION OFF)
+set_target_properties(uncial PROPERTIES CUDA_VISIBILITY_PRESET hidden CUDA_SEPARABLE_COMPILATION OFF)

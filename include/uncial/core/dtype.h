@@ -22,13 +22,13 @@ struct bfloat16 {
 
   bfloat16() = default;
   /// Rounds to nearest, ties to even; NaN stays NaN.
-  explicit bfloat16(float value) {
+  explicit constexpr bfloat16(float value) {
     const uint32_t u = std::bit_cast<uint32_t>(value);
     const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
     bits = nan ? uint16_t((u >> 16) | 0x40u) : uint16_t((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
-  explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
-  friend bool operator==(bfloat16 a, bfloat16 b) { return float(a) == float(b); }
+  explicit constexpr operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+  friend constexpr bool operator==(bfloat16 a, bfloat16 b) { return float(a) == float(b); }
 };
 
 /// Bytes of one element.

@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# Builds, tests and measures on a machine with an NVIDIA GPU and no network, and writes what came out of it.
+#
+#   scripts/gpu_check.sh [options]
+#
+#   --part P         build, test, sanitize, bench or speedrun; may be repeated (all, in this order). Each takes less
+#                    than 10 minutes; a later call adds its parts to what --out has
+#   --deps FOLDER    headers and libraries from scripts/gpu_carry.sh FOLDER, where the machine has none
+#   --build FOLDER   where to build, or what was built there (build/gpu)
+#   --prebuilt F     use the programs that scripts/gpu_carry.sh --prebuilt packed; the part build is left out
+#   --only RE        only test programs whose names match, in the parts test and sanitize
+#   --jobs N         test programs at once (half the cores, at most 8)
+#   --out FOLDER     PART.log of each part, gpu.json and the page gpu.md (build/gpu_check)
+#
+# Exit code 1 when something failed. A test program that did not find the GPU has failed. A tool that the machine
+# refuses is recorded as refused, and what was not run as not run; neither is a failure.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+command_line="scripts/gpu_check.sh $*"
+parts=() deps='' build=$root/build/gpu prebuilt='' only='' out=$root/build/gpu_check
+jobs=$(($(nproc) / 2 > 8 ? 8 : $(nproc) / 2 > 1 ? $(nproc) / 2 : 1))
+
+usage() {
+  printf 'error: gpu_check: %s See --help.\n' "$1" >&2
+  exit 2
+}
+
+while (($#)); do
+  case $1 in
+    -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
+    --part)
+      [[ ${2:-} == @(build|test|sanitize|bench|speedrun) ]] || usage "--part: '${2:-}' is no part."
+      parts+=("$2")
+      shift 2
+      ;;
+    --deps | --build | --prebuilt | --only | --jobs | --out)
+      (($# > 1)) || usage "$1 needs a value."
+      declare "${1#--}=$2"
+      shift 2
+      ;;
+    *) usage "unknown option $1." ;;
+  esac
+done
+((${#parts[@]})) || parts=(build test sanitize bench speedrun)
+for folder in deps prebuilt; do
+  [[ -z ${!folder} ]] && continue
+  [[ -d ${!folder} ]] || usage "--$folder: there is no folder '${!folder}'."
+  declare "$folder=$(cd -- "${!folder}" && pwd)"
+done
+mkdir -p -- "$out"
+out=$(cd -- "$out" && pwd)
+rows=$(mktemp)
+trap 'rm -f -- "$rows"' EXIT
+cd -- "$root"
+
+# ---- What the machine has
+
+folders_of_python() {  # folder of each of Python's nvidia packages: include, lib or bin
+  python3 - "$1" <<'PYTHON' 2>/dev/null || true
+import glob, sys
+print("\n".join(sorted(path for entry in sys.path for path in glob.glob(f"{entry}/nvidia/*/{sys.argv[1]}"))))
+PYTHON
+}
+
+find_libraries() {
+  local folder
+  while IFS= read -r folder; do
+    [[ -d $folder ]] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder
+  done < <(folders_of_python lib; printf '%s\n' /usr/local/cuda/lib64 /usr/local/nvidia/lib64 "${prebuilt:+$prebuilt/lib}" "${deps:+$deps/lib/x86_64-linux-gnu}")
+  export LD_LIBRARY_PATH
+  command -v nvcc >/dev/null || PATH=/usr/local/cuda/bin:$PATH
+}
+
+find_libraries
+gpu=$(nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv,noheader 2>/dev/null | head -n 1 || true)
+if [[ -z $gpu ]]; then
+  printf 'error: gpu_check: nvidia-smi shows no GPU on this machine.\n' >&2
+  exit 5
+fi
+commit=$(git rev-parse --short HEAD 2>/dev/null || true)
+if [[ -n $commit && -n $(git status --porcelain --untracked-files=no 2>/dev/null) ]]; then commit+=', with changes'; fi
+[[ -n $commit ]] || commit=$(cat -- "${prebuilt:-${deps:-$root}}/COMMIT" 2>/dev/null || echo unknown)
+
+# record NAME STATUS SECONDS [NOTE]: a line of the part's results. STATUS: passed, failed, refused, "not run".
+record() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4:-}" >>"$rows"; }
+
+# ---- Parts
+
+part_build() {
+  if [[ -n $prebuilt ]]; then
+    record build 'not run' 0 'the programs were built elsewhere'
+    return
+  fi
+  local architecture options=(-DCMAKE_BUILD_TYPE=Release -DUNCIAL_CUDA=ON -DUNCIAL_TESTS=ON -DUNCIAL_CURL=OFF -DUNCIAL_PNG=OFF)
+  architecture=$(awk -F', ' '{ gsub(/\./, "", $4); print $4 }' <<<"$gpu")
+  options+=("-DCMAKE_CUDA_ARCHITECTURES=$architecture-real")
+  command -v ninja >/dev/null && options+=(-G Ninja)
+  if [[ -n $deps ]]; then
+    options+=("-DCMAKE_PREFIX_PATH=$deps" "-DUNCIAL_FONT=$deps/share/fonts/truetype/dejavu/DejaVuSans.ttf"
+      "-DUNCIAL_FONT_BOLD=$deps/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf")
+  fi
+  local began=$SECONDS
+  if cmake -S . -B "$build" "${options[@]}" && cmake --build "$build" --parallel "$(nproc)"; then
+    record build passed $((SECONDS - began)) "sm_$architecture, $(nvcc --version | tail -n 1)"
+  else
+    record build failed $((SECONDS - began)) 'see build.log'
+  fi
+}
+
+programs=${prebuilt:-$build}
+
+# One test program under a tool or none: its output into LOG, its line into RESULTS. Run by xargs, several at once.
+one_test() {  # program [tool...]
+  local program=$1 name log began=$SECONDS status=passed note code=0
+  shift
+  name=$(basename -- "$program")
+  log=$(mktemp)
+  timeout --kill-after=5 "$LIMIT" "$@" "$program" >"$log" 2>&1 || code=$?
+  note=$(grep -aE '^(All tests passed|test cases:|assertions:|=+ (ERROR|RACECHECK) SUMMARY)' "$log" | tr -s '\n ' ' ' || true)
+  if grep -aqE 'Device not supported|cannot be profiled|not supported on (the )?(this|device|current)' "$log"; then
+    status=refused note=$(grep -aEm1 'not supported|cannot be profiled' "$log")
+  elif grep -aq '^SKIPPED: cuda' "$log"; then
+    status=failed note="did not find the GPU: $(grep -am1 '^SKIPPED: cuda' "$log")"
+  elif ((code == 124 || code == 137)); then
+    status=failed note="not finished in $LIMIT s; $note"
+  elif ((code)); then
+    status=failed note="exit code $code; $note"
+  fi
+  {
+    flock 9
+    printf '\n==== %s%s: %s, %s s\n' "$PREFIX" "$name" "$status" $((SECONDS - began))
+    cat -- "$log"
+  } 9>>"$LOG.lock" >>"$LOG"
+  printf '%s\t%s\t%s\t%s\n' "$PREFIX$name" "$status" $((SECONDS - began)) "$note" >>"$RESULTS"
+  rm -f -- "$log"
+  printf '%s%s: %s, %s s %s\n' "$PREFIX" "$name" "$status" $((SECONDS - began)) "$note"
+}
+export -f one_test
+
+# Test programs by name; those that take longest first, so that none is left at the end.
+test_programs() {  # names' regular expression
+  find "$programs/tests" -maxdepth 1 -type f -perm -u+x -name 'test_*' -printf '%f\n' | sort |
+    grep -E "${only:-.}" | grep -E "$1" | sed "s|^|$programs/tests/|"
+}
+
+run_tests() {  # limit in seconds, prefix, names' regular expression, tool...
+  local names
+  names=$(test_programs "$3") || true
+  if [[ -z $names ]]; then
+    record "${2}tests" failed 0 "there are no test programs in $programs/tests"
+    return
+  fi
+  LIMIT=$1 PREFIX=$2 LOG=$out/$part.log.tests RESULTS=$rows \
+    xargs -P "$jobs" -I '{}' bash -c 'one_test "$@"' one_test '{}' "${@:4}" <<<"$names"
+}
+
+part_test() { run_tests 540 '' .; }
+
+# What holds own kernels; the rest of the library is the sanitizers' of the host.
+kernel_tests='^test_(cuda|conv|dropout|elementwise|loss|matmul|norm|optim|pool|reduce|shape_ops|vision)$'
+
+part_sanitize() {
+  if ! command -v compute-sanitizer >/dev/null; then
+    record compute-sanitizer 'not run' 0 'there is none on this machine'
+    return
+  fi
+  local tool
+  for tool in memcheck racecheck initcheck synccheck; do
+    run_tests 130 "$tool " "$kernel_tests" compute-sanitizer --tool "$tool" --error-exitcode 99 --print-limit 5
+  done
+}
+
+part_bench() {
+  local began=$SECONDS
+  if [[ -x benchmarks/gpu/run.sh ]]; then
+    if UNCIAL_BIN=$programs/bin benchmarks/gpu/run.sh --out "$out/bench"; then
+      record benchmarks passed $((SECONDS - began)) 'see bench/'
+    else
+      record benchmarks failed $((SECONDS - began)) 'see bench.log'
+    fi
+  else
+    record benchmarks 'not run' 0 'there is no benchmarks/gpu/run.sh'
+  fi
+  local program
+  for program in bench_kernels bench_net; do
+    began=$SECONDS
+    if [[ ! -x $programs/bin/$program ]]; then
+      record "$program" 'not run' 0 'it was not built'
+    elif timeout 200 "$programs/bin/$program" --device cuda --json "$out/$program.json"; then
+      record "$program --device cuda" passed $((SECONDS - began)) "see $program.json"
+    else
+      record "$program --device cuda" failed $((SECONDS - began)) 'see bench.log'
+    fi
+  done
+}
+
+part_speedrun() {
+  local model began result
+  if [[ ! -x $programs/bin/mnist_train ]]; then
+    record mnist_train 'not run' 0 'it was not built'
+    return
+  fi
+  for model in mnist_convnet lenet5 cnn; do
+    began=$SECONDS
+    result=$(mktemp -d)
+    if (cd -- "$result" && timeout 180 "$programs/bin/mnist_train" --model "$model" --device cuda --out "$result"); then
+      record "mnist_train --model $model" passed $((SECONDS - began)) 'see speedrun.log'
+    else
+      record "mnist_train --model $model" failed $((SECONDS - began)) 'see speedrun.log'
+    fi
+    rm -rf -- "$result"
+  done
+}
+
+# ---- All of it
+
+export UNCIAL_DATA=${UNCIAL_DATA:-$root/data}
+failed=false
+for part in "${parts[@]}"; do
+  : >"$rows"
+  printf '%s: %s, %s\n' "$part" "$gpu" "$commit"
+  began=$SECONDS
+  rm -f -- "$out/$part.log" "$out/$part.log.tests"
+  "part_$part" > >(tee -- "$out/$part.log") 2>&1 || record "$part" failed $((SECONDS - began)) "see $part.log"
+  wait $! || true  # tee has written all of it
+  if [[ -f $out/$part.log.tests ]]; then cat -- "$out/$part.log.tests" >>"$out/$part.log"; fi
+  rm -f -- "$out/$part.log.tests" "$out/$part.log.tests.lock"
+  grep -q $'\tfailed\t' "$rows" && failed=true
+  python3 scripts/gpu_page.py --out "$out" --part "$part" --rows "$rows" --seconds $((SECONDS - began)) \
+    --gpu "$gpu" --commit "$commit" --command "$command_line"
+done
+if $failed; then
+  printf 'error: gpu_check: something failed, see %s/gpu.md and the logs beside it.\n' "$out" >&2
+  exit 1
+fi
