@@ -162,6 +162,17 @@ void DeviceState::refuse_unknown_architecture() const {
          " and newer. Add it to -DCMAKE_CUDA_ARCHITECTURES and rebuild, or use Device::cpu().");
 }
 
+GpuLimits gpu_limits() {
+  const int device = current().index;
+  const auto ask = [&](cudaDeviceAttr what) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, what, device), "asking for the GPU's properties");
+    return value;
+  };
+  return {ask(cudaDevAttrMultiProcessorCount), ask(cudaDevAttrMaxSharedMemoryPerBlockOptin),
+          ask(cudaDevAttrComputeCapabilityMajor) >= 8};
+}
+
 // ---- Memory
 
 void* allocate(int64_t bytes, int device) {

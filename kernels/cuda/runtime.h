@@ -39,6 +39,15 @@ class KernelScope {
 /// The device that this thread works on.
 int current_device();
 
+/// What own kernels are cut for.
+struct GpuLimits {
+  int multiprocessors;
+  int64_t shared_bytes;      ///< that a block may have
+  bool multiplies_bfloat16;  ///< on tensor cores
+};
+/// Of the current device.
+GpuLimits gpu_limits();
+
 /// Memory for the time of a call: freed in the order of the stream, so kernels that use it may still run. Of
 /// a thread's Temporaries the newest goes first.
 class Temporary {

@@ -27,7 +27,7 @@ class GraphReplay {
   Schedule& schedule_;
   std::vector<const void*> places_;  ///< of the inputs
   Tensors copies_;
-  cuda::Captured in_place_, copied_;
+  uncial::cuda::Captured in_place_, copied_;
 };
 
 }  // namespace uncial::program

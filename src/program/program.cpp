@@ -52,7 +52,7 @@ void Program::replay_probed() {
   for (const auto& stage : s.stages) {
     const Probed probed(s.runtime.probe, stage.get());
     stage->run(s.runtime);
-    if (!device().is_cpu()) cuda::synchronize(device());
+    if (!device().is_cpu()) uncial::cuda::synchronize(device());
   }
   s.runtime.probe->end(start);
 }

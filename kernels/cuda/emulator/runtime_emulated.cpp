@@ -119,6 +119,9 @@ void* allocate(int64_t bytes, int device) {
 }
 void release(void* data, int64_t bytes, int) noexcept { memory().release(data, bytes); }
 
+/// As of an H100, but for the multiprocessors: few of them, so that blocks have several things to do.
+GpuLimits gpu_limits() { return {3, 227 * 1024, true}; }
+
 void copy(void* to, Device to_device, const void* from, Device from_device, int64_t bytes) {
   const bool with_host = to_device.is_cpu() || from_device.is_cpu();
   if (with_host) refuse_in_graph("copying from or to the host");
