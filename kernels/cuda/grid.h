@@ -177,18 +177,22 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
 
 template <class Body>
 void each(int64_t n, Body body, const char*) {
-  const KernelScope scope;
-  in_any_order(n, body);
+  submit([=] {
+    const KernelScope scope;
+    in_any_order(n, body);
+  });
 }
 
 template <int kMostThreads = 256, class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char*) {
-  const KernelScope scope;
-  // On the heap, so that the address sanitizer sees a step beyond the end.
-  const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
-  in_any_order(count, [&](int64_t i) {
-    std::memset(shared.get(), 0xff, size_t(shared_bytes));  // NaN: what nobody wrote shows
-    body(Block{i, threads, shared.get()});
+  submit([=] {
+    const KernelScope scope;
+    // On the heap, so that the address sanitizer sees a step beyond the end.
+    const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
+    in_any_order(count, [&](int64_t i) {
+      std::memset(shared.get(), 0xff, size_t(shared_bytes));  // NaN: what nobody wrote shows
+      body(Block{i, threads, shared.get()});
+    });
   });
 }
 

@@ -118,6 +118,7 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
       std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, program.device());
   bind(program, *schedule);
   find_written(graph, *schedule);
+  if (!program.device().is_cpu()) schedule->graphs = std::make_unique<GraphReplay>(program, *schedule);
   return schedule;
 }
 

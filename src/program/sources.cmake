@@ -3,6 +3,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/compile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fuse.cpp
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/graph_replay.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile_output.cpp
   ${CMAKE_CURRENT_LIST_DIR}/kept_step.cpp
