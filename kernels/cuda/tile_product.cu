@@ -1,0 +1,432 @@
+#include "tile_product.h"
+
+#include "registers.h"
+#include "uncial/core/shape.h"
+
+namespace uncial::cuda {
+namespace {
+
+/// bfloat16_pair() in the instructions that newer GPUs have for it: ftz makes denormals 0.
+UNCIAL_BODY inline uint32_t rounded_pair(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t both;
+  asm("{.reg .f32 x, y; mul.ftz.f32 x, %1, 0f3F800000; mul.ftz.f32 y, %2, 0f3F800000;\n"
+      "cvt.rn.bf16x2.f32 %0, y, x;}"
+      : "=r"(both)
+      : "f"(first), "f"(second));
+  return both;
+#else
+  return bfloat16_pair(first, second);
+#endif
+}
+
+/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them.
+template <int kM_, int kN_, int kK_, int kRows_, int kPairs_>
+struct TileShape {
+  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_;
+  static constexpr int kWarpColumns = kN / (16 * kPairs), kWarps = kM / (16 * kRows) * kWarpColumns,
+                       kThreads = kWarps * kWarp;
+};
+using Small = TileShape<32, 32, 64, 1, 1>;
+using Square = TileShape<64, 64, 32, 2, 2>;
+using Wide = TileShape<64, 128, 32, 2, 2>;
+
+struct alignas(16) Four {
+  float values[4];
+};
+struct alignas(8) PairOfWords {
+  uint32_t words[2];
+};
+struct alignas(8) TwoFloats {
+  float values[2];
+};
+
+struct Factor {
+  TileFactor memory;
+  int64_t extent;
+  bool by_k;  ///< lies in shared memory with k contiguous
+  bool wide;  ///< 16 bytes at once
+};
+
+struct Job {
+  Factor a, b;
+  int64_t K, row_tiles, column_tiles, slabs, splits;  ///< slabs: of a split
+  float *c, *a_sums, *partial;                        ///< partial: of all splits, or null
+  const float* bias;
+  bool relu, round, even;  ///< even: two columns may be stored at once
+  int64_t end;             ///< blocks up to here
+
+  UNCIAL_BODY int64_t M() const { return a.extent; }
+  UNCIAL_BODY int64_t N() const { return b.extent; }
+  UNCIAL_BODY int64_t outputs() const { return M() * N() + (a_sums ? M() : 0); }
+  UNCIAL_BODY float finished(float sum, int64_t n) const {
+    if (bias) sum += bias[n];
+    if (relu && !(sum > 0) && sum == sum) sum = 0;  // NaN stays
+    return round ? formula::rounded_to_bfloat16(sum) : sum;
+  }
+};
+
+struct Jobs {
+  Job job[kMaxTileProducts];
+  /// The job that `index` belongs to by `end`; index becomes its own.
+  UNCIAL_BODY const Job& of(int64_t& index) const {
+    int j = 0;
+    while (index >= job[j].end) ++j;
+    if (j > 0) index -= job[j - 1].end;
+    return job[j];
+  }
+};
+
+/// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time. Rows in
+/// shared memory are an odd number of 16 bytes apart, so that ldmatrix meets no bank twice.
+template <class Shape, int kOuter, bool kByK>
+struct Slab {
+  static constexpr int kInside = kByK ? Shape::kK : kOuter, kPitch = kInside + 8, kFours = kInside / 4,
+                       kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
+  struct Share {
+    Four fours[kShare];
+  };
+
+  UNCIAL_BODY static void load(Share& share, const Factor& f, int64_t first, int64_t k0, int64_t K, int t) {
+    UNCIAL_UNROLL
+    for (int j = 0; j < kShare; ++j) {
+      const int u = t + j * Shape::kThreads, along = u % kFours * 4, across = u / kFours;
+      const int64_t i = first + (kByK ? across : along), k = k0 + (kByK ? along : across);
+      const int64_t left = kByK ? (i < f.extent ? K - k : 0) : (k < K ? f.extent - i : 0);
+      const float* from = f.memory.data + i * f.memory.step + k * f.memory.k_step;
+      if (f.wide && left >= 4) {
+        share.fours[j] = *reinterpret_cast<const Four*>(from);
+      } else {
+        const int64_t step = kByK ? f.memory.k_step : f.memory.step;
+        UNCIAL_UNROLL
+        for (int e = 0; e < 4; ++e) share.fours[j].values[e] = e < left ? from[e * step] : 0.0f;
+      }
+    }
+  }
+  UNCIAL_BODY static void store(const Share& share, Bfloat16* shared, int t) {
+    UNCIAL_UNROLL
+    for (int j = 0; j < kShare; ++j) {
+      const int u = t + j * Shape::kThreads;
+      const float* v = share.fours[j].values;
+      *reinterpret_cast<PairOfWords*>(shared + u / kFours * kPitch + u % kFours * 4) =
+          PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
+    }
+  }
+  UNCIAL_BODY static const Bfloat16* at(const Bfloat16* shared, int i, int k) {
+    return shared + (kByK ? i * kPitch + k : k * kPitch + i);
+  }
+};
+
+UNCIAL_BODY constexpr int larger(int a, int b) { return a > b ? a : b; }
+/// Elements of a factor's slab, whichever way it lies.
+template <class Shape>
+UNCIAL_BODY constexpr int slab_elements(int outer) {
+  return larger(outer * (Shape::kK + 8), Shape::kK * (outer + 8));
+}
+template <class Shape>
+inline constexpr int kBufferElements = slab_elements<Shape>(Shape::kM) + slab_elements<Shape>(Shape::kN);
+
+template <class Shape, bool kAByK, bool kBByK>
+struct Multiplier {
+  using A = Slab<Shape, Shape::kM, kAByK>;
+  using B = Slab<Shape, Shape::kN, kBByK>;
+  struct Share {
+    typename A::Share a;
+    typename B::Share b;
+  };
+  struct Sums {
+    FragmentC c[Shape::kRows][2 * Shape::kPairs], a[Shape::kRows];
+  };
+
+  const Block& block;
+  const Job& job;
+  int64_t m0, n0, split;
+  bool sums_a;
+
+  UNCIAL_BODY Bfloat16* buffer(int64_t which) const {
+    return block.memory<Bfloat16>() + which % 2 * kBufferElements<Shape>;
+  }
+  UNCIAL_BODY void load(Share& share, int64_t slab, int t) const {
+    A::load(share.a, job.a, m0, slab * Shape::kK, job.K, t);
+    B::load(share.b, job.b, n0, slab * Shape::kK, job.K, t);
+  }
+  UNCIAL_BODY void store(const Share& share, Bfloat16* to, int t) const {
+    A::store(share.a, to, t);
+    B::store(share.b, to + slab_elements<Shape>(Shape::kM), t);
+  }
+  UNCIAL_BODY static int row_of(const Warp& w) { return w.index / Shape::kWarpColumns * 16 * Shape::kRows; }
+  UNCIAL_BODY static int column_of(const Warp& w) { return w.index % Shape::kWarpColumns * 16 * Shape::kPairs; }
+
+  UNCIAL_BODY void multiply(const Warp& warp, Sums& sums, const Bfloat16* a, bool with_a) const {
+    const Bfloat16* b = a + slab_elements<Shape>(Shape::kM);
+    const int row = row_of(warp), column = column_of(warp);
+    UNCIAL_UNROLL
+    for (int k = 0; k < Shape::kK; k += 16) {
+      FragmentA left[Shape::kRows];
+      UNCIAL_UNROLL
+      for (int i = 0; i < Shape::kRows; ++i) {
+        const int m = row + 16 * i;
+        if constexpr (kAByK)
+          warp.load_rows(left[i], [&](int r, int h) { return A::at(a, m + r, k + 8 * h); });
+        else
+          warp.load_columns(left[i], [&](int c, int h) { return A::at(a, m + 8 * h, k + c); });
+      }
+      UNCIAL_UNROLL
+      for (int j = 0; j < Shape::kPairs; ++j) {
+        const int n = column + 16 * j;
+        FragmentB right[2];
+        if constexpr (kBByK)
+          warp.load_columns(right[0], right[1],
+                            [&](int c, int h, int which) { return B::at(b, n + 8 * which + c, k + 8 * h); });
+        else
+          warp.load_rows(right[0], right[1], [&](int r, int which) { return B::at(b, n + 8 * which, k + r); });
+        UNCIAL_UNROLL
+        for (int i = 0; i < Shape::kRows; ++i) {
+          warp.multiply(sums.c[i][2 * j], left[i], right[0]);
+          warp.multiply(sums.c[i][2 * j + 1], left[i], right[1]);
+        }
+      }
+      if (!with_a) continue;
+      FragmentB ones;
+      warp.fill(ones, 1);
+      UNCIAL_UNROLL
+      for (int i = 0; i < Shape::kRows; ++i) warp.multiply(sums.a[i], left[i], ones);
+    }
+  }
+
+  UNCIAL_BODY void put(int64_t m, int64_t n, float first, float second) const {
+    if (m >= job.M() || n >= job.N()) return;
+    float* to = job.partial ? job.partial + split * job.outputs() : job.c;
+    to += m * job.N() + n;
+    if (!job.partial) {
+      first = job.finished(first, n);
+      if (n + 1 < job.N()) second = job.finished(second, n + 1);
+    }
+    if (job.even) {
+      *reinterpret_cast<TwoFloats*>(to) = {{first, second}};
+      return;
+    }
+    to[0] = first;
+    if (n + 1 < job.N()) to[1] = second;
+  }
+  UNCIAL_BODY void put_sum(int64_t m, float sum) const {
+    if (m >= job.M()) return;
+    (job.partial ? job.partial + split * job.outputs() + job.M() * job.N() : job.a_sums)[m] = sum;
+  }
+
+  UNCIAL_BODY void run() const {
+    PerThread<Share, Shape::kThreads> share;
+    PerWarp<Sums, Shape::kWarps> sums;
+    const int64_t all = (job.K + Shape::kK - 1) / Shape::kK, begin = split * job.slabs;
+    const int64_t end = begin + job.slabs < all ? begin + job.slabs : all;
+    each_warp_without_waiting(block, [&](const Warp& warp) {
+      Sums& s = sums.of(warp);
+      UNCIAL_UNROLL
+      for (int i = 0; i < Shape::kRows; ++i) {
+        warp.set_columns(s.a[i], [](int) { return 0.0f; });
+        UNCIAL_UNROLL
+        for (int j = 0; j < 2 * Shape::kPairs; ++j) s.c[i][j] = s.a[i];
+      }
+    });
+    block.each_thread([&](int t) {
+      if (begin >= end) return;
+      load(share.of(t), begin, t);
+      store(share.of(t), buffer(0), t);
+    });
+    for (int64_t slab = begin; slab < end; ++slab) {
+      // Loads of the next slab are under way while this one is multiplied.
+      const bool more = slab + 1 < end;
+      each_thread_without_waiting(block, [&](int t) {
+        if (more) load(share.of(t), slab + 1, t);
+      });
+      each_warp_without_waiting(block, [&](const Warp& warp) {
+        multiply(warp, sums.of(warp), buffer(slab - begin), sums_a && column_of(warp) == 0);
+      });
+      block.each_thread([&](int t) {
+        if (more) store(share.of(t), buffer(slab - begin + 1), t);
+      });
+    }
+    each_warp(block, [&](const Warp& warp) {
+      const Sums& s = sums.of(warp);
+      UNCIAL_UNROLL
+      for (int i = 0; i < Shape::kRows; ++i) {
+        const int64_t row = m0 + row_of(warp) + 16 * i, column = n0 + column_of(warp);
+        UNCIAL_UNROLL
+        for (int j = 0; j < 2 * Shape::kPairs; ++j)
+          warp.each_pair(s.c[i][j], [&](int m, int n, float first, float second) {
+            put(row + m, column + 8 * j + n, first, second);
+          });
+        if (sums_a && column_of(warp) == 0)
+          warp.each_pair(s.a[i], [&](int m, int n, float first, float) {
+            if (n == 0) put_sum(row + m, first);
+          });
+      }
+    });
+  }
+};
+
+template <class Shape>
+struct Products {
+  Jobs jobs;
+
+  UNCIAL_BODY void operator()(const Block& block) const {
+    int64_t index = block.index;
+    const Job& job = jobs.of(index);
+    const int64_t tiles = job.row_tiles * job.column_tiles, tile = index % tiles, column = tile / job.row_tiles;
+    const int64_t m0 = tile % job.row_tiles * Shape::kM, n0 = column * Shape::kN, split = index / tiles;
+    const bool sums_a = job.a_sums && column == 0;
+    if (job.a.by_k && job.b.by_k)
+      Multiplier<Shape, true, true>{block, job, m0, n0, split, sums_a}.run();
+    else if (job.a.by_k)
+      Multiplier<Shape, true, false>{block, job, m0, n0, split, sums_a}.run();
+    else if (job.b.by_k)
+      Multiplier<Shape, false, true>{block, job, m0, n0, split, sums_a}.run();
+    else
+      Multiplier<Shape, false, false>{block, job, m0, n0, split, sums_a}.run();
+  }
+};
+
+constexpr int kOutputs = 32, kParts = 8;
+
+/// A block adds the splits of kOutputs elements, kParts pieces each.
+struct Gather {
+  Jobs jobs;
+
+  UNCIAL_BODY void operator()(const Block& block) const {
+    int64_t index = block.index;
+    const Job& job = jobs.of(index);
+    const int64_t first = index * kOutputs, outputs = job.outputs();
+    float* parts = block.memory<float>();
+    block.each_thread([&](int t) {
+      const int64_t i = first + t % kOutputs;
+      float sum = 0;
+      if (i < outputs)
+        for (int64_t split = t / kOutputs; split < job.splits; split += kParts)
+          sum += job.partial[split * outputs + i];
+      parts[t] = sum;
+    });
+    block.each_thread([&](int t) {
+      const int64_t i = first + t;
+      if (t >= kOutputs || i >= outputs) return;
+      float sum = 0;
+      for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
+      if (i < job.M() * job.N())
+        job.c[i] = job.finished(sum, i % job.N());
+      else
+        job.a_sums[i - job.M() * job.N()] = sum;
+    });
+  }
+};
+
+Factor factor_of(const TileFactor& f, int64_t extent) {
+  const bool by_k = f.k_step == 1 || f.step != 1;
+  const int64_t inside = by_k ? f.k_step : f.step, across = by_k ? f.step : f.k_step;
+  return {f, extent, by_k, inside == 1 && across % 4 == 0 && reinterpret_cast<uintptr_t>(f.data) % 16 == 0};
+}
+
+struct Extents {
+  int M, N, K, threads;
+};
+template <class Shape>
+constexpr Extents extents_of() {
+  return {Shape::kM, Shape::kN, Shape::kK, Shape::kThreads};
+}
+constexpr Extents kShapes[kTileShapes] = {extents_of<Small>(), extents_of<Square>(), extents_of<Wide>()};
+
+int64_t tiles_of(const TileProduct& p, const Extents& e) { return ceil_div(p.M, e.M) * ceil_div(p.N, e.N); }
+
+Job job_of(const TileProduct& p, const TileCut& cut) {
+  const Extents& e = kShapes[cut.shape];
+  Job job{};
+  job.a = factor_of(p.a, p.M), job.b = factor_of(p.b, p.N);
+  job.K = p.K, job.row_tiles = ceil_div(p.M, e.M), job.column_tiles = ceil_div(p.N, e.N);
+  const int64_t slabs = ceil_div(p.K, e.K);
+  job.slabs = slabs < cut.slabs ? slabs : cut.slabs;
+  job.splits = job.slabs > 0 ? ceil_div(slabs, job.slabs) : 1;
+  job.c = p.c, job.a_sums = p.a_sums, job.bias = p.bias, job.relu = p.relu, job.round = p.round;
+  job.even = p.N % 2 == 0 && reinterpret_cast<uintptr_t>(p.c) % 8 == 0;
+  return job;
+}
+
+template <class Shape>
+void multiply(const Jobs& jobs, int64_t blocks) {
+  each_block(blocks, Shape::kThreads, 2 * 2 * int64_t(kBufferElements<Shape>), Products<Shape>{jobs},
+             "tile_product");
+}
+
+/// Nanoseconds, roughly: what a multiprocessor gets from the second-level cache, how long a block waits for a
+/// slab at least, and what another launch costs. Only their ratios matter.
+constexpr double kBytesPerNs = 30, kSlabNs = 600, kSecondLaunchNs = 3000, kPartialBytesPerNs = 1500;
+
+double estimate(const TileProduct* products, int count, const TileCut& cut, const GpuLimits& limits) {
+  const Extents& e = kShapes[cut.shape];
+  int64_t blocks = 0, longest = 0, partial = 0;
+  for (int i = 0; i < count; ++i) {
+    const Job job = job_of(products[i], cut);
+    blocks += job.row_tiles * job.column_tiles * job.splits;
+    longest = longest < job.slabs ? job.slabs : longest;
+    if (job.splits > 1) partial += job.splits * job.outputs() * 8;
+  }
+  const double bytes = 4.0 * e.K * (e.M + e.N);
+  const int64_t each = ceil_div(blocks, limits.multiprocessors), resident = 512 / e.threads;
+  const double waiting = double(ceil_div(each, resident)) * kSlabNs, moving = double(each) * bytes / kBytesPerNs;
+  const double slab = waiting > moving ? waiting : moving;
+  return double(longest + 1) * slab + (partial > 0 ? kSecondLaunchNs + double(partial) / kPartialBytesPerNs : 0);
+}
+
+}  // namespace
+
+TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits) {
+  TileCut best;
+  double least = 0;
+  for (int shape = 0; shape < kTileShapes; ++shape) {
+    int64_t slabs = 1;
+    for (int i = 0; i < count; ++i) {
+      const int64_t own = ceil_div(products[i].K, kShapes[shape].K);
+      slabs = slabs < own ? own : slabs;
+    }
+    for (int64_t splits = 1; splits <= 128 && splits <= slabs; ++splits) {
+      const TileCut cut{shape, ceil_div(slabs, splits)};
+      const double ns = estimate(products, count, cut, limits);
+      if (least > 0 && ns >= least) continue;
+      best = cut, least = ns;
+    }
+  }
+  return best;
+}
+
+void run(const TileProduct* products, int count, const TileCut& cut) {
+  Jobs jobs{}, split{};
+  int64_t blocks = 0, gathered = 0, floats = 0;
+  for (int i = 0; i < count; ++i) {
+    Job& job = jobs.job[i] = job_of(products[i], cut);
+    job.end = blocks += tiles_of(products[i], kShapes[cut.shape]) * job.splits;
+    if (job.splits > 1) floats += ceil_div(job.splits * job.outputs(), 4) * 4;
+  }
+  const Temporary partial(4 * floats);
+  float* next = partial.as<float>();
+  int pieces = 0;
+  for (int i = 0; i < count; ++i) {
+    Job& job = jobs.job[i];
+    if (job.splits == 1) continue;
+    job.partial = next;
+    next += ceil_div(job.splits * job.outputs(), 4) * 4;
+    job.even = job.outputs() % 2 == 0 && job.N() % 2 == 0;
+    split.job[pieces] = job;
+    split.job[pieces++].end = gathered += ceil_div(job.outputs(), kOutputs);
+  }
+  if (cut.shape == 0)
+    multiply<Small>(jobs, blocks);
+  else if (cut.shape == 1)
+    multiply<Square>(jobs, blocks);
+  else
+    multiply<Wide>(jobs, blocks);
+  each_block(gathered, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), Gather{split},
+             "tile_product");
+}
+
+void run(const TileProduct* products, int count) {
+  run(products, count, best_cut(products, count, gpu_limits()));
+}
+
+}  // namespace uncial::cuda
