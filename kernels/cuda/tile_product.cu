@@ -20,13 +20,16 @@ UNCIAL_BODY inline uint32_t rounded_pair(float first, float second) {
 #endif
 }
 
-/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them.
-template <int kM_, int kN_, int kK_, int kRows_, int kPairs_>
+/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. With kAny factors
+/// need not be wide.
+template <int kM_, int kN_, int kK_, int kRows_, int kPairs_, bool kAny_ = false>
 struct TileShape {
+  static constexpr bool kAny = kAny_;
   static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_;
   static constexpr int kWarpColumns = kN / (16 * kPairs), kWarps = kM / (16 * kRows) * kWarpColumns,
                        kThreads = kWarps * kWarp;
 };
+using Any = TileShape<32, 32, 64, 1, 1, true>;
 using Small = TileShape<32, 32, 64, 1, 1>;
 using Square = TileShape<64, 64, 32, 2, 2>;
 using Wide = TileShape<64, 128, 32, 2, 2>;
@@ -43,23 +46,24 @@ struct alignas(8) TwoFloats {
 
 struct Factor {
   TileFactor memory;
-  int64_t extent;
+  int extent;
   bool by_k;  ///< lies in shared memory with k contiguous
-  bool wide;  ///< 16 bytes at once
+  bool wide;  ///< whole fours, each 16 bytes at once
+  UNCIAL_BODY int64_t inside_step() const { return by_k ? memory.k_step : memory.step; }
 };
 
 struct Job {
   Factor a, b;
-  int64_t K, row_tiles, column_tiles, slabs, splits;  ///< slabs: of a split
+  int K, row_tiles, column_tiles, slabs, splits;  ///< slabs: of a split
   float *c, *a_sums, *partial;                        ///< partial: of all splits, or null
   const float* bias;
   bool relu, round, even;  ///< even: two columns may be stored at once
   int64_t end;             ///< blocks up to here
 
-  UNCIAL_BODY int64_t M() const { return a.extent; }
-  UNCIAL_BODY int64_t N() const { return b.extent; }
-  UNCIAL_BODY int64_t outputs() const { return M() * N() + (a_sums ? M() : 0); }
-  UNCIAL_BODY float finished(float sum, int64_t n) const {
+  UNCIAL_BODY int M() const { return a.extent; }
+  UNCIAL_BODY int N() const { return b.extent; }
+  UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
+  UNCIAL_BODY float finished(float sum, int n) const {
     if (bias) sum += bias[n];
     if (relu && !(sum > 0) && sum == sum) sum = 0;  // NaN stays
     return round ? formula::rounded_to_bfloat16(sum) : sum;
@@ -77,40 +81,67 @@ struct Jobs {
   }
 };
 
-/// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time. Rows in
-/// shared memory are an odd number of 16 bytes apart, so that ldmatrix meets no bank twice.
+/// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time: through
+/// registers, or straight where fours may not be read at once. Rows in shared memory are an odd number of 16
+/// bytes apart, so that ldmatrix meets no bank twice.
 template <class Shape, int kOuter, bool kByK>
 struct Slab {
   static constexpr int kInside = kByK ? Shape::kK : kOuter, kPitch = kInside + 8, kFours = kInside / 4,
-                       kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
+                       kAtOnce = Shape::kThreads / kFours, kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
+  static_assert(kAtOnce * kFours == Shape::kThreads);
   struct Share {
     Four fours[kShare];
   };
 
-  UNCIAL_BODY static void load(Share& share, const Factor& f, int64_t first, int64_t k0, int64_t K, int t) {
+  /// Where a thread reads its share of the next slab.
+  struct Cursor {
+    const float* from;
+    int64_t next, slab;         ///< elements to its next four, and to the next slab
+    int left_across, left_along;  ///< elements up to the end of the factor
+  };
+
+  UNCIAL_BODY static Cursor start(const Factor& f, int first, int k0, int K, int t) {
+    const int along = t % kFours * 4, across = t / kFours;
+    const int i = first + (kByK ? across : along), k = k0 + (kByK ? along : across);
+    return {f.memory.data + i * f.memory.step + k * f.memory.k_step,
+            kAtOnce * (kByK ? f.memory.step : f.memory.k_step), Shape::kK * f.memory.k_step,
+            kByK ? f.extent - i : K - k, kByK ? K - k : f.extent - i};
+  }
+  UNCIAL_BODY static void advance(Cursor& at) {
+    at.from += at.slab;
+    (kByK ? at.left_along : at.left_across) -= Shape::kK;
+  }
+  UNCIAL_BODY static void load(Share& share, const Cursor& at) {
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) {
-      const int u = t + j * Shape::kThreads, along = u % kFours * 4, across = u / kFours;
-      const int64_t i = first + (kByK ? across : along), k = k0 + (kByK ? along : across);
-      const int64_t left = kByK ? (i < f.extent ? K - k : 0) : (k < K ? f.extent - i : 0);
-      const float* from = f.memory.data + i * f.memory.step + k * f.memory.k_step;
-      if (f.wide && left >= 4) {
-        share.fours[j] = *reinterpret_cast<const Four*>(from);
-      } else {
-        const int64_t step = kByK ? f.memory.k_step : f.memory.step;
-        UNCIAL_UNROLL
-        for (int e = 0; e < 4; ++e) share.fours[j].values[e] = e < left ? from[e * step] : 0.0f;
-      }
+      share.fours[j] = Four{};
+      if (at.left_along > 0 && j * kAtOnce < at.left_across)
+        share.fours[j] = *reinterpret_cast<const Four*>(at.from + j * at.next);
     }
   }
   UNCIAL_BODY static void store(const Share& share, Bfloat16* shared, int t) {
+    shared += t / kFours * kPitch + t % kFours * 4;
+    UNCIAL_UNROLL
+    for (int j = 0; j < kShare; ++j) put(share.fours[j], shared + j * kAtOnce * kPitch);
+  }
+  /// load() and store() of a factor that is not wide.
+  UNCIAL_BODY static void copy(const Cursor& at, int64_t step, Bfloat16* shared, int t) {
+    shared += t / kFours * kPitch + t % kFours * 4;
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) {
-      const int u = t + j * Shape::kThreads;
-      const float* v = share.fours[j].values;
-      *reinterpret_cast<PairOfWords*>(shared + u / kFours * kPitch + u % kFours * 4) =
-          PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
+      Four four;
+      UNCIAL_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        four.values[e] = 0;
+        if (e < at.left_along && j * kAtOnce < at.left_across)
+          four.values[e] = at.from[j * at.next + e * step];
+      }
+      put(four, shared + j * kAtOnce * kPitch);
     }
+  }
+  UNCIAL_BODY static void put(const Four& four, Bfloat16* to) {
+    const float* v = four.values;
+    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
   }
   UNCIAL_BODY static const Bfloat16* at(const Bfloat16* shared, int i, int k) {
     return shared + (kByK ? i * kPitch + k : k * kPitch + i);
@@ -130,7 +161,9 @@ template <class Shape, bool kAByK, bool kBByK>
 struct Multiplier {
   using A = Slab<Shape, Shape::kM, kAByK>;
   using B = Slab<Shape, Shape::kN, kBByK>;
-  struct Share {
+  struct Share {  ///< of a thread
+    typename A::Cursor a_at;
+    typename B::Cursor b_at;
     typename A::Share a;
     typename B::Share b;
   };
@@ -140,19 +173,28 @@ struct Multiplier {
 
   const Block& block;
   const Job& job;
-  int64_t m0, n0, split;
+  int m0, n0, split;
   bool sums_a;
 
-  UNCIAL_BODY Bfloat16* buffer(int64_t which) const {
+  UNCIAL_BODY Bfloat16* buffer(int which) const {
     return block.memory<Bfloat16>() + which % 2 * kBufferElements<Shape>;
   }
-  UNCIAL_BODY void load(Share& share, int64_t slab, int t) const {
-    A::load(share.a, job.a, m0, slab * Shape::kK, job.K, t);
-    B::load(share.b, job.b, n0, slab * Shape::kK, job.K, t);
+  UNCIAL_BODY void load(Share& share) const {
+    if (!Shape::kAny || job.a.wide) A::load(share.a, share.a_at);
+    if (!Shape::kAny || job.b.wide) B::load(share.b, share.b_at);
   }
-  UNCIAL_BODY void store(const Share& share, Bfloat16* to, int t) const {
-    A::store(share.a, to, t);
-    B::store(share.b, to + slab_elements<Shape>(Shape::kM), t);
+  UNCIAL_BODY void store(Share& share, Bfloat16* to, int t) const {
+    Bfloat16* b_to = to + slab_elements<Shape>(Shape::kM);
+    if (!Shape::kAny || job.a.wide)
+      A::store(share.a, to, t);
+    else
+      A::copy(share.a_at, job.a.inside_step(), to, t);
+    if (!Shape::kAny || job.b.wide)
+      B::store(share.b, b_to, t);
+    else
+      B::copy(share.b_at, job.b.inside_step(), b_to, t);
+    A::advance(share.a_at);
+    B::advance(share.b_at);
   }
   UNCIAL_BODY static int row_of(const Warp& w) { return w.index / Shape::kWarpColumns * 16 * Shape::kRows; }
   UNCIAL_BODY static int column_of(const Warp& w) { return w.index % Shape::kWarpColumns * 16 * Shape::kPairs; }
@@ -194,10 +236,10 @@ struct Multiplier {
     }
   }
 
-  UNCIAL_BODY void put(int64_t m, int64_t n, float first, float second) const {
+  UNCIAL_BODY void put(int m, int n, float first, float second) const {
     if (m >= job.M() || n >= job.N()) return;
     float* to = job.partial ? job.partial + split * job.outputs() : job.c;
-    to += m * job.N() + n;
+    to += int64_t(m) * job.N() + n;
     if (!job.partial) {
       first = job.finished(first, n);
       if (n + 1 < job.N()) second = job.finished(second, n + 1);
@@ -209,16 +251,16 @@ struct Multiplier {
     to[0] = first;
     if (n + 1 < job.N()) to[1] = second;
   }
-  UNCIAL_BODY void put_sum(int64_t m, float sum) const {
+  UNCIAL_BODY void put_sum(int m, float sum) const {
     if (m >= job.M()) return;
-    (job.partial ? job.partial + split * job.outputs() + job.M() * job.N() : job.a_sums)[m] = sum;
+    (job.partial ? job.partial + (split + 1) * job.outputs() - job.M() : job.a_sums)[m] = sum;
   }
 
   UNCIAL_BODY void run() const {
     PerThread<Share, Shape::kThreads> share;
     PerWarp<Sums, Shape::kWarps> sums;
-    const int64_t all = (job.K + Shape::kK - 1) / Shape::kK, begin = split * job.slabs;
-    const int64_t end = begin + job.slabs < all ? begin + job.slabs : all;
+    const int all = (job.K + Shape::kK - 1) / Shape::kK, begin = split * job.slabs;
+    const int end = begin + job.slabs < all ? begin + job.slabs : all;
     each_warp_without_waiting(block, [&](const Warp& warp) {
       Sums& s = sums.of(warp);
       UNCIAL_UNROLL
@@ -230,14 +272,17 @@ struct Multiplier {
     });
     block.each_thread([&](int t) {
       if (begin >= end) return;
-      load(share.of(t), begin, t);
-      store(share.of(t), buffer(0), t);
+      Share& mine = share.of(t);
+      mine.a_at = A::start(job.a, m0, begin * Shape::kK, job.K, t);
+      mine.b_at = B::start(job.b, n0, begin * Shape::kK, job.K, t);
+      load(mine);
+      store(mine, buffer(0), t);
     });
-    for (int64_t slab = begin; slab < end; ++slab) {
+    for (int slab = begin; slab < end; ++slab) {
       // Loads of the next slab are under way while this one is multiplied.
       const bool more = slab + 1 < end;
       each_thread_without_waiting(block, [&](int t) {
-        if (more) load(share.of(t), slab + 1, t);
+        if (more) load(share.of(t));
       });
       each_warp_without_waiting(block, [&](const Warp& warp) {
         multiply(warp, sums.of(warp), buffer(slab - begin), sums_a && column_of(warp) == 0);
@@ -250,7 +295,7 @@ struct Multiplier {
       const Sums& s = sums.of(warp);
       UNCIAL_UNROLL
       for (int i = 0; i < Shape::kRows; ++i) {
-        const int64_t row = m0 + row_of(warp) + 16 * i, column = n0 + column_of(warp);
+        const int row = m0 + row_of(warp) + 16 * i, column = n0 + column_of(warp);
         UNCIAL_UNROLL
         for (int j = 0; j < 2 * Shape::kPairs; ++j)
           warp.each_pair(s.c[i][j], [&](int m, int n, float first, float second) {
@@ -272,8 +317,8 @@ struct Products {
   UNCIAL_BODY void operator()(const Block& block) const {
     int64_t index = block.index;
     const Job& job = jobs.of(index);
-    const int64_t tiles = job.row_tiles * job.column_tiles, tile = index % tiles, column = tile / job.row_tiles;
-    const int64_t m0 = tile % job.row_tiles * Shape::kM, n0 = column * Shape::kN, split = index / tiles;
+    const int tiles = job.row_tiles * job.column_tiles, tile = int(index % tiles), column = tile / job.row_tiles;
+    const int m0 = tile % job.row_tiles * Shape::kM, n0 = column * Shape::kN, split = int(index / tiles);
     const bool sums_a = job.a_sums && column == 0;
     if (job.a.by_k && job.b.by_k)
       Multiplier<Shape, true, true>{block, job, m0, n0, split, sums_a}.run();
@@ -301,7 +346,7 @@ struct Gather {
       const int64_t i = first + t % kOutputs;
       float sum = 0;
       if (i < outputs)
-        for (int64_t split = t / kOutputs; split < job.splits; split += kParts)
+        for (int split = t / kOutputs; split < job.splits; split += kParts)
           sum += job.partial[split * outputs + i];
       parts[t] = sum;
     });
@@ -310,18 +355,20 @@ struct Gather {
       if (t >= kOutputs || i >= outputs) return;
       float sum = 0;
       for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
-      if (i < job.M() * job.N())
-        job.c[i] = job.finished(sum, i % job.N());
+      const int64_t products = int64_t(job.M()) * job.N();
+      if (i < products)
+        job.c[i] = job.finished(sum, int(i % job.N()));
       else
-        job.a_sums[i - job.M() * job.N()] = sum;
+        job.a_sums[i - products] = sum;
     });
   }
 };
 
-Factor factor_of(const TileFactor& f, int64_t extent) {
+Factor factor_of(const TileFactor& f, int64_t extent, int64_t K) {
   const bool by_k = f.k_step == 1 || f.step != 1;
-  const int64_t inside = by_k ? f.k_step : f.step, across = by_k ? f.step : f.k_step;
-  return {f, extent, by_k, inside == 1 && across % 4 == 0 && reinterpret_cast<uintptr_t>(f.data) % 16 == 0};
+  const int64_t inside = by_k ? f.k_step : f.step, across = by_k ? f.step : f.k_step, count = by_k ? K : extent;
+  return {f, int(extent), by_k,
+          inside == 1 && across % 4 == 0 && count % 4 == 0 && reinterpret_cast<uintptr_t>(f.data) % 16 == 0};
 }
 
 struct Extents {
@@ -338,11 +385,11 @@ int64_t tiles_of(const TileProduct& p, const Extents& e) { return ceil_div(p.M, 
 Job job_of(const TileProduct& p, const TileCut& cut) {
   const Extents& e = kShapes[cut.shape];
   Job job{};
-  job.a = factor_of(p.a, p.M), job.b = factor_of(p.b, p.N);
-  job.K = p.K, job.row_tiles = ceil_div(p.M, e.M), job.column_tiles = ceil_div(p.N, e.N);
+  job.a = factor_of(p.a, p.M, p.K), job.b = factor_of(p.b, p.N, p.K);
+  job.K = int(p.K), job.row_tiles = int(ceil_div(p.M, e.M)), job.column_tiles = int(ceil_div(p.N, e.N));
   const int64_t slabs = ceil_div(p.K, e.K);
-  job.slabs = slabs < cut.slabs ? slabs : cut.slabs;
-  job.splits = job.slabs > 0 ? ceil_div(slabs, job.slabs) : 1;
+  job.slabs = int(slabs < cut.slabs ? slabs : cut.slabs);
+  job.splits = job.slabs > 0 ? int(ceil_div(slabs, job.slabs)) : 1;
   job.c = p.c, job.a_sums = p.a_sums, job.bias = p.bias, job.relu = p.relu, job.round = p.round;
   job.even = p.N % 2 == 0 && reinterpret_cast<uintptr_t>(p.c) % 8 == 0;
   return job;
@@ -363,7 +410,7 @@ double estimate(const TileProduct* products, int count, const TileCut& cut, cons
   int64_t blocks = 0, longest = 0, partial = 0;
   for (int i = 0; i < count; ++i) {
     const Job job = job_of(products[i], cut);
-    blocks += job.row_tiles * job.column_tiles * job.splits;
+    blocks += tiles_of(products[i], e) * job.splits;
     longest = longest < job.slabs ? job.slabs : longest;
     if (job.splits > 1) partial += job.splits * job.outputs() * 8;
   }
@@ -376,10 +423,10 @@ double estimate(const TileProduct* products, int count, const TileCut& cut, cons
 
 }  // namespace
 
-TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits) {
+TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits, int shapes) {
   TileCut best;
   double least = 0;
-  for (int shape = 0; shape < kTileShapes; ++shape) {
+  for (int shape = 0; shape < shapes; ++shape) {
     int64_t slabs = 1;
     for (int i = 0; i < count; ++i) {
       const int64_t own = ceil_div(products[i].K, kShapes[shape].K);
@@ -395,7 +442,13 @@ TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits
   return best;
 }
 
-void run(const TileProduct* products, int count, const TileCut& cut) {
+namespace {
+
+bool is_wide(const TileProduct& p) {
+  return factor_of(p.a, p.M, p.K).wide && factor_of(p.b, p.N, p.K).wide;
+}
+
+void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {
   Jobs jobs{}, split{};
   int64_t blocks = 0, gathered = 0, floats = 0;
   for (int i = 0; i < count; ++i) {
@@ -415,7 +468,9 @@ void run(const TileProduct* products, int count, const TileCut& cut) {
     split.job[pieces] = job;
     split.job[pieces++].end = gathered += ceil_div(job.outputs(), kOutputs);
   }
-  if (cut.shape == 0)
+  if (!wide)
+    multiply<Any>(jobs, blocks);
+  else if (cut.shape == 0)
     multiply<Small>(jobs, blocks);
   else if (cut.shape == 1)
     multiply<Square>(jobs, blocks);
@@ -425,8 +480,30 @@ void run(const TileProduct* products, int count, const TileCut& cut) {
              "tile_product");
 }
 
+/// use(products, how many, whether 16 bytes at once) for those that can share a launch.
+template <class Use>
+void each_alike(const TileProduct* products, int count, Use use) {
+  TileProduct alike[kMaxTileProducts];
+  for (const bool wide : {true, false}) {
+    int n = 0;
+    for (int i = 0; i < count; ++i)
+      if (is_wide(products[i]) == wide) alike[n++] = products[i];
+    if (n > 0) use(alike, n, wide);
+  }
+}
+
+}  // namespace
+
+void run(const TileProduct* products, int count, const TileCut& cut) {
+  each_alike(products, count, [&](const TileProduct* alike, int n, bool wide) {
+    run_alike(alike, n, wide ? cut : TileCut{0, cut.slabs}, wide);
+  });
+}
+
 void run(const TileProduct* products, int count) {
-  run(products, count, best_cut(products, count, gpu_limits()));
+  each_alike(products, count, [&](const TileProduct* alike, int n, bool wide) {
+    run_alike(alike, n, best_cut(alike, n, gpu_limits(), wide ? kTileShapes : 1), wide);
+  });
 }
 
 }  // namespace uncial::cuda

@@ -34,11 +34,12 @@ struct TileCut {
   int64_t slabs = 1;     ///< pieces of k that a block adds at most; what is longer is split
 };
 inline constexpr int kTileShapes = 3;
-/// The cut that should be fastest for products in one launch.
-TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits);
+/// The cut that should be fastest for products in one launch, among the first `shapes`.
+TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits, int shapes = kTileShapes);
 
 /// At most kMaxTileProducts products, none of which reads what another writes, in one launch; where k is split a
-/// second one adds the parts, in a fixed order. Needs gpu_limits().multiplies_bfloat16.
+/// second one adds the parts, in a fixed order. Products with a factor that 16 bytes at once cannot read have a
+/// launch of their own. Needs gpu_limits().multiplies_bfloat16.
 void run(const TileProduct* products, int count);
 void run(const TileProduct* products, int count, const TileCut& cut);
 
