@@ -57,15 +57,15 @@ struct Job {
   int K, row_tiles, column_tiles, slabs, splits;  ///< slabs: of a split
   float *c, *a_sums, *partial;                        ///< partial: of all splits, or null
   const float* bias;
-  bool relu, round, even;  ///< even: two columns may be stored at once
-  int64_t end;             ///< blocks up to here
+  bool relu, round;
+  int64_t end;  ///< blocks up to here
 
   UNCIAL_BODY int M() const { return a.extent; }
   UNCIAL_BODY int N() const { return b.extent; }
   UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
   UNCIAL_BODY float finished(float sum, int n) const {
     if (bias) sum += bias[n];
-    if (relu && !(sum > 0) && sum == sum) sum = 0;  // NaN stays
+    if (relu && sum < 0) sum = 0;
     return round ? formula::rounded_to_bfloat16(sum) : sum;
   }
 };
@@ -157,6 +157,13 @@ UNCIAL_BODY constexpr int slab_elements(int outer) {
 template <class Shape>
 inline constexpr int kBufferElements = slab_elements<Shape>(Shape::kM) + slab_elements<Shape>(Shape::kN);
 
+/// Sums take the place of slabs when all are added: rows, and behind them those of a.
+template <class Shape>
+inline constexpr int kSumsPitch = Shape::kN + 8;
+template <class Shape>
+inline constexpr int64_t kSharedBytes =
+    larger(2 * 2 * kBufferElements<Shape>, 4 * Shape::kM * (kSumsPitch<Shape> + 1));
+
 template <class Shape, bool kAByK, bool kBByK>
 struct Multiplier {
   using A = Slab<Shape, Shape::kM, kAByK>;
@@ -236,26 +243,6 @@ struct Multiplier {
     }
   }
 
-  UNCIAL_BODY void put(int m, int n, float first, float second) const {
-    if (m >= job.M() || n >= job.N()) return;
-    float* to = job.partial ? job.partial + split * job.outputs() : job.c;
-    to += int64_t(m) * job.N() + n;
-    if (!job.partial) {
-      first = job.finished(first, n);
-      if (n + 1 < job.N()) second = job.finished(second, n + 1);
-    }
-    if (job.even) {
-      *reinterpret_cast<TwoFloats*>(to) = {{first, second}};
-      return;
-    }
-    to[0] = first;
-    if (n + 1 < job.N()) to[1] = second;
-  }
-  UNCIAL_BODY void put_sum(int m, float sum) const {
-    if (m >= job.M()) return;
-    (job.partial ? job.partial + (split + 1) * job.outputs() - job.M() : job.a_sums)[m] = sum;
-  }
-
   UNCIAL_BODY void run() const {
     PerThread<Share, Shape::kThreads> share;
     PerWarp<Sums, Shape::kWarps> sums;
@@ -271,8 +258,9 @@ struct Multiplier {
       }
     });
     block.each_thread([&](int t) {
-      if (begin >= end) return;
       Share& mine = share.of(t);
+      mine = Share{};  // nvcc keeps registers for what may have no value yet
+      if (begin >= end) return;
       mine.a_at = A::start(job.a, m0, begin * Shape::kK, job.K, t);
       mine.b_at = B::start(job.b, n0, begin * Shape::kK, job.K, t);
       load(mine);
@@ -291,22 +279,24 @@ struct Multiplier {
         if (more) store(share.of(t), buffer(slab - begin + 1), t);
       });
     }
-    each_warp(block, [&](const Warp& warp) {
-      const Sums& s = sums.of(warp);
+    each_warp(block, [&](const Warp& warp) { share_sums(warp, sums.of(warp)); });
+  }
+  UNCIAL_BODY void share_sums(const Warp& warp, const Sums& s) const {
+    float* shared = block.memory<float>();
+    const int row = row_of(warp), column = column_of(warp);
+    UNCIAL_UNROLL
+    for (int i = 0; i < Shape::kRows; ++i) {
       UNCIAL_UNROLL
-      for (int i = 0; i < Shape::kRows; ++i) {
-        const int row = m0 + row_of(warp) + 16 * i, column = n0 + column_of(warp);
-        UNCIAL_UNROLL
-        for (int j = 0; j < 2 * Shape::kPairs; ++j)
-          warp.each_pair(s.c[i][j], [&](int m, int n, float first, float second) {
-            put(row + m, column + 8 * j + n, first, second);
-          });
-        if (sums_a && column_of(warp) == 0)
-          warp.each_pair(s.a[i], [&](int m, int n, float first, float) {
-            if (n == 0) put_sum(row + m, first);
-          });
-      }
-    });
+      for (int j = 0; j < 2 * Shape::kPairs; ++j)
+        warp.each_pair(s.c[i][j], [&](int m, int n, float first, float second) {
+          float* to = shared + (row + 16 * i + m) * kSumsPitch<Shape> + column + 8 * j + n;
+          *reinterpret_cast<TwoFloats*>(to) = TwoFloats{{first, second}};
+        });
+      if (sums_a && column == 0)
+        warp.each_pair(s.a[i], [&](int m, int n, float first, float) {
+          if (n == 0) shared[Shape::kM * kSumsPitch<Shape> + row + 16 * i + m] = first;
+        });
+    }
   }
 };
 
@@ -328,6 +318,19 @@ struct Products {
       Multiplier<Shape, false, true>{block, job, m0, n0, split, sums_a}.run();
     else
       Multiplier<Shape, false, false>{block, job, m0, n0, split, sums_a}.run();
+    float* to = job.partial ? job.partial + split * job.outputs() : job.c;
+    block.each_thread([&](int t) {
+      const float* sums = block.memory<float>();
+      for (int i = t; i < Shape::kM * Shape::kN; i += Shape::kThreads) {
+        const int m = i / Shape::kN, n = i % Shape::kN;
+        if (m0 + m >= job.M() || n0 + n >= job.N()) continue;
+        const float sum = sums[m * kSumsPitch<Shape> + n];
+        to[int64_t(m0 + m) * job.N() + n0 + n] = job.partial ? sum : job.finished(sum, n0 + n);
+      }
+      if (!sums_a || t >= Shape::kM || m0 + t >= job.M()) return;
+      float* to_sums = job.partial ? to + int64_t(job.M()) * job.N() : job.a_sums;
+      to_sums[m0 + t] = sums[Shape::kM * kSumsPitch<Shape> + t];
+    });
   }
 };
 
@@ -391,13 +394,12 @@ Job job_of(const TileProduct& p, const TileCut& cut) {
   job.slabs = int(slabs < cut.slabs ? slabs : cut.slabs);
   job.splits = job.slabs > 0 ? int(ceil_div(slabs, job.slabs)) : 1;
   job.c = p.c, job.a_sums = p.a_sums, job.bias = p.bias, job.relu = p.relu, job.round = p.round;
-  job.even = p.N % 2 == 0 && reinterpret_cast<uintptr_t>(p.c) % 8 == 0;
   return job;
 }
 
 template <class Shape>
 void multiply(const Jobs& jobs, int64_t blocks) {
-  each_block(blocks, Shape::kThreads, 2 * 2 * int64_t(kBufferElements<Shape>), Products<Shape>{jobs},
+  each_block(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Shape>{jobs},
              "tile_product");
 }
 
@@ -464,7 +466,6 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
     if (job.splits == 1) continue;
     job.partial = next;
     next += ceil_div(job.splits * job.outputs(), 4) * 4;
-    job.even = job.outputs() % 2 == 0 && job.N() % 2 == 0;
     split.job[pieces] = job;
     split.job[pieces++].end = gathered += ceil_div(job.outputs(), kOutputs);
   }

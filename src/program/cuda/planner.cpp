@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chain_stages.h"
+#include "dense_stages.h"
 #include "program/kept_step.h"
 #include "program/step_stage.h"
 #include "rounded_factors.h"
@@ -46,7 +47,9 @@ class Planner {
     const GpuLimits limits = uncial::cuda::gpu_limits();
     if (limits.multiplies_bfloat16)
       find_chains(graph_, [&](const FoundChain& found) { return add(found, limits); });
+    if (limits.multiplies_bfloat16) dense_ = dense_stages(graph_, taken_);
     for (int s = 0; s < graph_.steps(); ++s) {
+      add_dense(s);
       if (const auto ready = stages_.find(s); ready != stages_.end())
         plan_.stages.push_back(std::move(ready->second));
       if (graph_.step(s).is_view || taken_[size_t(s)]) continue;
@@ -55,6 +58,7 @@ class Planner {
       else
         plan_.stages.push_back(step_stage(graph_, s));
     }
+    add_dense(graph_.steps());
     place();
     return std::move(plan_);
   }
@@ -70,6 +74,9 @@ class Planner {
     stages_[*found.forward.rbegin()] = forward_stage(graph_, chain);
     if (chain->trains()) stages_[*found.backward.begin()] = backward_stage(graph_, chain);
     return true;
+  }
+  void add_dense(int s) {
+    if (const auto ready = dense_.find(s); ready != dense_.end()) plan_.stages.push_back(std::move(ready->second));
   }
   void place() {
     for (const auto& chain : chains_) {
@@ -93,6 +100,7 @@ class Planner {
   const Graph& graph_;
   std::vector<bool> taken_;
   std::map<int, std::unique_ptr<Stage>> stages_;  // by the step at which they run
+  std::map<int, std::unique_ptr<Stage>> dense_;   // by the step before which they run
   std::vector<std::shared_ptr<PlannedChain>> chains_;
   GpuPlan plan_;
 };
