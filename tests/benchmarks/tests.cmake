@@ -1,5 +1,5 @@
 # The benchmarks as programs: what they print, and whether they would notice a wrong answer. No time is judged.
-if(TARGET bench_net)
+if(TARGET bench_kernels)
   uncial_add_test(bench_verdict_test benchmarks/verdict_test.cpp)
   target_link_libraries(bench_verdict_test PRIVATE uncial_bench)
 
