@@ -1,1 +1,7 @@
 uncial_add_test(test_cuda cuda/device_test.cpp cuda/operators_test.cpp)
+find_program(UNCIAL_BASH bash)
+find_program(UNCIAL_PYTHON python3)
+if(UNCIAL_BASH AND UNCIAL_PYTHON)
+  add_test(NAME gpu_check COMMAND ${UNCIAL_BASH} ${CMAKE_CURRENT_LIST_DIR}/gpu_check_test.sh ${PROJECT_SOURCE_DIR})
+  set_tests_properties(gpu_check PROPERTIES LABELS cuda)
+endif()
