@@ -9,6 +9,7 @@
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/core/cuda.h"
 #include "uncial/nn/summary.h"
 #include "uncial/program/compile.h"
 #include "uncial/vision/charts.h"
@@ -45,7 +46,7 @@ std::vector<bool> wrong_answers(const train::Report& report, const data::Dataset
 /// Median time of 200 single images, after 20 to warm up, as a program that predicts again and again would
 /// do it: recorded once. train::predict() records at every call.
 double latency_ms(const nn::Module& net, const data::Dataset& test, Precision precision) {
-  const Tensor image = test.range(0, 1).first;
+  const Tensor image = test.range(0, 1).first.to(net.device());
   nn::Context context(nn::Mode::eval);
   context.set_precision(precision);
   Compiled logits = compile([&](const Tensors& in) {
@@ -56,6 +57,7 @@ double latency_ms(const nn::Module& net, const data::Dataset& test, Precision pr
   for (int i = 0; i < 220; ++i) {
     const auto start = std::chrono::steady_clock::now();
     logits({image});
+    if (!net.device().is_cpu()) cuda::synchronize(net.device());
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
     if (i >= 20) times.push_back(elapsed.count());
   }

@@ -26,7 +26,7 @@ std::vector<Maps> maps_of(const nn::Module& net, const Tensor& image) {
   nn::Context context(nn::Mode::eval);
   context.set_observer([&](const std::string& path, const nn::Module& layer, const Tensor&, const Tensor& y) {
     if (y.rank() == 4 && !path.empty())
-      all.push_back({path, std::string(layer.kind()), y.detach()[0].contiguous()});
+      all.push_back({path, std::string(layer.kind()), y.detach()[0].to(Device::cpu()).contiguous()});
   });
   const NoGrad no_grad;
   net.forward(image, context);
@@ -60,7 +60,7 @@ std::string filter_layer(const nn::Module& net, const std::vector<std::string>& 
 
 Tensor weight_of(const nn::Module& net, const std::string& path) {
   for (const auto& [name, tensor] : net.named_parameters())
-    if (name == path + ".weight") return tensor.detach();
+    if (name == path + ".weight") return tensor.detach().to(Device::cpu());
   return {};
 }
 
@@ -77,9 +77,9 @@ void run(cli::Program& program) {
   const cli::Output& output = program.open_output({"figures"});
   for (const char* file : {"figures/feature_maps.png", "figures/filters.png"}) output.claim(file);
 
-  const auto net = cli::load_trained(program.root(), model);
+  const auto net = cli::load_trained(program.root(), model, program.common().device);
   const data::Dataset test = cli::load_mnist(program.root(), 5'000).test;
-  const Tensor image = test.range(index, 1).first;
+  const Tensor image = test.range(index, 1).first.to(net->device());
   const std::vector<Maps> layers = maps_of(*net, image);
   for (const std::string& path : chosen)
     require(std::any_of(layers.begin(), layers.end(), [&](const Maps& l) { return l.path == path; }),

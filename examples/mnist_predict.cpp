@@ -64,7 +64,7 @@ void run(cli::Program& program) {
   profile.start();
 
   const std::vector<Question> asked = questions(program, files, indices, options);
-  const auto net = cli::load_trained(program.root(), model);
+  const auto net = cli::load_trained(program.root(), model, program.common().device);
   require_finite(*net, model);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Question& question : asked) {

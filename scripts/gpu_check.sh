@@ -160,7 +160,7 @@ run_tests() {  # limit in seconds, prefix, names' regular expression, tool...
 part_test() { run_tests 540 '' .; }
 
 # What holds own kernels; the rest of the library is the sanitizers' of the host.
-kernel_tests='^test_(cuda|conv|dropout|elementwise|loss|matmul|norm|optim|pool|reduce|shape_ops|vision)$'
+kernel_tests='^test_(cuda|cuda_kernels|conv|dropout|elementwise|loss|matmul|norm|optim|pool|reduce|shape_ops|vision)$'
 
 part_sanitize() {
   if ! command -v compute-sanitizer >/dev/null; then

@@ -5,6 +5,7 @@
 #include "conv_any.h"
 #include "grid.h"
 #include "libraries.h"
+#include "rounded_factors.h"
 
 namespace uncial::cuda {
 namespace {
@@ -58,7 +59,9 @@ struct Problem {
                                           CUDNN_CROSS_CORRELATION, kType),
           "describing a convolution");
     check(cudnnSetConvolutionGroupCount(conv, int(e.groups)), "describing a convolution");
-    check(cudnnSetConvolutionMathType(conv, CUDNN_FMA_MATH), "describing a convolution");
+    // Tensor cores see 11 bits of a factor (TF32).
+    check(cudnnSetConvolutionMathType(conv, RoundedFactors::in_effect() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
+          "describing a convolution");
   }
 };
 

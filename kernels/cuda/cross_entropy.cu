@@ -96,7 +96,7 @@ void cross_entropy(Rows<const T> logits, const int64_t* labels, const T* class_w
   each_block(
       logits.rows, threads_for(logits.cols), 0, [=] UNCIAL_BODY(const Block& block) { all.row(block); },
       "cross_entropy");
-  each_block(
+  each_block<kMaxThreads>(
       1, kMaxThreads, 0, [=] UNCIAL_BODY(const Block& block) { all.finish(block); }, "cross_entropy");
 }
 

@@ -10,20 +10,18 @@
 
 #include <cstdint>
 
+#include "body.h"
 #include "runtime.h"
 
-#if defined(__CUDACC__)
-#define UNCIAL_BODY __host__ __device__
-#else
-#define UNCIAL_BODY
+#if !defined(__CUDACC__)
 #include <cstring>
 #include <memory>
 #endif
 
 namespace uncial::cuda {
 
-inline constexpr int kWarp = 32;
 inline constexpr int kMaxThreads = 1024;
+inline constexpr int64_t kSharedWithoutAsking = 48 * 1024;
 
 #if !defined(__CUDACC__)
 /// body(i) for all i < n, in an order that threads of a GPU might take: odd ones upwards, then even ones
@@ -140,13 +138,13 @@ inline int threads_for(int64_t work, int most = 256) {
 #if defined(__CUDACC__)
 
 template <class Body>
-__global__ void each_kernel(int64_t n, Body body) {
+__global__ void __launch_bounds__(256) each_kernel(int64_t n, const __grid_constant__ Body body) {
   const int64_t step = int64_t(gridDim.x) * blockDim.x;
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
 }
 
-template <class Body>
-__global__ void block_kernel(int64_t count, Body body) {
+template <int kMostThreads, class Body>
+__global__ void __launch_bounds__(kMostThreads) block_kernel(int64_t count, const __grid_constant__ Body body) {
   extern __shared__ __align__(16) char shared[];
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) body(Block{i, int(blockDim.x), shared});
 }
@@ -161,13 +159,17 @@ void each(int64_t n, Body body, const char* what) {
   check_launch(what);
 }
 
-/// body(block) for `count` blocks of `threads` threads, which share `shared_bytes` of memory.
-template <class Body>
+/// body(block) for `count` blocks of `threads` threads, at most kMostThreads, which share `shared_bytes` of
+/// memory.
+template <int kMostThreads = 256, class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char* what) {
   if (count <= 0) return;
   const int64_t most = int64_t(1) << 20;
-  block_kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes),
-                 current_stream()>>>(count, body);
+  const auto kernel = block_kernel<kMostThreads, Body>;
+  if (shared_bytes > kSharedWithoutAsking)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), what);
+  kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes), current_stream()>>>(
+      count, body);
   check_launch(what);
 }
 
@@ -175,18 +177,22 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
 
 template <class Body>
 void each(int64_t n, Body body, const char*) {
-  const KernelScope scope;
-  in_any_order(n, body);
+  submit([=] {
+    const KernelScope scope;
+    in_any_order(n, body);
+  });
 }
 
-template <class Body>
+template <int kMostThreads = 256, class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char*) {
-  const KernelScope scope;
-  // On the heap, so that the address sanitizer sees a step beyond the end.
-  const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
-  in_any_order(count, [&](int64_t i) {
-    std::memset(shared.get(), 0xff, size_t(shared_bytes));  // NaN: what nobody wrote shows
-    body(Block{i, threads, shared.get()});
+  submit([=] {
+    const KernelScope scope;
+    // On the heap, so that the address sanitizer sees a step beyond the end.
+    const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
+    in_any_order(count, [&](int64_t i) {
+      std::memset(shared.get(), 0xff, size_t(shared_bytes));  // NaN: what nobody wrote shows
+      body(Block{i, threads, shared.get()});
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 #include "libraries.h"
 
 #include <map>
+#include <mutex>
 
 #include "uncial/core/error.h"
 
@@ -28,6 +29,21 @@ class Handles {
   std::map<int, Handle> all_;
 };
 
+constexpr size_t kBlasWorkspace = size_t(32) << 20;  // what cuBLAS recommends for Hopper
+
+/// Of the current device, for all threads: they share its stream, so their products come one after the other.
+/// Kept to the end, because graphs go on using it when the thread that made them is gone.
+void* blas_workspace() {
+  static std::mutex mutex;
+  static std::map<int, void*> all;
+  int device = 0;
+  check(cudaGetDevice(&device), "asking for the GPU");
+  const std::lock_guard lock(mutex);
+  void*& memory = all[device];
+  if (!memory) check(cudaMalloc(&memory, kBlasWorkspace), "allocating memory for cuBLAS");
+  return memory;
+}
+
 }  // namespace
 
 void check(cublasStatus_t status, const char* what) {
@@ -46,6 +62,8 @@ cublasHandle_t blas() {
   const cudaStream_t stream = current_stream();
   cublasHandle_t handle = handles.of_current_device("starting cuBLAS");
   check(cublasSetStream(handle, stream), "choosing a stream for cuBLAS");
+  // A stream without memory of its own would make cuBLAS allocate some, which a captured graph must not.
+  check(cublasSetWorkspace(handle, blas_workspace(), kBlasWorkspace), "giving memory to cuBLAS");
   return handle;
 }
 cudnnHandle_t dnn() {

@@ -1,12 +1,16 @@
 #include "runtime.h"
 
+#include <cuda_runtime.h>  // the forms of cudaMalloc for any type
+
 #include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/device_memory.h"
+#include "graph.h"
 #include "uncial/core/cuda.h"
 #include "uncial/core/error.h"
 
@@ -126,6 +130,10 @@ void note(DeviceState& d, int64_t bytes) {
        d.cap.load() > 0 ? join(" (limit ", d.cap.load(), ")") : std::string(), "; use a smaller batch.");
 }
 
+void refuse_in_graph(const char* what) {
+  if (capturing()) fail(ErrorKind::device, "cuda: ", what, " cannot be part of a graph.");
+}
+
 }  // namespace
 
 void check(cudaError_t status, const char* what) {
@@ -137,6 +145,8 @@ void check(cudaError_t status, const char* what) {
 
 void check_launch(const char* what) { check(cudaGetLastError(), what); }
 
+int current_device() { return current().index; }
+cudaStream_t exchange_stream(cudaStream_t stream) { return std::exchange(stream_of_thread, stream); }
 cudaStream_t current_stream() { return stream_of_thread ? stream_of_thread : current().stream; }
 
 Fault* fault_place() { return current().fault; }
@@ -152,9 +162,21 @@ void DeviceState::refuse_unknown_architecture() const {
          " and newer. Add it to -DCMAKE_CUDA_ARCHITECTURES and rebuild, or use Device::cpu().");
 }
 
+GpuLimits gpu_limits() {
+  const int device = current().index;
+  const auto ask = [&](cudaDeviceAttr what) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, what, device), "asking for the GPU's properties");
+    return value;
+  };
+  return {ask(cudaDevAttrMultiProcessorCount), ask(cudaDevAttrMaxSharedMemoryPerBlockOptin),
+          ask(cudaDevAttrComputeCapabilityMajor) >= 8};
+}
+
 // ---- Memory
 
 void* allocate(int64_t bytes, int device) {
+  refuse_in_graph("allocating memory");
   DeviceState& d = state(device);
   const Current current(d);
   const int64_t cap = d.cap.load();
@@ -186,23 +208,15 @@ void release(void* data, int64_t bytes, int device) noexcept {
   }
 }
 
-Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
-  if (bytes > 0) data_ = allocate(bytes, current().index);
-}
-Temporary::~Temporary() {
-  if (!data_) return;
-  int device = 0;
-  cudaGetDevice(&device);
-  release(data_, bytes_, device);
-}
-
 void copy(void* to, Device to_device, const void* from, Device from_device, int64_t bytes) {
   if (bytes == 0) return;
+  const bool with_host = to_device.is_cpu() || from_device.is_cpu();
+  if (with_host) refuse_in_graph("copying from or to the host");
   const DeviceState& d = state(to_device.is_cpu() ? from_device.index : to_device.index);
   const Current current(d);
   check(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyDefault, current_stream()), "copying");
   // The host may change or read its side at once.
-  if (to_device.is_cpu() || from_device.is_cpu()) synchronize(Device::cuda(d.index));
+  if (with_host) synchronize(Device::cuda(d.index));
 }
 
 void zero(void* data, Device device, int64_t bytes) {
@@ -218,6 +232,7 @@ int device_count() { return devices().count; }
 std::string why_unavailable() { return devices().reason; }
 
 void synchronize(Device device) {
+  refuse_in_graph("waiting for the GPU");
   DeviceState& d = state(device.index);
   const Current current(d);
   check(cudaMemcpyAsync(d.fault_host, d.fault, sizeof(Fault), cudaMemcpyDeviceToHost, current_stream()),

@@ -3,6 +3,7 @@
 /// Streams, memory and errors of the GPU, for kernels and for core (core/device_memory.h).
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #if !defined(UNCIAL_CUDA_EMULATED)
@@ -15,11 +16,16 @@ namespace uncial::cuda {
 /// Where this thread's kernels go: the library's stream of the current device, unless a StreamScope says
 /// otherwise. Work on it runs in order.
 cudaStream_t current_stream();
+/// From now on they go to `stream` (null: to the library's again); returns the one before, or null.
+cudaStream_t exchange_stream(cudaStream_t stream);
 /// Throws a device Error naming `what` unless `status` is success.
 void check(cudaError_t status, const char* what);
 /// check() of what launching the last kernel said.
 void check_launch(const char* what);
 #else
+/// Runs work of the device, or writes it down while this thread captures a graph.
+void submit(std::function<void()> work);
+
 /// While one lives, memory of the device may be touched: a kernel runs.
 class KernelScope {
  public:
@@ -30,7 +36,20 @@ class KernelScope {
 };
 #endif
 
-/// Memory for the time of a call: freed in the order of the stream, so kernels that use it may still run.
+/// The device that this thread works on.
+int current_device();
+
+/// What own kernels are cut for.
+struct GpuLimits {
+  int multiprocessors;
+  int64_t shared_bytes;      ///< that a block may have
+  bool multiplies_bfloat16;  ///< on tensor cores
+};
+/// Of the current device.
+GpuLimits gpu_limits();
+
+/// Memory for the time of a call: freed in the order of the stream, so kernels that use it may still run. Of
+/// a thread's Temporaries the newest goes first.
 class Temporary {
  public:
   explicit Temporary(int64_t bytes);
@@ -45,6 +64,8 @@ class Temporary {
  private:
   void* data_ = nullptr;
   int64_t bytes_;
+  int device_ = -1;  ///< that gave the memory; -1: a Scratch
+  bool from_scratch_ = false;
 };
 
 /// What a kernel writes when data are wrong (a label or an index out of range): the host learns of it, and

@@ -1,23 +1,25 @@
 # The GPU backend, or the emulator that runs its kernels on the host.
-set(UNCIAL_CUDA_KERNELS accumulate augment binary conv_any cross_entropy dropout gemm index norm optim pool reduce
+set(UNCIAL_CUDA_KERNELS accumulate augment batch binary conv_any conv_chain_backward conv_chain_forward conv_chain_weights
+  cross_entropy dropout gemm index norm optim pool reduce
   round_bfloat16 softmax strided_copy unary)
 list(TRANSFORM UNCIAL_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM UNCIAL_CUDA_KERNELS APPEND .cu)
 
 target_include_directories(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR})
-target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/fault.cpp)
+target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/captured.cpp ${CMAKE_CURRENT_LIST_DIR}/fault.cpp)
 
 if(UNCIAL_CUDA_EMULATED)
   set_source_files_properties(${UNCIAL_CUDA_KERNELS} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
   target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS})
   target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_EMULATED)
   target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/emulator/conv_emulated.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/emulator/graph_emulated.cpp
     ${CMAKE_CURRENT_LIST_DIR}/emulator/runtime_emulated.cpp)
   return()
 endif()
 
 target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/conv.cu ${CMAKE_CURRENT_LIST_DIR}/libraries.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/graph.cpp ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
 target_include_directories(uncial SYSTEM PRIVATE ${UNCIAL_CUDA_INCLUDES})
 target_link_libraries(uncial PRIVATE ${UNCIAL_CUDA_LIBRARIES})
 # -std by hand: CMake before 3.26 drops CUDA_STANDARD 20 without a word.

@@ -54,7 +54,7 @@ std::shared_ptr<nn::Module> build_network(const Network& network, uint64_t seed)
   }
 }
 
-std::shared_ptr<nn::Module> load_trained(const fs::path& root, const std::string& model) {
+std::shared_ptr<nn::Module> load_trained(const fs::path& root, const std::string& model, Device device) {
   const bool is_file = model.ends_with(".safetensors");
   const fs::path path = is_file ? fs::path(model) : root / ("models/mnist_" + model + "_final.safetensors");
   std::error_code error;
@@ -62,7 +62,9 @@ std::shared_ptr<nn::Module> load_trained(const fs::path& root, const std::string
     fail(ErrorKind::io, "model: ", io::printable(path.native()),
          ": not found. Train it with `mnist_train --model ", io::printable(model),
          "`, or name a file with --model FILE.safetensors.");
-  return train::load_model(path).net;
+  std::shared_ptr<nn::Module> net = train::load_model(path).net;
+  net->to(device);
+  return net;
 }
 
 }  // namespace uncial::cli

@@ -6,6 +6,7 @@
 #include "cli/paths.h"
 #include "cli/program_state.h"
 #include "uncial/config.h"
+#include "uncial/core/cuda.h"
 #include "uncial/core/error.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
@@ -28,7 +29,11 @@ Device parse_device(const std::string& text) {
           io::printable(text), ", expected cpu, cuda or cuda:N.");
   const int64_t index =
       text == "cuda" ? 0 : parse_number("--device cuda:N", text.substr(5), Range<int64_t>{0, 255});
-  if (!kCudaBuild) fail(ErrorKind::device, "--device ", text, ": this build has no CUDA; use --device cpu.");
+  if (!cuda::available())
+    fail(ErrorKind::device, "--device ", text, ": ", cuda::why_unavailable(), "; use --device cpu.");
+  if (index >= cuda::device_count())
+    fail(ErrorKind::device, "--device ", text, ": this machine has ", cuda::device_count(), " GPU",
+         cuda::device_count() == 1 ? "" : "s", "; use --device cuda:0.");
   return Device::cuda(int(index));
 }
 

@@ -87,9 +87,11 @@ void ProgressPrinter::draw_bar(const train::Progress& progress) {
       fmt::format("epoch {}/{} {:3.0f} %", progress.epoch, progress.epochs, 100 * share)};
   if (cells >= 6)
     parts.push_back("[" + std::string(size_t(filled), '#') + std::string(size_t(cells - filled), '-') + "]");
-  parts.push_back(fmt::format("loss {:.4f}", progress.loss));
-  parts.push_back(fmt::format("acc {:.2f} %", 100 * progress.accuracy));
-  parts.push_back(fmt::format("{:.0f} img/s", progress.samples_per_second));
+  if (!std::isnan(progress.loss)) {  // a GPU has not been asked yet
+    parts.push_back(fmt::format("loss {:.4f}", progress.loss));
+    parts.push_back(fmt::format("acc {:.2f} %", 100 * progress.accuracy));
+    parts.push_back(fmt::format("{:.0f} img/s", progress.samples_per_second));
+  }
   put("\r" + fitting(parts, width) + "\x1b[K");
 }
 

@@ -60,7 +60,7 @@ void require_finite(const nn::Module& net, const train::Progress& progress) {
 }
 
 /// The final net of an earlier run, for --epochs 0.
-TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
+TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job, Device device) {
   const fs::path path = job.prefix.native() + "_final.safetensors";
   std::error_code error;
   if (!fs::exists(path, error))
@@ -68,6 +68,7 @@ TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
          ": not found, expected what --epochs 0 should evaluate. Train it first.");
   TrainedNetwork result;
   result.net = train::load_model(path).net;
+  result.net->to(device);
   result.report = train::evaluate(*result.net, data.test, {.precision = job.recipe.precision});
   result.history.stop_reason = "evaluated only";
   return result;
@@ -75,10 +76,11 @@ TrainedNetwork evaluate_only(const MnistData& data, const TrainingJob& job) {
 
 TrainedNetwork train_network(Program& program, const MnistData& data, const TrainingJob& job,
                              std::vector<fs::path> outdated) {
-  if (job.recipe.epochs == 0) return evaluate_only(data, job);
+  if (job.recipe.epochs == 0) return evaluate_only(data, job, program.common().device);
 
   TrainedNetwork result;
   result.net = build_network(job.network, job.seed);
+  result.net->to(program.common().device);
   const auto final_weights = std::make_shared<FinalWeights>();
   train::FitOptions options = job.recipe.fit_options(job.seed);
   options.validation = data.validation;
@@ -150,7 +152,7 @@ std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
     const auto place = first_non_finite(tensor);
     if (!place) continue;
-    const Tensor flat = tensor.detach().reshape({-1});
+    const Tensor flat = tensor.detach().to(Device::cpu()).reshape({-1});
     if (!first) first = NonFinite{name, *place, flat.at({*place}), 0};
     for (int64_t i = *place; i < flat.size(); ++i) first->count += std::isfinite(flat.at({i})) ? 0 : 1;
   }

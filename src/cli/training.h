@@ -71,8 +71,10 @@ std::vector<std::filesystem::path> model_files(const std::filesystem::path& pref
 /// models/mnist_NAME, with _seedN for those of several seeds after the first.
 std::filesystem::path model_prefix(const std::string& network, uint64_t seed, bool first);
 
-/// A trained net from a model file: FILE.safetensors, or the name of a network trained under `root`.
-std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, const std::string& model);
+/// A trained net from a model file, FILE.safetensors or that of the network `model` trained under `root`, on
+/// `device`.
+std::shared_ptr<nn::Module> load_trained(const std::filesystem::path& root, const std::string& model,
+                                         Device device);
 
 /// The first value that is NaN or infinite, and how many there are in all tensors.
 struct NonFinite {

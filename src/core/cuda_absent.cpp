@@ -1,5 +1,6 @@
 // A build without CUDA: there is no GPU to use, and whoever asks for one learns why.
 
+#include "core/captured.h"
 #include "core/device_memory.h"
 #include "uncial/core/cuda.h"
 #include "uncial/core/error.h"
@@ -8,7 +9,8 @@ namespace uncial::cuda {
 namespace {
 
 [[noreturn]] void refuse() {
-  fail(ErrorKind::device, "cuda: ", why_unavailable(), "; use Device::cpu(), or build with -DUNCIAL_CUDA=ON.");
+  fail(ErrorKind::device, "cuda: ", why_unavailable(),
+       "; use Device::cpu(), or build with -DUNCIAL_CUDA=ON.");
 }
 
 }  // namespace
@@ -26,5 +28,11 @@ void* allocate(int64_t, int) { refuse(); }
 void release(void*, int64_t, int) noexcept {}
 void copy(void*, Device, const void*, Device, int64_t) { refuse(); }
 void zero(void*, Device, int64_t) { refuse(); }
+
+struct Captured::State {};
+Captured::Captured(Device, std::function<void()>) { refuse(); }
+Captured::~Captured() = default;
+void Captured::run() {}
+int64_t Captured::nodes() const { return 0; }
 
 }  // namespace uncial::cuda

@@ -21,6 +21,15 @@ void overwrite(const Tensor& key, size_t place, int64_t value) {
   key.mark_changed();
 }
 
+/// 0, 1, ... made without an operator: a recorded step must not hold one on another device.
+Tensor numbers(int64_t count, Device device) {
+  const Tensor here = arange(0, double(count));
+  if (device.is_cpu()) return here;
+  const Tensor there = empty(here.shape(), here.dtype(), device);
+  cuda::copy(there.view().data, device, here.view().data, here.device(), here.bytes());
+  return there;
+}
+
 /// Appends a name to a path and takes it off again, also when a module throws.
 class PathScope {
  public:
@@ -64,8 +73,7 @@ Tensor Context::dropout(const Tensor& x, double p) {
   if (!training() || p == 0) return x;
   if (!seeded_) return uncial::dropout(x, p);
   const int64_t rows = x.rank() == 0 ? 0 : x.size(0);
-  return uncial::dropout(
-      x, p, {key(x.device()), samples_.defined() ? samples_ : arange(0, double(rows)).to(x.device())});
+  return uncial::dropout(x, p, {key(x.device()), samples_.defined() ? samples_ : numbers(rows, x.device())});
 }
 
 void Context::apply_updates() {

@@ -108,6 +108,11 @@ Module& Module::to(DType dtype) {
   return *this;
 }
 
+Device Module::device() const {
+  const NamedTensors all = state_dict();
+  return all.empty() ? Device::cpu() : all.front().second.device();
+}
+
 Module& Module::train(bool on) {
   training_ = on;
   TrainingMode children(on);

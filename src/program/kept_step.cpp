@@ -19,6 +19,7 @@ class KeptStage final : public Stage {
     values_ = step_.values();
   }
   std::string name() const override { return step_.name() + " (kept)"; }
+  bool asks_the_host() const override { return true; }
   void run(const Runtime& runtime) override {
     if (!origin_.take_stale(runtime.views[size_t(operand_)])) return;
     step_.run(runtime);
@@ -46,7 +47,8 @@ void keep_rounded_weights(const Graph& graph, std::vector<Buffer>& buffers) {
         !graph.whole(graph.in(s, 0)) || !graph.temporary(to) || changed.count(to))
       continue;
     buffers[size_t(to)].role = Role::external;
-    buffers[size_t(to)].storage = std::make_shared<Storage>(buffers[size_t(to)].bytes, graph.buffer(from).storage->device());
+    buffers[size_t(to)].storage =
+        std::make_shared<Storage>(buffers[size_t(to)].bytes, graph.buffer(from).storage->device());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "schedule.h"
+#include "uncial/core/cuda.h"
 #include "uncial/core/parallel.h"
 
 namespace uncial::program {
@@ -31,14 +32,13 @@ int64_t Program::unplanned_bytes() const {
 void Program::replay(std::span<const Tensor> inputs) {
   ensure(inputs.size() == inputs_.size(), "replay of ", inputs_.size(), " inputs with ", inputs.size());
   Schedule& s = *schedule_;
-  for (const Schedule::InputValue& v : s.input_values)
-    s.runtime.views[size_t(v.value)].data =
-        static_cast<std::byte*>(inputs[size_t(v.input)].view().data) + v.byte_offset;
+  s.bind_inputs(inputs);
   const FlushDenormals flush;
   for (Storage* storage : s.written)
     storage->bump_version();  // first: a step that throws has written something
   s.runtime.probe = current_probe();
   if (s.runtime.probe) return replay_probed();
+  if (s.graphs) return s.graphs->run(inputs);
   for (const auto& stage : s.stages) stage->run(s.runtime);
 }
 
@@ -52,6 +52,7 @@ void Program::replay_probed() {
   for (const auto& stage : s.stages) {
     const Probed probed(s.runtime.probe, stage.get());
     stage->run(s.runtime);
+    if (!device().is_cpu()) uncial::cuda::synchronize(device());
   }
   s.runtime.probe->end(start);
 }

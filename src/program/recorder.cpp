@@ -37,7 +37,7 @@ int ProgramRecorder::value_of(const Tensor& x, Role role_if_new) {
   buffers_[size_t(buffer)].last_step = int(steps_.size());
   values_.push_back({buffer, x.dtype(), x.shape(), x.strides(), x.offset(), x.device()});
   if (x.device() != values_[0].device)
-    refuse(join("the step works on two devices, ", values_[0].device, " and ", x.device()));
+    object(join("the step works on two devices, ", values_[0].device, " and ", x.device()));
   return int(values_.size()) - 1;
 }
 
@@ -52,10 +52,16 @@ void ProgramRecorder::on_op(const std::shared_ptr<const Op>& op, const Tensors& 
     step.inputs.push_back(value_of(inputs[i], Role::external));
     if (!op->writes(i)) continue;
     written_.insert(values_[size_t(step.inputs.back())].buffer);
-    if (is_input(inputs[i])) refuse(join(op->name(), " changes an input of the step in place"));
+    if (is_input(inputs[i])) object(join(op->name(), " changes an input of the step in place"));
   }
   for (const Tensor& y : outputs) step.outputs.push_back(value_of(y, Role::temporary));
-  if (refusal_.empty()) steps_.push_back(std::move(step));
+  if (!refusal_.empty()) return;  // it has run
+  steps_.push_back(std::move(step));
+  if (!objection_.empty()) refuse(objection_);
+}
+
+void ProgramRecorder::object(const std::string& reason) {
+  if (objection_.empty()) objection_ = reason;
 }
 
 void ProgramRecorder::on_host_access(const Tensor& x, std::string_view how) {
@@ -112,6 +118,7 @@ bool ProgramRecorder::is_input(const Tensor& x) const {
 }
 
 const std::string& ProgramRecorder::refusal() {
+  if (!objection_.empty()) refuse(objection_);  // of inputs, when no operator came
   if (!arrived_.empty())
     refuse("the step leaves gradients behind that the next one would add to; call zero_grad() in the step");
   return refusal_;

@@ -36,6 +36,8 @@ class ProgramRecorder final : public Recorder {
   int buffer_of(const Tensor& x, Role role_if_new);
   int value_of(const Tensor& x, Role role_if_new);
   void run_deferred();
+  /// Refuses once the operator that is being told of is among those that refuse() runs.
+  void object(const std::string& reason);
 
   std::vector<Buffer> buffers_;
   std::vector<Value> values_;
@@ -45,7 +47,7 @@ class ProgramRecorder final : public Recorder {
   std::unordered_set<int> written_;          // buffers that an operator changed in place
   std::unordered_set<const void*> reset_;    // leaves whose grad() the step itself has reset
   std::unordered_set<const void*> arrived_;  // leaves that hold a gradient which a replay would not add to
-  std::string refusal_;
+  std::string refusal_, objection_;
 };
 
 }  // namespace uncial::program

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "channels/planner.h"
+#include "cuda/planner.h"
 #include "kept_step.h"
 #include "lanes/planner.h"
 #include "layout.h"
@@ -104,6 +105,10 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
     channels::Planner planner(graph, choice.samples);
     schedule->stages = planner.plan();
     for (channels::Image& image : planner.table()->images) blocks.push_back(&image.block);
+  } else if (options.fuse && !program.device().is_cpu()) {
+    cuda::GpuPlan plan = cuda::plan_for_gpu(graph);
+    schedule->stages = std::move(plan.stages);
+    blocks = std::move(plan.blocks);
   } else {
     schedule->stages = as_recorded(graph);
   }
@@ -113,6 +118,7 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
       std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, program.device());
   bind(program, *schedule);
   find_written(graph, *schedule);
+  if (!program.device().is_cpu()) schedule->graphs = std::make_unique<GraphReplay>(program, *schedule);
   return schedule;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "graph.h"
+#include "graph_replay.h"
 #include "stage.h"
 
 namespace uncial::program {
@@ -19,7 +20,13 @@ struct Schedule {
     int64_t byte_offset;
   };
   std::vector<InputValue> input_values;
-  std::vector<Storage*> written;  ///< of externals and results
+  void bind_inputs(std::span<const Tensor> inputs) {
+    for (const InputValue& v : input_values)
+      runtime.views[size_t(v.value)].data =
+          static_cast<std::byte*>(inputs[size_t(v.input)].view().data) + v.byte_offset;
+  }
+  std::vector<Storage*> written;        ///< of externals and results
+  std::unique_ptr<GraphReplay> graphs;  ///< on a GPU; last: it launches what is above
 };
 
 /// Decides what runs (stages) and where temporaries lie; `buffers` get their places.

@@ -3,6 +3,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/compile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fuse.cpp
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/graph_replay.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile_output.cpp
   ${CMAKE_CURRENT_LIST_DIR}/kept_step.cpp
@@ -29,3 +30,9 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lanes/planner.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/segment.cpp
 )
+if(UNCIAL_HAS_CUDA)
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_plan.cpp ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_stages.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/cuda/find_chains.cpp ${CMAKE_CURRENT_LIST_DIR}/cuda/planner.cpp)
+else()
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/cuda/planner_absent.cpp)
+endif()

@@ -50,6 +50,9 @@ class Stage {
   const std::vector<int>& values() const { return values_; }
   /// What a profile tells apart; the stage itself comes first.
   virtual std::vector<Piece> pieces() const { return {{this, name(), steps_, nullptr}}; }
+  /// True when the host decides at each run whether there is anything to do. Such a stage reads what no stage
+  /// writes, and runs before a captured graph, not in it.
+  virtual bool asks_the_host() const { return false; }
   /// Memory of its own in the arena.
   virtual std::vector<Block*> own_blocks() { return {}; }
 

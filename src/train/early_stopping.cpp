@@ -70,7 +70,9 @@ class EarlyStopper final : public Callback {
     if (best_weights_.empty())
       for (const auto& [path, tensor] : weights) best_weights_.emplace_back(path, tensor.detach().clone());
     else
-      for (size_t i = 0; i < weights.size(); ++i) best_weights_[i].second.copy_(weights[i].second.detach());
+      for (size_t i = 0; i < weights.size(); ++i)
+        // A resumed run's lie on the host at first.
+        best_weights_[i].second.copy_(weights[i].second.detach().to(best_weights_[i].second.device()));
   }
 
   EarlyStoppingOptions options_;

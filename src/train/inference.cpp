@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/ops/ops.h"
@@ -26,7 +27,7 @@ Tensor in_batches(Compiled& step, int64_t samples, int64_t batch,
 }  // namespace
 
 Inference::Inference(const nn::Module& net, Precision precision)
-    : context_(nn::Mode::eval), step_(compile([this, &net](const Tensors& in) {
+    : device_(net.device()), context_(nn::Mode::eval), step_(compile([this, &net](const Tensors& in) {
         const NoGrad no_grad;
         return Tensors{net.forward(in[0], context_)};
       })) {
@@ -35,13 +36,30 @@ Inference::Inference(const nn::Module& net, Precision precision)
 
 Tensor Inference::logits(const Tensor& images, int64_t batch) {
   return in_batches(step_, images.size(0), batch, [&](int64_t first, int64_t count) {
-    return images.slice(0, {.start = first, .stop = first + count});
+    return images.slice(0, {.start = first, .stop = first + count}).to(device_);
+  });
+}
+
+Tensor Inference::logits(Feed& feed, int64_t batch) {
+  std::vector<int64_t> order(size_t(feed.size()));
+  std::iota(order.begin(), order.end(), int64_t(0));
+  feed.start({.order = std::move(order), .rates = std::vector<double>(size_t(ceil_div(feed.size(), batch)))});
+  const Tensor no_rate = zeros({}, DType::float64, device_);
+  const Tensor one_batch = tensor<int64_t>({batch, 1}).to(device_);
+  return in_batches(step_, feed.size(), batch, [&](int64_t, int64_t count) {
+    const Tensor images = feed.take(count, no_rate).images;
+    feed.move(one_batch);
+    return images;
   });
 }
 
 Tensor Inference::logits(const data::Dataset& data, int64_t batch) {
+  if (!device_.is_cpu() && Feed::fits(data, device_)) {
+    Feed feed(data, device_);
+    return logits(feed, batch);
+  }
   return in_batches(step_, data.size(), batch,
-                    [&](int64_t first, int64_t count) { return data.range(first, count).first; });
+                    [&](int64_t first, int64_t count) { return data.range(first, count).first.to(device_); });
 }
 
 void require_logits(std::string_view what, const Tensor& logits, int64_t n, int64_t classes) {
@@ -58,7 +76,7 @@ void require_net_fits(std::string_view what, const nn::Module& net, const data::
   Tensor logits;
   try {
     const NoGrad no_grad;
-    logits = net.forward(data.range(0, 1).first, context);
+    logits = net.forward(data.range(0, 1).first.to(net.device()), context);
   } catch (const Error& e) {
     fail(e.kind(), what, ": the net cannot take the images ", data.sample_shape(), " of '", data.name(),
          "': ", e.what());

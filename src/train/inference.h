@@ -1,6 +1,7 @@
 #pragma once
 // Running a classifier over many samples, for validation, evaluate() and predict().
 
+#include "train/feed.h"
 #include "uncial/data/dataset.h"
 #include "uncial/nn/module.h"
 #include "uncial/program/compile.h"
@@ -11,16 +12,19 @@ namespace uncial::train {
 inline constexpr int64_t kEvaluationBatch = 500;
 
 /// A net in eval mode behind a recorded program, which reads the net's tensors as they are at each call:
-/// change weights in place between calls as you like. The net must outlive it.
+/// change weights in place between calls as you like. The net must outlive it, and stay on its device.
 class Inference {
  public:
   explicit Inference(const nn::Module& net, Precision precision = Precision::float32);
   /// images (N, C, H, W) -> logits (N, classes) in memory of its own, `batch` samples at a time.
   Tensor logits(const Tensor& images, int64_t batch);
+  /// The same for all samples of a data set that lies on the net's device.
+  Tensor logits(Feed& feed, int64_t batch);
   /// The same for a whole data set, gathered batch by batch.
   Tensor logits(const data::Dataset& data, int64_t batch);
 
  private:
+  Device device_;
   nn::Context context_;
   Compiled step_;
 };

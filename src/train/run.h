@@ -21,6 +21,12 @@ class Run {
   /// Trains to the end of the epoch; false when a stop was asked for before that.
   bool train_epoch();
   void take_step(const data::Batch& batch);
+  /// run_fed.cpp: train_epoch() on a GPU.
+  bool train_fed_epoch();
+  bool can_feed() const;
+  void start_feed();
+  /// Waits for the device; throws Error(diverged) if the loss is no number.
+  void read_feed();
   void finish_epoch();
   void validate(EpochRecord& record);
   void add_to_history(const EpochRecord& record);
@@ -52,12 +58,14 @@ class Run {
   const int64_t batches_;  // steps of an epoch
   Trainer trainer_;
   std::optional<Inference> validation_;
+  std::unique_ptr<Feed> feed_, validation_feed_;  ///< on a GPU
+  std::vector<int64_t> next_order_;               ///< made while the GPU is busy
   bool keeps_state_ = false;
   std::map<std::string, std::string> texts_;  // what a checkpoint says of this run
 
   Position position_;
   EpochSums sums_;
-  Clock::time_point epoch_start_ = Clock::now();
+  Clock::time_point epoch_start_ = Clock::now(), figures_read_;
   History history_;
   std::optional<LastGood> good_;
 };

@@ -18,13 +18,10 @@ Trainer::Trainer(nn::Module& net, const FitOptions& options)
   optimizer_->zero_grad();  // what somebody left in grad() is not part of this run
 }
 
-/// {images, labels, sample indices} -> {loss, correct}. Everything in it may be recorded: numbers that change
-/// between steps live in tensors.
-Tensors Trainer::run(const Tensors& inputs) {
-  const Tensor &images = inputs[0], &labels = inputs[1];
-  context_.set_samples(inputs[2]);
-  const Tensor logits = context_.run("", net_, images);
-  const Tensor loss = cross_entropy(logits, labels, {.label_smoothing = label_smoothing_});
+Trainer::Pass Trainer::learn(const data::Batch& batch) {
+  context_.set_samples(batch.indices);
+  const Tensor logits = context_.run("", net_, batch.images);
+  const Tensor loss = cross_entropy(logits, batch.labels, {.label_smoothing = label_smoothing_});
   if (inspect_) (*inspect_)("loss", loss);
   loss.backward();
   if (inspect_) inspect_parameters("gradient of ", true);
@@ -34,16 +31,37 @@ Tensors Trainer::run(const Tensors& inputs) {
   if (averages_) averages_->update();
   optimizer_->zero_grad();
   if (inspect_) inspect_parameters("parameter ", false);
-  return {loss.detach(), sum(equal(argmax(logits.detach()), labels))};
+  return {loss.detach(), logits.detach()};
+}
+
+/// {images, labels, sample indices} -> {loss, correct}.
+Tensors Trainer::run(const Tensors& inputs) {
+  const Pass pass = learn({inputs[0], inputs[1], inputs[2]});
+  return {pass.loss, sum(equal(argmax(pass.logits), inputs[1]))};
 }
 
 Trainer::Result Trainer::step(const data::Batch& batch, int64_t epoch, double lr) {
-  context_.set_epoch(epoch);
+  begin_epoch(epoch);
   context_.set_step(optimizer_->steps());
   optimizer_->set_lr(lr);
-  const Tensors inputs = {batch.images, batch.labels, batch.indices};
+  const Device device = net_.device();
+  const Tensors inputs = {batch.images.to(device), batch.labels.to(device), batch.indices.to(device)};
   const Tensors outputs = compiled_ && !inspect_ ? (*compiled_)(inputs) : run(inputs);
   return {outputs[0].item(), outputs[1].item<int64_t>()};
+}
+
+void Trainer::begin_epoch(int64_t epoch) {
+  if (context_.epoch() != epoch) context_.set_epoch(epoch);  // waits for a GPU
+}
+
+void Trainer::fed_step(Feed& feed, int64_t count) {
+  const auto step = [this, &feed, count](const Tensors&) {
+    const data::Batch batch = feed.take(count, optimizer_->rate());
+    const Pass pass = learn(batch);
+    feed.tally(pass.logits, batch.labels, pass.loss);
+    return Tensors{};
+  };
+  fed_.try_emplace(count, step).first->second({});
 }
 
 Trainer::Result Trainer::inspected_step(const data::Batch& batch, int64_t epoch, double lr,

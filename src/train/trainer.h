@@ -2,9 +2,11 @@
 // One step of training, recorded or eager, and everything that it changes.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
+#include "train/feed.h"
 #include "uncial/data/loader.h"
 #include "uncial/nn/module.h"
 #include "uncial/optim/optimizer.h"
@@ -27,6 +29,12 @@ class Trainer {
   };
   /// Forward, backward, update. `epoch` keys dropout.
   Result step(const data::Batch& batch, int64_t epoch, double lr);
+
+  /// The same with the next `count` samples of `feed`, which gets the result; the host does not wait. `feed`
+  /// must be the same at all calls, and begin_epoch() have been called for its epoch.
+  void fed_step(Feed& feed, int64_t count);
+  /// Tells dropout.
+  void begin_epoch(int64_t epoch);
 
   /// Told of every tensor of an inspected step by a name such as "activation of 0 (conv2d)".
   using Inspect = std::function<void(const std::string& name, const Tensor& tensor)>;
@@ -59,6 +67,11 @@ class Trainer {
   };
 
  private:
+  struct Pass {
+    Tensor loss, logits;
+  };
+  /// Everything in it may be recorded: numbers that change between steps live in tensors.
+  Pass learn(const data::Batch& batch);
   Tensors run(const Tensors& inputs);
   void inspect_parameters(std::string_view what, bool gradients) const;
 
@@ -68,6 +81,7 @@ class Trainer {
   std::unique_ptr<optim::AveragedWeights> averages_;
   nn::Context context_{nn::Mode::train};
   std::optional<Compiled> compiled_;
+  std::map<int64_t, Compiled> fed_;  ///< by batch size
   const Inspect* inspect_ = nullptr;
 };
 

@@ -3,20 +3,18 @@
 namespace uncial::vision {
 namespace {
 
-class Affine final : public Transform {
+class Affine final : public KernelTransform {
  public:
   explicit Affine(const AffineOptions& o)
-      : options_(o),
+      : KernelTransform("RandomAffine"),
+        options_(o),
         ranges_{kernels::to_fixed(o.degrees / 360, 32), kernels::to_fixed(o.zoom, 32),
                 kernels::to_fixed(o.shift, 32), kernels::to_fixed(o.shear / 360, 32)} {}
 
-  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const override {
-    const ImageBatch batch("RandomAffine", images, indices);
-    const bool identity =
-        options_.degrees == 0 && options_.zoom == 0 && options_.shift == 0 && options_.shear == 0;
-    if (batch.empty() || identity) return;
-    kernels::affine_images<float>(batch.device(), batch.images(), batch.indices(),
-                                  stream_of(key, AugmentUse::affine), ranges_, float(options_.fill));
+  void change(const ImageBatch& batch) const override {
+    if (options_.degrees == 0 && options_.zoom == 0 && options_.shift == 0 && options_.shear == 0) return;
+    kernels::affine_images<float>(batch.device, batch.images, batch.indices, batch.stream(AugmentUse::affine),
+                                  ranges_, float(options_.fill));
   }
 
   std::string describe() const override {

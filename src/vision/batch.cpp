@@ -5,8 +5,7 @@
 namespace uncial::vision {
 namespace {
 
-kernels::Images<float> checked(std::string_view what, const Tensor& images,
-                               const std::vector<int64_t>& indices) {
+void check(std::string_view what, const Tensor& images, const std::vector<int64_t>& indices) {
   require(images.defined() && images.rank() == 4 && images.dtype() == DType::float32, what,
           ": images must be (N, C, H, W) float32, got ",
           images.defined() ? join(images.shape(), " ", images.dtype()) : "an undefined tensor",
@@ -16,24 +15,46 @@ kernels::Images<float> checked(std::string_view what, const Tensor& images,
   require(s[2] <= kernels::kMaxImageSide && s[3] <= kernels::kMaxImageSide, what, ": images", s,
           " have a side longer than ", kernels::kMaxImageSide, " pixels.");
   require(int64_t(indices.size()) == s[0], what, ": got ", indices.size(), " indices for ", s[0], " images.");
-  return {static_cast<float*>(images.view().data), s[0], s[1], s[2], s[3]};
+}
+
+kernels::Images<float> images_of(const View& v) {
+  return {static_cast<float*>(v.data), v.shape[0], v.shape[1], v.shape[2], v.shape[3]};
 }
 
 }  // namespace
 
-ImageBatch::ImageBatch(std::string_view what, const Tensor& images, const std::vector<int64_t>& indices)
-    : images_(checked(what, images, indices)), device_(images.device()), indices_(indices.data()) {
-  if (!device_.is_cpu()) {
-    device_indices_ = from_values(std::span<const int64_t>(indices), {images_.N}).to(device_);
-    indices_ = static_cast<const int64_t*>(device_indices_.view().data);
-  }
-  images.mark_changed();
+void Transform::replay(const View&, const View&, const View&, AugmentKey) const {
+  fail(ErrorKind::usage, describe(), ": cannot be part of a recorded step.");
 }
 
-kernels::AugmentStream stream_of(AugmentKey key, AugmentUse use) {
+void KernelTransform::apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const {
+  check(name_, images, indices);
+  images.mark_changed();
+  const Device device = images.device();
+  Tensor numbers;  // keeps alive what a GPU reads
+  ImageBatch batch{images_of(images.view()), device, indices.data(), &key.epoch, key};
+  if (batch.empty()) return;
+  if (!device.is_cpu()) {
+    std::vector<int64_t> all = indices;
+    all.push_back(key.epoch);
+    numbers = from_values(std::span<const int64_t>(all), {int64_t(all.size())}).to(device);
+    batch.indices = numbers.view().as<const int64_t>();
+    batch.epoch = batch.indices + indices.size();
+  }
+  change(batch);
+}
+
+void KernelTransform::replay(const View& images, const View& indices, const View& epoch,
+                             AugmentKey key) const {
+  const ImageBatch batch{images_of(images), images.device, indices.as<const int64_t>(),
+                         epoch.as<const int64_t>(), key};
+  if (!batch.empty()) change(batch);
+}
+
+kernels::AugmentStream stream_of(const AugmentKey& key, AugmentUse use, const int64_t* epoch) {
   require(key.position < kMaxParts, "augmentation: position ", key.position,
           " in a composition, expected less than ", kMaxParts, ".");
-  return {key.seed, uint64_t(key.epoch), uint16_t(uint32_t(use) * kMaxParts + key.position)};
+  return {key.seed, epoch, uint16_t(uint32_t(use) * kMaxParts + key.position)};
 }
 
 void require_range(std::string_view what, std::string_view field, double value, double low, double high) {

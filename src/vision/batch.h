@@ -15,26 +15,35 @@ enum class AugmentUse : uint32_t { affine = 1, elastic, noise, erase };
 /// Places in a composition that keys can tell apart: with the kind they make 16 bits.
 inline constexpr uint32_t kMaxParts = 4096;
 
-/// A batch as the kernels see it.
-class ImageBatch {
- public:
-  /// Checks both and counts the coming change in place. Throws a usage Error naming `what`.
-  ImageBatch(std::string_view what, const Tensor& images, const std::vector<int64_t>& indices);
+/// A batch as the kernels see it: everything in the images' memory.
+struct ImageBatch {
+  kernels::Images<float> images;
+  Device device;
+  const int64_t *indices, *epoch;
+  AugmentKey key;
 
-  bool empty() const { return images_.sample_size() == 0 || images_.N == 0; }
-  Device device() const { return device_; }
-  kernels::Images<float> images() const { return images_; }
-  const int64_t* indices() const { return indices_; }
-
- private:
-  kernels::Images<float> images_;
-  Device device_;
-  Tensor device_indices_;  // keeps the copy alive that a GPU reads
-  const int64_t* indices_;
+  bool empty() const { return images.sample_size() == 0 || images.N == 0; }
+  kernels::AugmentStream stream(AugmentUse use) const;
 };
 
-/// Throws a usage Error for a position that no key has room for.
-kernels::AugmentStream stream_of(AugmentKey key, AugmentUse use);
+/// The words that `key` names in the epoch that lies at `epoch`. Throws a usage Error for a position that no
+/// key has room for.
+kernels::AugmentStream stream_of(const AugmentKey& key, AugmentUse use, const int64_t* epoch);
+inline kernels::AugmentStream ImageBatch::stream(AugmentUse use) const { return stream_of(key, use, epoch); }
+
+/// A transform that runs wherever the images are.
+class KernelTransform : public Transform {
+ public:
+  explicit KernelTransform(std::string_view name) : name_(name) {}
+  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const final;
+  bool replayable() const final { return true; }
+  void replay(const View& images, const View& indices, const View& epoch, AugmentKey key) const final;
+
+ private:
+  /// Of a batch that is not empty.
+  virtual void change(const ImageBatch& batch) const = 0;
+  std::string_view name_;
+};
 
 /// Throws a usage Error naming both unless low <= value <= high (so also for NaN).
 void require_range(std::string_view what, std::string_view field, double value, double low, double high);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "uncial/vision/augment.h"
 #include "vision/batch.h"
 
@@ -11,6 +13,17 @@ class Composition final : public Transform {
   void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const override {
     for (const Augment& part : parts_) {
       part->apply(images, indices, key);
+      ++key.position;
+    }
+  }
+
+  bool replayable() const override {
+    return std::all_of(parts_.begin(), parts_.end(), [](const Augment& part) { return part->replayable(); });
+  }
+
+  void replay(const View& images, const View& indices, const View& epoch, AugmentKey key) const override {
+    for (const Augment& part : parts_) {
+      part->replay(images, indices, epoch, key);
       ++key.position;
     }
   }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <mutex>
 
 #include "vision/batch.h"
 
@@ -20,22 +21,20 @@ std::vector<int32_t> gaussian_weights(double sigma) {
   return weights;
 }
 
-class Elastic final : public Transform {
+class Elastic final : public KernelTransform {
  public:
   explicit Elastic(const ElasticOptions& options)
-      : options_(options),
+      : KernelTransform("ElasticDistortion"),
+        options_(options),
         weights_(from_values(std::span<const int32_t>(gaussian_weights(options.sigma)),
                              {2 * int64_t(std::ceil(4 * options.sigma)) + 1})) {}
 
-  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const override {
-    const ImageBatch batch("ElasticDistortion", images, indices);
-    if (batch.empty() || options_.alpha == 0) return;
-    const Tensor weights = weights_.to(batch.device());
-    const kernels::ElasticField field{static_cast<const int32_t*>(weights.view().data),
-                                      int32_t(weights.size() / 2),
+  void change(const ImageBatch& batch) const override {
+    if (options_.alpha == 0) return;
+    const kernels::ElasticField field{weights_on(batch.device), int32_t(weights_.size() / 2),
                                       kernels::to_fixed(options_.alpha, kernels::kPointBits)};
-    kernels::elastic_images<float>(batch.device(), batch.images(), batch.indices(),
-                                   stream_of(key, AugmentUse::elastic), field);
+    kernels::elastic_images<float>(batch.device, batch.images, batch.indices,
+                                   batch.stream(AugmentUse::elastic), field);
   }
 
   std::string describe() const override {
@@ -43,8 +42,18 @@ class Elastic final : public Transform {
   }
 
  private:
+  /// Copied there once: a captured step goes on reading them.
+  const int32_t* weights_on(Device device) const {
+    const std::lock_guard lock(mutex_);
+    for (const Tensor& copy : copies_)
+      if (copy.device() == device) return copy.view().as<const int32_t>();
+    return copies_.emplace_back(weights_.to(device)).view().as<const int32_t>();
+  }
+
   ElasticOptions options_;
   Tensor weights_;
+  mutable std::mutex mutex_;
+  mutable Tensors copies_;
 };
 
 }  // namespace

@@ -8,13 +8,11 @@ namespace {
 
 constexpr double kFloatMax = std::numeric_limits<float>::max(), kFloatMin = std::numeric_limits<float>::min();
 
-class Normaliser final : public Transform {
+class Normaliser final : public KernelTransform {
  public:
-  explicit Normaliser(const NormaliseOptions& options) : options_(options) {}
-  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey) const override {
-    const ImageBatch batch("Normalise", images, indices);
-    if (batch.empty()) return;
-    kernels::normalise_images<float>(batch.device(), batch.images(), float(options_.mean),
+  explicit Normaliser(const NormaliseOptions& options) : KernelTransform("Normalise"), options_(options) {}
+  void change(const ImageBatch& batch) const override {
+    kernels::normalise_images<float>(batch.device, batch.images, float(options_.mean),
                                      float(options_.deviation));
   }
   std::string describe() const override {
@@ -25,14 +23,13 @@ class Normaliser final : public Transform {
   NormaliseOptions options_;
 };
 
-class Noise final : public Transform {
+class Noise final : public KernelTransform {
  public:
-  explicit Noise(double deviation) : deviation_(deviation) {}
-  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const override {
-    const ImageBatch batch("RandomNoise", images, indices);
-    if (batch.empty() || deviation_ == 0) return;
-    kernels::noise_images<float>(batch.device(), batch.images(), batch.indices(),
-                                 stream_of(key, AugmentUse::noise), deviation_);
+  explicit Noise(double deviation) : KernelTransform("RandomNoise"), deviation_(deviation) {}
+  void change(const ImageBatch& batch) const override {
+    if (deviation_ == 0) return;
+    kernels::noise_images<float>(batch.device, batch.images, batch.indices, batch.stream(AugmentUse::noise),
+                                 deviation_);
   }
   std::string describe() const override { return join("noise(deviation=", deviation_, ")"); }
 
@@ -40,17 +37,15 @@ class Noise final : public Transform {
   double deviation_;
 };
 
-class Eraser final : public Transform {
+class Eraser final : public KernelTransform {
  public:
-  explicit Eraser(const EraseOptions& options) : options_(options) {}
-  void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const override {
-    const ImageBatch batch("RandomErase", images, indices);
-    if (batch.empty()) return;
+  explicit Eraser(const EraseOptions& options) : KernelTransform("RandomErase"), options_(options) {}
+  void change(const ImageBatch& batch) const override {
     const kernels::EraseRanges ranges{kernels::to_fixed(options_.probability, 32),
                                       kernels::to_fixed(options_.smallest, 32),
                                       kernels::to_fixed(options_.largest, 32)};
-    kernels::erase_images<float>(batch.device(), batch.images(), batch.indices(),
-                                 stream_of(key, AugmentUse::erase), ranges, float(options_.value));
+    kernels::erase_images<float>(batch.device, batch.images, batch.indices, batch.stream(AugmentUse::erase),
+                                 ranges, float(options_.value));
   }
   std::string describe() const override {
     return join("erase(probability=", options_.probability, ", smallest=", options_.smallest,

@@ -30,7 +30,12 @@ refused 2 'UNCIAL_ISA: got mmx' env UNCIAL_ISA=mmx mnist_prepare
 refused 2 'expected PNG files or --index' mnist_predict
 refused 2 '--index: got 10000' mnist_predict --index 10000
 refused 2 '--device: got tpu' mnist_train --device tpu
-refused 5 'this build has no CUDA; use --device cpu' mnist_train --device cuda
+refused 2 '--device: got cuda:, expected' mnist_train --device cuda:
+refused 2 '--device cuda:N: got x' mnist_predict --device cuda:x
+# More than any machine has, in any build.
+for program in mnist_train mnist_predict mnist_compare mnist_augment mnist_features; do
+  refused 5 '; use --device c' $program --device cuda:200
+done
 for program in mnist_prepare mnist_samples mnist_train mnist_features mnist_compare mnist_predict mnist_augment \
                mnist_report project_validate project_status; do
   expect 0 '' $program --help

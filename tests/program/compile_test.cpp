@@ -241,3 +241,14 @@ TEST_CASE("steps that change an input or accumulate gradients run eagerly and ri
   CHECK(w.grad().at({0}) == 3);
   CHECK(accumulates.reason().find("zero_grad") != std::string::npos);
 }
+
+TEST_CASE("an operator that ends the recording runs, too") {
+  Compiled step = compile([](const Tensors& in) {
+    const NoGrad no_grad;
+    const Tensor y = in[0] * 2.0;
+    in[0].fill_(5);
+    return Tensors{y + in[0]};
+  });
+  for (int run = 0; run < 3; ++run) CHECK(step({full({2}, 3)})[0].at({1}) == 11);
+  CHECK(step.reason().find("changes an input of the step in place") != std::string::npos);
+}

@@ -39,8 +39,8 @@ TEST_CASE("ElasticDistortion agrees with the slow formula", "[vision]") {
     for (int64_t n = 0; n < shape[0]; ++n) {
       Plane dx{H, W, {}}, dy{H, W, {}};
       for (int64_t i = 0; i < H * W; ++i) {
-        const uint32_t word =
-            stream_of(key, AugmentUse::elastic).block(indices[size_t(n)], uint32_t(i / 4))[size_t(i % 4)];
+        const uint32_t word = stream_of(key, AugmentUse::elastic, &key.epoch)
+                                  .block(indices[size_t(n)], uint32_t(i / 4))[size_t(i % 4)];
         dx.values.push_back(double(word >> 16) - 32768), dy.values.push_back(double(word & 0xffff) - 32768);
       }
       const int64_t radius = int64_t(std::ceil(4 * options.sigma));

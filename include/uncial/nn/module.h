@@ -81,6 +81,9 @@ class Module {
   /// The same; integer buffers stay as they are. Throws a usage Error for a dtype that is not floating.
   Module& to(DType dtype);
 
+  /// Where its first parameter or buffer lies, and so where inputs must; the host when it has none.
+  Device device() const;
+
   /// Chooses the mode of operator() for this module and everything in it.
   Module& train(bool on = true);
   Module& eval() { return train(false); }

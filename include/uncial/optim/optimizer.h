@@ -49,6 +49,8 @@ class Optimizer {
   void zero_grad();
 
   double lr() const;
+  /// The float64 scalar that holds it, on the parameters' device: operators may overwrite it within a step.
+  const Tensor& rate() const { return lr_; }
   /// Also valid for recorded steps: the rate is read when the step runs.
   void set_lr(double lr);
   int64_t steps() const;

@@ -23,7 +23,9 @@ namespace uncial::train {
 struct Progress {
   int64_t epoch = 0, epochs = 0;  ///< epoch counts from 1
   int64_t batch = 0, batches = 0;
-  double loss = 0, accuracy = 0;  ///< running means of this epoch
+  /// Running means of this epoch. A GPU is asked for them once a second and at the end of the epoch: NaN
+  /// before, and those of the last time between.
+  double loss = 0, accuracy = 0;
   double lr = 0;
   double samples_per_second = 0;
   const EpochRecord* finished = nullptr;  ///< set in the call after validation
@@ -57,14 +59,18 @@ struct FitOptions {
 /// (EarlyStopping) restored its best. Whether the net itself is in train or eval mode does not matter, and
 /// does not change.
 ///
+/// A net on a GPU is trained there: move it before. The data set is copied there once if it fits and
+/// `augment` is replayable(), and batches are made there; dropout, order and augmentation are the same as on
+/// the host.
+///
 /// A resumed run gives the bits of the uninterrupted one, also from inside an epoch, but for times in the
 /// history. With a constant rate it may have more epochs than before; all else must agree, or Error(data)
 /// lists what does not.
 ///
 /// Throws Error(diverged) when the loss or a weight stops being finite, naming the step and the first bad
-/// tensor; checkpoints keep their last good state, and so does the net (at most 64 steps before), unless a
-/// callback restored its best. Throws a usage Error before the first step for options out of range, or a net
-/// that does not fit the data.
+/// tensor; checkpoints keep their last good state, and so does the net (at most 64 steps before; on a GPU an
+/// epoch), unless a callback restored its best. Throws a usage Error before the first step for options out of
+/// range, or a net that does not fit the data.
 History fit(nn::Module& net, const data::Dataset& train, const FitOptions& options);
 
 }  // namespace uncial::train

@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "core/device_memory.h"
+#include "graph.h"
 #include "runtime.h"
 #include "uncial/core/cuda.h"
 #include "uncial/core/error.h"
@@ -99,42 +100,50 @@ void check_index(Device device) {
   if (device.index != 0) fail(ErrorKind::device, device, ": the emulator has one GPU; use cuda:0.");
 }
 
+void refuse_in_graph(const char* what) {
+  if (capturing()) fail(ErrorKind::device, "cuda: ", what, " cannot be part of a graph.");
+}
+
 }  // namespace
 
 KernelScope::KernelScope() { memory().open(); }
 KernelScope::~KernelScope() { memory().close(); }
 
 Fault* fault_place() { return &fault; }
+int current_device() { return 0; }
 
 void* allocate(int64_t bytes, int device) {
+  refuse_in_graph("allocating memory");
   check_index(Device::cuda(device));
   return memory().allocate(bytes);
 }
 void release(void* data, int64_t bytes, int) noexcept { memory().release(data, bytes); }
 
-Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
-  if (bytes > 0) data_ = allocate(bytes, 0);
-}
-Temporary::~Temporary() {
-  if (data_) release(data_, bytes_, 0);
-}
+/// As of an H100, but for the multiprocessors: few of them, so that blocks have several things to do.
+GpuLimits gpu_limits() { return {3, 227 * 1024, true}; }
 
 void copy(void* to, Device to_device, const void* from, Device from_device, int64_t bytes) {
-  if (bytes > 0) {
-    const KernelScope scope;
-    std::memmove(to, from, size_t(bytes));
-  }
-  if (to_device.is_cpu() || from_device.is_cpu()) synchronize();
+  const bool with_host = to_device.is_cpu() || from_device.is_cpu();
+  if (with_host) refuse_in_graph("copying from or to the host");
+  if (bytes > 0)
+    submit([=] {
+      const KernelScope scope;
+      std::memmove(to, from, size_t(bytes));
+    });
+  if (with_host) synchronize();
 }
 void zero(void* data, Device, int64_t bytes) {
-  const KernelScope scope;
-  std::memset(data, 0, size_t(bytes));
+  submit([=] {
+    const KernelScope scope;
+    std::memset(data, 0, size_t(bytes));
+  });
 }
 
 bool available() { return true; }
 int device_count() { return 1; }
 std::string why_unavailable() { return {}; }
 void synchronize(Device device) {
+  refuse_in_graph("waiting for the GPU");
   check_index(device);
   if (fault.code != kNoFault) fail(ErrorKind::usage, text_of(std::exchange(fault, {})));
 }

@@ -1,0 +1,102 @@
+// Temporary memory and captured work, for the GPU and for the emulator.
+
+#include "core/captured.h"
+
+#include "core/device_memory.h"
+#include "graph.h"
+#include "runtime.h"
+#include "scratch.h"
+#include "uncial/core/error.h"
+#include "uncial/core/log.h"
+
+namespace uncial::cuda {
+namespace {
+
+thread_local Scratch* scratch = nullptr;
+
+int64_t rounded(int64_t bytes) { return (bytes + 255) / 256 * 256; }
+
+}  // namespace
+
+ScratchScope::ScratchScope(Scratch* now) : previous_(scratch) { scratch = now; }
+ScratchScope::~ScratchScope() { scratch = previous_; }
+
+Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
+  if (bytes <= 0) return;
+  if (scratch) {
+    scratch->used += rounded(bytes);
+    scratch->most = scratch->used > scratch->most ? scratch->used : scratch->most;
+    from_scratch_ = true;
+    if (scratch->used <= scratch->size) {
+      data_ = scratch->base + scratch->used - rounded(bytes);
+      return;
+    }
+  }
+  device_ = current_device();
+  try {
+    data_ = allocate(bytes, device_);
+  } catch (...) {
+    if (from_scratch_) scratch->used -= rounded(bytes);
+    throw;
+  }
+}
+
+Temporary::~Temporary() {
+  if (from_scratch_) scratch->used -= rounded(bytes_);
+  if (device_ >= 0) release(data_, bytes_, device_);
+}
+
+struct Captured::State {
+  Device device;
+  std::function<void()> work;
+  enum { fresh, warm, ready, refused } phase = fresh;
+  Scratch scratch;
+  Graph graph;
+
+  State(Device d, std::function<void()> w) : device(d), work(std::move(w)) {}
+  ~State() {
+    if (scratch.base) release(scratch.base, scratch.size, device.index);
+  }
+
+  void call() {
+    const ScratchScope scope(&scratch);
+    work();
+  }
+
+  void capture() {
+    if (scratch.most > 0) {
+      scratch.base = static_cast<char*>(allocate(scratch.most, device.index));
+      scratch.size = scratch.most;
+    }
+    graph.begin();
+    try {
+      call();
+      graph.end();
+    } catch (const Error& e) {
+      graph.abandon();
+      phase = refused;
+      log(LogLevel::info, join("cuda: kernels are launched one by one, because ", e.what()));
+      return;
+    } catch (...) {
+      graph.abandon();
+      throw;
+    }
+    phase = ready;
+    log(LogLevel::trace, join("cuda: graph of ", graph.nodes(), " nodes"));
+  }
+};
+
+Captured::Captured(Device device, std::function<void()> work) : state_(new State(device, std::move(work))) {}
+Captured::~Captured() = default;
+
+void Captured::run() {
+  State& s = *state_;
+  if (s.phase == State::warm) s.capture();
+  if (s.phase == State::ready) return s.graph.launch();
+  s.call();
+  if (s.phase == State::fresh) s.phase = State::warm;
+}
+
+int64_t Captured::nodes() const { return state_->phase == State::ready ? state_->graph.nodes() : 0; }
+
+}  // namespace uncial::cuda

@@ -1,0 +1,158 @@
+#pragma once
+/// @file conv_chain.h
+/// Convolutions one behind the other with ReLU, 2x2 pooling and dropout, sample by sample in shared memory: a
+/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 factors, float32
+/// sums). What lies between two layers never leaves the block, save what the gradient needs.
+///
+/// Images in shared memory have their channels side by side, a halo of zeros, and 8 elements more a pixel than
+/// they need, so that 8 neighbours lie in different banks. Operands of products are not gathered: rows of a
+/// factor are found through tables of offsets. A first layer of few channels reads an image whose channels
+/// are the taps (im2col).
+
+#include <cstdint>
+
+#include "body.h"
+#include "uncial/kernels/conv.h"
+
+namespace uncial::cuda {
+
+inline constexpr int kMaxChain = 4;
+inline constexpr int kChainThreads = 384;
+/// Code of a place of an image after activation and pooling: 0..3, which of its window it was, or this when
+/// no gradient passes (not above 0, or dropped).
+inline constexpr uint8_t kDead = 4;
+
+/// An image of one sample in shared memory; numbers are elements.
+struct SharedImage {
+  int at, height, width, halo, channels, pitch;  ///< height and width without halo
+  UNCIAL_BODY int columns() const { return width + 2 * halo; }
+  UNCIAL_BODY int pixels() const { return columns() * (height + 2 * halo); }
+  UNCIAL_BODY int elements() const { return pixels() * pitch; }
+  UNCIAL_BODY int of(int h, int w) const { return at + ((h + halo) * columns() + w + halo) * pitch; }
+};
+
+/// One filter of a convolution over an image: which pixels it sees. Units are 8 channels of a tap each.
+struct Taps {
+  int R, S, stride, dilation;
+  int origin;  ///< row and column that filter (0, 0) sees for output (0, 0)
+  int units;   ///< even; what is there beyond the last tap meets weights of zero
+};
+
+/// y = x * w as a product of matrices.
+struct ConvProduct {
+  SharedImage x;
+  Taps taps;
+  int height, width;  ///< of y
+  bool windows;       ///< rows run window by window of 2x2
+  int filter_tiles;   ///< of 8 filters; a multiple of what a warp takes
+  int tiles_a_warp;   ///< 1, 2, 4 or 8
+  int rows_at, units_at;      ///< tables of offsets into x, words of shared memory
+  int weights_at;             ///< packed weights, likewise
+  const uint32_t* weights;    ///< where they come from
+  UNCIAL_BODY int rows() const { return windows ? height / 2 * (width / 2) * 4 : height * width; }
+  UNCIAL_BODY int padded_rows() const { return (rows() + 31) / 32 * 32; }
+  UNCIAL_BODY int steps() const { return taps.units / 2; }
+  UNCIAL_BODY int packed_words() const { return steps() * filter_tiles * kPackedWords; }
+};
+
+/// What one layer of a chain is.
+struct ConvSpec {
+  ConvExtents e;
+  bool relu, pool;
+};
+
+struct ForwardLayer {
+  ConvProduct product;
+  int filters;
+  bool relu;
+  const float* bias;        ///< or null
+  int out_height, out_width;
+  SharedImage y;            ///< x of the next layer's product; none for the last
+  Bfloat16* kept;           ///< y as N, pixels, y.channels; or null
+  uint8_t* codes;           ///< N, pixels, y.channels; of the last layer N, filters, pixels; or null
+};
+
+/// Dropout behind the last layer; none with a null state.
+struct ChainDropout {
+  const int64_t *state, *samples;
+  uint32_t threshold;
+  float scale;
+};
+
+struct ForwardChain {
+  int layers;
+  ForwardLayer layer[kMaxChain];
+  int64_t N;
+  int blocks, threads, shared_bytes;
+  ConvExtents first;  ///< of the first layer
+  bool taps_are_channels;
+  const float* x;  ///< N C H W
+  float* y;        ///< N, filters, pixels
+  bool round_y;
+  int staging_at;  ///< of y, words of shared memory; its codes behind it
+  ChainDropout dropout;
+};
+
+/// The products x * dy over pixels of one layer, and what they go with.
+struct BackwardLayer {
+  SharedImage x, dy;
+  Taps taps;   ///< of x
+  int height, width;  ///< of dy
+  int filter_groups, rows_a_warp;  ///< of rows_a_warp * 16 filters
+  int pair_groups, pairs_a_warp;   ///< of pairs_a_warp * 2 units
+  int splits;                      ///< pieces of the pixels
+  int x_rows_at, dy_rows_at, x_units_at;
+  float* partial;  ///< slots, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
+  int filters;
+  const Bfloat16* kept;   ///< x as ForwardLayer::kept, but for the first layer
+  bool has_input_gradient;
+  ConvProduct product;    ///< dy * w, which gives dy of the layer before
+  bool dy_takes_x;        ///< dy of the layer before takes the place of x
+  bool mask_by_x;         ///< ... where x is above 0
+  const uint8_t* codes;   ///< ... spread by these codes of the pooling before; or null
+  UNCIAL_BODY int pixels() const { return height * width; }
+  UNCIAL_BODY int steps() const { return (pixels() + 15) / 16; }
+  UNCIAL_BODY int width_of_partial() const { return taps.units * 8 + 8; }
+  UNCIAL_BODY int padded_filters() const { return filter_groups * rows_a_warp * 16; }
+};
+
+struct BackwardChain {
+  int layers;
+  BackwardLayer layer[kMaxChain];  ///< as in the forward chain: the last comes first
+  int64_t N;
+  int blocks, threads, shared_bytes;
+  ConvExtents first;
+  bool taps_are_channels;
+  const float* x;       ///< N C H W
+  const float* dy;      ///< N, filters, pixels (pooled)
+  const uint8_t* codes; ///< likewise; or null
+  bool pooled;          ///< dy is
+  float scale;          ///< of dropout
+  int zeros_at, zeros;  ///< elements that stay zero: dy of pixels that are none
+};
+
+/// Weights of a layer for one direction.
+struct PackJob {
+  const float* weights;  ///< K C R S
+  uint32_t* packed;
+  int K, C, R, S;
+  int filter_tiles, units;
+  bool taps_are_channels, transposed;
+};
+
+/// Gradients of a layer from its partial sums.
+struct GatherJob {
+  const float* partial;
+  int64_t slots;
+  int filters, padded_filters, C, R, S, units;
+  bool taps_are_channels;
+  float *weights, *bias;  ///< or null
+};
+
+void run(const ForwardChain& chain);
+void run(const BackwardChain& chain);
+/// At most kMaxChain jobs of each direction together.
+void run(const PackJob* jobs, int count);
+void run(const GatherJob* jobs, int count);
+
+}  // namespace uncial::cuda

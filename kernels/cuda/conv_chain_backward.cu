@@ -1,0 +1,202 @@
+#include "conv_product.h"
+
+namespace uncial::cuda {
+namespace {
+
+/// dx, which a product made, as dy of the layer before: 0 where its activation was, or spread over the windows
+/// of its pooling.
+struct IntoPrevious {
+  const BackwardLayer& l;
+  SharedImage dy;  ///< of the layer before
+  Bfloat16* shared;
+  const uint8_t* codes;  ///< of this sample; or null
+
+  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC& sums, int row, int column) const {
+    warp.each_pair(sums, [&](int m, int n, float first, float second) {
+      if (row + m < l.product.rows() && column + n < l.x.channels) put(row + m, column + n, first, second);
+    });
+  }
+  UNCIAL_BODY void put(int pixel, int channel, float first, float second) const {
+    const int h = pixel / l.product.width, w = pixel % l.product.width;
+    if (!codes) {
+      if (l.mask_by_x) {
+        const Bfloat16* x = shared + l.x.of(h, w) + channel;
+        if (!(to_float(x[0]) > 0)) first = 0;
+        if (!(to_float(x[1]) > 0)) second = 0;
+      }
+      store(h, w, channel, bfloat16_pair(first, second));
+      return;
+    }
+    const uint8_t* code = codes + pixel * l.x.channels + channel;
+    const uint32_t both = bfloat16_pair(first, second);
+    for (int place = 0; place < 4; ++place)
+      store(2 * h + place / 2, 2 * w + place % 2, channel,
+            (code[0] == place ? both & 0xffffu : 0) | (code[1] == place ? both & 0xffff0000u : 0));
+  }
+  UNCIAL_BODY void store(int h, int w, int channel, uint32_t both) const {
+    *reinterpret_cast<uint32_t*>(shared + dy.of(h, w) + channel) = both;
+  }
+};
+
+/// dw += dy^T x and dbias += the sum of dy, over the pixels of one sample.
+template <int kRows, int kPairs>
+UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
+  const auto* shared = block.memory<Bfloat16>();
+  const int *x_rows = block.memory<int>(4 * l.x_rows_at), *dy_rows = block.memory<int>(4 * l.dy_rows_at),
+            *units = block.memory<int>(4 * l.x_units_at);
+  const int products = l.filter_groups * l.pair_groups, width = l.width_of_partial();
+  each_warp(block, [&](const Warp& warp) {
+    for (int item = warp.index; item < products * l.splits; item += block.threads / kWarp) {
+      const int split = item / products, filter = item % products / l.pair_groups * kRows * 16;
+      const int pair = item % l.pair_groups * kPairs;
+      const int begin = l.steps() * split / l.splits, end = l.steps() * (split + 1) / l.splits;
+      FragmentC sums[kRows][2 * kPairs], bias[kRows];
+      FragmentB ones;
+      warp.fill(ones, 1);
+      UNCIAL_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        warp.set_columns(bias[i], [](int) { return 0.0f; });
+        UNCIAL_UNROLL
+        for (int j = 0; j < 2 * kPairs; ++j) sums[i][j] = bias[i];
+      }
+      for (int step = begin; step < end; ++step) {
+        FragmentA a[kRows];
+        UNCIAL_UNROLL
+        for (int i = 0; i < kRows; ++i)
+          warp.load_columns(a[i], [&](int k, int h) {
+            return shared + dy_rows[16 * step + k] + filter + 16 * i + 8 * h;
+          });
+        UNCIAL_UNROLL
+        for (int j = 0; j < kPairs; ++j) {
+          FragmentB b[2];
+          warp.load_rows(b[0], b[1], [&](int k, int which) {
+            const int unit = 2 * (pair + j) + which;
+            return shared + x_rows[16 * step + k] + units[unit < l.taps.units ? unit : 0];
+          });
+          UNCIAL_UNROLL
+          for (int i = 0; i < kRows; ++i) {
+            warp.multiply(sums[i][2 * j], a[i], b[0]);
+            warp.multiply(sums[i][2 * j + 1], a[i], b[1]);
+          }
+        }
+        if (pair == 0) {
+          UNCIAL_UNROLL
+          for (int i = 0; i < kRows; ++i) warp.multiply(bias[i], a[i], ones);
+        }
+      }
+      float* partial = l.partial + ((block.index * l.splits + split) * l.padded_filters() + filter) * width;
+      const auto add = [&](const FragmentC& sum, int row, int column) {
+        warp.each_pair(sum, [&](int m, int n, float first, float second) {
+          float* to = partial + (row + m) * width + column + n;
+          to[0] = first_sample ? first : to[0] + first;
+          to[1] = first_sample ? second : to[1] + second;
+        });
+      };
+      UNCIAL_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        UNCIAL_UNROLL
+        for (int j = 0; j < 2 * kPairs; ++j)
+          if (2 * pair + j < l.taps.units) add(sums[i][j], 16 * i, (2 * pair + j) * 8);
+        if (pair == 0) add(bias[i], 16 * i, l.taps.units * 8);
+      }
+    }
+  });
+}
+
+template <int kRows>
+UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
+  if (l.pairs_a_warp == 1)
+    add_weight_gradient<kRows, 1>(block, l, first_sample);
+  else if (l.pairs_a_warp == 2)
+    add_weight_gradient<kRows, 2>(block, l, first_sample);
+  else
+    add_weight_gradient<kRows, 3>(block, l, first_sample);
+}
+
+struct Backward {
+  BackwardChain chain;
+
+  UNCIAL_BODY void operator()(const Block& block) const {
+    for (int i = 0; i < chain.layers; ++i) make_tables_of(block, chain.layer[i]);
+    for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n, n == block.index);
+  }
+  /// Pixels behind the last see an image's first halo or padding element with dy of zero: see plan().
+  UNCIAL_BODY void make_tables_of(const Block& block, const BackwardLayer& l) const {
+    if (l.has_input_gradient) make_tables(block, l.product);
+    int *x_rows = block.memory<int>(4 * l.x_rows_at), *dy_rows = block.memory<int>(4 * l.dy_rows_at),
+        *units = block.memory<int>(4 * l.x_units_at);
+    block.each_thread([&](int t) {
+      for (int m = t; m < 16 * l.steps(); m += block.threads) {
+        const int h = m / l.width, w = m % l.width;
+        const bool inside = m < l.pixels();
+        dy_rows[m] = inside ? l.dy.of(h, w) : chain.zeros_at;
+        x_rows[m] = inside ? l.x.of(h * l.taps.stride + l.taps.origin, w * l.taps.stride + l.taps.origin)
+                           : l.x.of(l.taps.origin, l.taps.origin);
+      }
+      for (int u = t; u < l.taps.units; u += block.threads) units[u] = unit_offset(l.x, l.taps, u);
+      for (int i = t; i < chain.zeros; i += block.threads) block.memory<Bfloat16>()[chain.zeros_at + i] = 0;
+    });
+  }
+
+  UNCIAL_BODY void sample(const Block& block, int64_t n, bool first_sample) const {
+    load_dy(block, chain.layer[chain.layers - 1], n);
+    for (int i = chain.layers - 1; i >= 0; --i) {
+      const BackwardLayer& l = chain.layer[i];
+      if (l.x.halo > 0 || (i == 0 && !chain.taps_are_channels)) clear(block, l.x);
+      load_x(block, l, n, i == 0);
+      if (l.rows_a_warp == 1)
+        add_weight_gradient<1>(block, l, first_sample);
+      else
+        add_weight_gradient<2>(block, l, first_sample);
+      if (i > 0) input_gradient(block, l, chain.layer[i - 1], n);
+    }
+  }
+  /// The gradient of what came out of the chain, spread over the windows of a pooling.
+  UNCIAL_BODY void load_dy(const Block& block, const BackwardLayer& l, int64_t n) const {
+    clear(block, l.dy);
+    const int width = chain.pooled ? l.width / 2 : l.width, pixels = width * (chain.pooled ? l.height / 2 : l.height);
+    const int64_t first = n * l.filters * pixels;
+    const float* dy = chain.dy + first;
+    const uint8_t* codes = chain.codes ? chain.codes + first : nullptr;
+    auto* shared = block.memory<Bfloat16>();
+    block.each_thread([&](int t) {
+      for (int i = t; i < l.filters * pixels; i += block.threads) {
+        const int filter = i / pixels, h = i % pixels / width, w = i % width, place = codes ? codes[i] : 0;
+        if (place == kDead) continue;
+        const int at = chain.pooled ? l.dy.of(2 * h + place / 2, 2 * w + place % 2) : l.dy.of(h, w);
+        shared[at + filter] = to_bfloat16(dy[i] * chain.scale);
+      }
+    });
+  }
+  UNCIAL_BODY void load_x(const Block& block, const BackwardLayer& l, int64_t n, bool first) const {
+    if (first) {
+      const ConvExtents& e = chain.first;
+      return load_first(block, l.x, e, chain.taps_are_channels, chain.x + n * e.C * e.H * e.W);
+    }
+    const int pixels = l.x.height * l.x.width, vectors = l.x.channels / 8;
+    const auto* from = reinterpret_cast<const Vector16*>(l.kept + n * pixels * l.x.channels);
+    block.each_thread([&](int t) {
+      for (int i = t; i < pixels * vectors; i += block.threads) {
+        const int pixel = i / vectors, at = l.x.of(pixel / l.x.width, pixel % l.x.width);
+        *block.memory<Vector16>(2 * int64_t(at + i % vectors * 8)) = from[i];
+      }
+    });
+  }
+  UNCIAL_BODY void input_gradient(const Block& block, const BackwardLayer& l, const BackwardLayer& before,
+                                  int64_t n) const {
+    load_weights(block, l.product);
+    if (!l.dy_takes_x) clear(block, before.dy);
+    const uint8_t* codes =
+        l.codes ? l.codes + n * l.x.height * l.x.width * l.x.channels : nullptr;
+    multiply(block, l.product, [](int) { return 0.0f; },
+             IntoPrevious{l, before.dy, block.memory<Bfloat16>(), codes});
+  }
+};
+
+}  // namespace
+
+void run(const BackwardChain& chain) {
+  each_block<kChainThreads>(chain.blocks, chain.threads, chain.shared_bytes, Backward{chain}, "conv_chain");
+}
+
+}  // namespace uncial::cuda

@@ -1,0 +1,103 @@
+#include "conv_chain.h"
+#include "warp.h"
+
+// Weights into the order of the tensor cores before a chain runs, and partial sums of their gradients together
+// afterwards: one launch each for all layers.
+
+namespace uncial::cuda {
+namespace {
+
+constexpr int kMaxJobs = 2 * kMaxChain;
+
+struct Pack {
+  PackJob jobs[kMaxJobs];
+  int64_t ends[kMaxJobs];
+  int count;
+
+  UNCIAL_BODY void operator()(int64_t i) const {
+    int j = 0;
+    while (i >= ends[j]) ++j;
+    const PackJob& job = jobs[j];
+    const int at = int(i - (j == 0 ? 0 : ends[j - 1]));
+    const int fragment = at / kPackedWords, step = fragment / job.filter_tiles,
+              tile = fragment % job.filter_tiles;
+    job.packed[at] = packed_word(at % kPackedWords, [&](int k, int n) {
+      return weight(job, step * 16 + k, tile * 8 + n);
+    });
+  }
+  /// Of the product: inner place k, column n.
+  UNCIAL_BODY static float weight(const PackJob& job, int k, int n) {
+    const int taps = job.R * job.S;
+    if (job.taps_are_channels)
+      return n < job.K && k < taps * job.C ? at(job, n, k % job.C, k / job.C) : 0.0f;
+    const int inner = job.transposed ? job.K : job.C, outer = job.transposed ? job.C : job.K;
+    const int padded = (inner + 7) / 8 * 8, tap = k / padded, c = k % padded;
+    if (tap >= taps || c >= inner || n >= outer) return 0.0f;
+    return job.transposed ? at(job, c, n, taps - 1 - tap) : at(job, n, c, tap);
+  }
+  UNCIAL_BODY static float at(const PackJob& job, int k, int c, int tap) {
+    return job.weights[(k * job.C + c) * job.R * job.S + tap];
+  }
+};
+
+constexpr int kOutputs = 32, kParts = 8;
+
+/// A block adds kOutputs sums, kParts pieces of the slots each.
+struct Gather {
+  GatherJob jobs[kMaxChain];
+  int64_t ends[kMaxChain];
+
+  UNCIAL_BODY static int width(const GatherJob& job) { return job.units * 8 + 8; }
+  UNCIAL_BODY void operator()(const Block& block) const {
+    int j = 0;
+    while (block.index >= ends[j]) ++j;
+    const GatherJob& job = jobs[j];
+    const int64_t first = (block.index - (j == 0 ? 0 : ends[j - 1])) * kOutputs;
+    const int64_t size = int64_t(job.padded_filters) * width(job);
+    float* parts = block.memory<float>();
+    block.each_thread([&](int t) {
+      const int64_t i = first + t % kOutputs;
+      float sum = 0;
+      if (i < int64_t(job.filters) * width(job))
+        for (int64_t slot = t / kOutputs; slot < job.slots; slot += kParts) sum += job.partial[slot * size + i];
+      parts[t] = sum;
+    });
+    block.each_thread([&](int t) {
+      if (t >= kOutputs || first + t >= int64_t(job.filters) * width(job)) return;
+      float sum = 0;
+      for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
+      put(job, int((first + t) / width(job)), int((first + t) % width(job)), sum);
+    });
+  }
+  UNCIAL_BODY static void put(const GatherJob& job, int filter, int k, float sum) {
+    const int taps = job.R * job.S, padded = job.taps_are_channels ? job.C : (job.C + 7) / 8 * 8;
+    if (k == job.units * 8 && job.bias) job.bias[filter] = sum;
+    const int tap = k / padded, c = k % padded;
+    if (tap < taps && c < job.C && k < job.units * 8 && job.weights)
+      job.weights[(filter * job.C + c) * taps + tap] = sum;
+  }
+};
+
+}  // namespace
+
+void run(const PackJob* jobs, int count) {
+  Pack pack{};
+  int64_t total = 0;
+  for (int j = 0; j < count; ++j) {
+    pack.jobs[j] = jobs[j];
+    pack.ends[j] = total += int64_t(jobs[j].filter_tiles) * (jobs[j].units / 2) * kPackedWords;
+  }
+  each(total, pack, "pack_weights");
+}
+
+void run(const GatherJob* jobs, int count) {
+  Gather gather{};
+  int64_t total = 0;
+  for (int j = 0; j < count; ++j) {
+    gather.jobs[j] = jobs[j];
+    gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kOutputs);
+  }
+  each_block(total, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), gather, "weight_gradients");
+}
+
+}  // namespace uncial::cuda

@@ -1,0 +1,213 @@
+#pragma once
+/// @file warp.h
+/// Matrix products of a warp: 16x8 blocks of float32 sums of bfloat16 products, on tensor cores, or in the
+/// emulator with whole matrices in the place of the threads' shares.
+///
+/// On the GPU a fragment is what one of 32 threads holds of a matrix (PTX ISA, "Matrix Fragments for
+/// mma.m16n8k16"); bodies never index one: they hand in where rows lie and get elements out.
+
+#include <cstdint>
+
+#include "grid.h"
+#include "uncial/kernels/bfloat16_formula.h"
+
+namespace uncial::cuda {
+
+UNCIAL_BODY inline Bfloat16 to_bfloat16(float x) {
+  return Bfloat16(math::to_bits(formula::rounded_to_bfloat16(x)) >> 16);
+}
+UNCIAL_BODY inline float to_float(Bfloat16 x) { return math::from_bits(uint32_t(x) << 16); }
+/// Two of them as they lie in memory.
+UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
+  return uint32_t(to_bfloat16(first)) | uint32_t(to_bfloat16(second)) << 16;
+}
+
+// nvcc reads this once for the GPU and once for the host, where bodies do not run.
+#if defined(__CUDA_ARCH__)
+
+struct FragmentA {  ///< 16x16
+  uint32_t words[4];
+};
+struct FragmentB {  ///< 16x8
+  uint32_t words[2];
+};
+struct FragmentC {  ///< 16x8
+  float values[4];
+};
+
+struct Warp {
+  int index;  ///< within the block
+
+  __device__ static int lane() { return int(threadIdx.x) % kWarp; }
+  __device__ static uint32_t address(const Bfloat16* p) { return uint32_t(__cvta_generic_to_shared(p)); }
+
+  /// From rows of 16: row(m, h) has elements 8h to 8h + 7 of row m. All addresses are of shared memory, and
+  /// multiples of 16 bytes.
+  template <class Row>
+  __device__ void load_rows(FragmentA& a, Row row) const {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(a.words[0]), "=r"(a.words[1]), "=r"(a.words[2]), "=r"(a.words[3])
+                 : "r"(address(row(lane() % 16, lane() / 16))));
+  }
+  /// From columns: column(k, h) has elements 8h to 8h + 7 of column k.
+  template <class Column>
+  __device__ void load_columns(FragmentA& a, Column column) const {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(a.words[0]), "=r"(a.words[1]), "=r"(a.words[2]), "=r"(a.words[3])
+                 : "r"(address(column(lane() % 8 + lane() / 16 * 8, lane() / 8 % 2))));
+  }
+  /// Two at once; row(k, j) has the 8 elements of row k of b[j].
+  template <class Row>
+  __device__ void load_rows(FragmentB& first, FragmentB& second, Row row) const {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(first.words[0]), "=r"(first.words[1]), "=r"(second.words[0]), "=r"(second.words[1])
+                 : "r"(address(row(lane() % 16, lane() / 16))));
+  }
+  /// As pack() left it.
+  __device__ void load_packed(FragmentB& b, const uint32_t* packed) const {
+    const uint2 words = reinterpret_cast<const uint2*>(packed)[lane()];
+    b.words[0] = words.x, b.words[1] = words.y;
+  }
+  __device__ void fill(FragmentB& b, float value) const {
+    b.words[0] = b.words[1] = bfloat16_pair(value, value);
+  }
+  __device__ void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) const {
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+f"(c.values[0]), "+f"(c.values[1]), "+f"(c.values[2]), "+f"(c.values[3])
+        : "r"(a.words[0]), "r"(a.words[1]), "r"(a.words[2]), "r"(a.words[3]), "r"(b.words[0]),
+          "r"(b.words[1]));
+#endif
+  }
+  /// c[., n] = value(n)
+  template <class Value>
+  __device__ void set_columns(FragmentC& c, Value value) const {
+    const int n = lane() % 4 * 2;
+    c.values[0] = c.values[2] = value(n);
+    c.values[1] = c.values[3] = value(n + 1);
+  }
+  /// use(m, n, c[m, n], c[m, n + 1]) for all m and even n.
+  template <class Use>
+  __device__ void each_pair(const FragmentC& c, Use use) const {
+    use(lane() / 4, lane() % 4 * 2, c.values[0], c.values[1]);
+    use(lane() / 4 + 8, lane() % 4 * 2, c.values[2], c.values[3]);
+  }
+  /// use(w, n, value, place) with the largest of c[4w .. 4w + 3, n], for all w < 4 and n; place is that of the
+  /// first, and NaN counts as larger than all numbers.
+  template <class Use>
+  __device__ void each_largest_of_4(const FragmentC& c, Use use) const {
+    const int mine = lane() / 4 % 4;
+    float largest = 0;
+    int place = 0;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      float v = c.values[j];
+      int at = mine;
+#pragma unroll
+      for (int distance = 4; distance < 16; distance *= 2) {
+        const float other = __shfl_xor_sync(~0u, v, distance);
+        const int other_at = __shfl_xor_sync(~0u, at, distance);
+        const bool nan = v != v, other_nan = other != other;
+        const bool equal = v == other || (nan && other_nan);
+        const bool take = equal ? other_at < at : !nan && (other_nan || other > v);
+        if (take) v = other, at = other_at;
+      }
+      if (j == mine) largest = v, place = at;
+    }
+    use(lane() / 16 + mine / 2 * 2, lane() % 4 * 2 + mine % 2, largest, place);
+  }
+};
+
+#else
+
+struct FragmentA {
+  float at[16][16];
+};
+struct FragmentB {
+  float at[16][8];
+};
+struct FragmentC {
+  float at[16][8];
+};
+
+struct Warp {
+  int index;
+
+  template <class Row>
+  void load_rows(FragmentA& a, Row row) const {
+    for (int m = 0; m < 16; ++m)
+      for (int k = 0; k < 16; ++k) a.at[m][k] = to_float(row(m, k / 8)[k % 8]);
+  }
+  template <class Column>
+  void load_columns(FragmentA& a, Column column) const {
+    for (int m = 0; m < 16; ++m)
+      for (int k = 0; k < 16; ++k) a.at[m][k] = to_float(column(k, m / 8)[m % 8]);
+  }
+  template <class Row>
+  void load_rows(FragmentB& first, FragmentB& second, Row row) const {
+    for (int k = 0; k < 16; ++k)
+      for (int n = 0; n < 8; ++n)
+        first.at[k][n] = to_float(row(k, 0)[n]), second.at[k][n] = to_float(row(k, 1)[n]);
+  }
+  void load_packed(FragmentB& b, const uint32_t* packed) const {
+    for (int k = 0; k < 16; ++k)
+      for (int n = 0; n < 8; ++n) {
+        const uint32_t word = packed[(n * 4 + k % 8 / 2) * 2 + k / 8];
+        b.at[k][n] = to_float(Bfloat16(word >> k % 2 * 16));
+      }
+  }
+  void fill(FragmentB& b, float value) const {
+    for (auto& row : b.at)
+      for (float& v : row) v = to_float(to_bfloat16(value));
+  }
+  void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) const {
+    for (int m = 0; m < 16; ++m)
+      for (int n = 0; n < 8; ++n)
+        for (int k = 0; k < 16; ++k) c.at[m][n] += a.at[m][k] * b.at[k][n];
+  }
+  template <class Value>
+  void set_columns(FragmentC& c, Value value) const {
+    for (auto& row : c.at)
+      for (int n = 0; n < 8; ++n) row[n] = value(n);
+  }
+  template <class Use>
+  void each_pair(const FragmentC& c, Use use) const {
+    for (int m = 0; m < 16; ++m)
+      for (int n = 0; n < 8; n += 2) use(m, n, c.at[m][n], c.at[m][n + 1]);
+  }
+  template <class Use>
+  void each_largest_of_4(const FragmentC& c, Use use) const {
+    for (int w = 0; w < 4; ++w)
+      for (int n = 0; n < 8; ++n) {
+        int place = 0;
+        for (int i = 1; i < 4; ++i) {
+          const float v = c.at[4 * w + i][n], best = c.at[4 * w + place][n];
+          if (v > best || (v != v && best == best)) place = i;
+        }
+        use(w, n, c.at[4 * w + place][n], place);
+      }
+  }
+};
+
+#endif
+
+/// Word `word` of a packed FragmentB whose elements are value(k, n).
+template <class Value>
+UNCIAL_BODY uint32_t packed_word(int word, Value value) {
+  const int lane = word / 2, n = lane / 4, k = lane % 4 * 2 + word % 2 * 8;
+  return bfloat16_pair(value(k, n), value(k + 1, n));
+}
+
+/// work(warp) for each warp of the block, then all wait.
+template <class Work>
+UNCIAL_BODY void each_warp(const Block& block, Work work) {
+#if defined(__CUDA_ARCH__)
+  work(Warp{int(threadIdx.x) / kWarp});
+  __syncthreads();
+#elif !defined(__CUDACC__)
+  in_any_order(block.threads / kWarp, [&](int64_t w) { work(Warp{int(w)}); });
+#endif
+}
+
+}  // namespace uncial::cuda

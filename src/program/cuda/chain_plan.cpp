@@ -1,0 +1,243 @@
+#include "chain_plan.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "program/stage.h"
+#include "uncial/core/shape.h"
+
+namespace uncial::program::cuda {
+namespace {
+
+using namespace uncial::cuda;
+
+int round_up(int64_t x, int64_t to) { return int(ceil_div(x, to) * to); }
+
+/// Shared memory of a block, planned as an arena is; phases take the place of stages.
+class SharedMemory {
+ public:
+  /// `bytes` from one phase to another; `at` becomes the offset in units of `unit` bytes.
+  void want(int* at, int64_t bytes, int unit, int first, int last) {
+    blocks_.push_back({.bytes = bytes, .first_stage = first, .last_stage = last});
+    places_.push_back({at, unit});
+  }
+  void always(int* at, int64_t bytes, int unit) { want(at, bytes, unit, 0, 1 << 20); }
+  int64_t plan() {
+    std::vector<Block*> all;
+    for (Block& b : blocks_) all.push_back(&b);
+    const int64_t bytes = plan_arena(all);
+    for (size_t i = 0; i < places_.size(); ++i) *places_[i].at = int(blocks_[i].offset / places_[i].unit);
+    return bytes;
+  }
+
+ private:
+  struct Place {
+    int* at;
+    int unit;
+  };
+  std::deque<Block> blocks_;
+  std::vector<Place> places_;
+};
+
+/// Pixels lie an odd number of 16 bytes apart.
+int pitch_of(int channels) { return channels / 8 % 2 == 1 ? channels : channels + 8; }
+
+SharedImage image_of(int64_t channels, int64_t height, int64_t width, int64_t halo) {
+  SharedImage x{};
+  x.height = int(height), x.width = int(width), x.halo = int(halo);
+  x.channels = round_up(channels, 8);
+  x.pitch = pitch_of(x.channels);
+  return x;
+}
+
+int64_t bytes_of(const SharedImage& x) { return int64_t(x.elements()) * 2; }
+
+bool supported_layer(const ConvSpec& s) {
+  const ConvExtents& e = s.e;
+  return e.groups == 1 && e.N > 0 && e.C > 0 && e.K > 0 && (!s.pool || (e.P >= 2 && e.Q >= 2)) &&
+         e.C * e.R * e.S < 1 << 16 && e.H * e.W < 1 << 16 && e.padding < 64;
+}
+
+bool all_supported(const std::vector<ConvSpec>& specs) {
+  return !specs.empty() && specs.size() <= kMaxChain &&
+         std::all_of(specs.begin(), specs.end(), supported_layer);
+}
+
+/// Fewer channels than a unit has: taps become channels.
+bool few_channels(const ConvExtents& e) { return e.C < 8; }
+
+SharedImage input_image(const ConvSpec& s, bool first) {
+  const ConvExtents& e = s.e;
+  return first && few_channels(e) ? image_of(e.C * e.R * e.S, e.P, e.Q, 0) : image_of(e.C, e.H, e.W, e.padding);
+}
+
+Taps taps_of(const ConvSpec& s, bool first, const SharedImage& x) {
+  const ConvExtents& e = s.e;
+  if (first && few_channels(e)) return {1, 1, 1, 1, 0, round_up(x.channels / 8, 2)};
+  return {int(e.R),        int(e.S), int(e.stride), int(e.dilation), -int(e.padding),
+          round_up(e.R * e.S * (x.channels / 8), 2)};
+}
+
+void cut_filters(ConvProduct& p, int64_t filters) {
+  const int tiles = int(ceil_div(filters, 8));
+  p.tiles_a_warp = tiles <= 1 ? 1 : tiles <= 2 ? 2 : tiles <= 4 || (tiles % 8 != 0 && tiles % 8 <= 4) ? 4 : 8;
+  p.filter_tiles = round_up(tiles, p.tiles_a_warp);
+}
+
+void want_tables(SharedMemory& memory, ConvProduct& p) {
+  memory.always(&p.rows_at, p.padded_rows() * 4, 4);
+  memory.always(&p.units_at, p.taps.units * 4, 4);
+}
+
+/// Small images leave room for several blocks on a multiprocessor; registers allow three of these.
+constexpr int kSmallThreads = 128, kSmallBlocks = 3;
+
+bool fits_small(int64_t N, int64_t bytes, const GpuLimits& limits) {
+  return bytes * kSmallBlocks <= limits.shared_bytes && N >= kSmallBlocks * limits.multiprocessors;
+}
+int blocks_for(int64_t N, int threads, const GpuLimits& limits) {
+  return int(std::min<int64_t>(N, limits.multiprocessors * (threads == kSmallThreads ? kSmallBlocks : 1)));
+}
+
+/// The cut of a weight gradient whose slowest warp has least to do, among what the kernels offer.
+void cut_gradient(BackwardLayer& l, int warps) {
+  const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2;
+  double best = 0;
+  for (const int rows : {1, 2})
+    for (const int columns : {1, 2, 3}) {
+      const int products = int(ceil_div(filters, rows) * ceil_div(pairs, columns));
+      const int splits = std::clamp(warps / products, 1, l.steps());
+      const double rounds = double(ceil_div(products * splits, warps));
+      // What a step costs: its products, and the operands that it loads.
+      const double cost = rounds * double(ceil_div(l.steps(), splits)) * (2.0 * rows * columns + rows + columns);
+      if (best > 0 && cost >= best) continue;
+      best = cost;
+      l.rows_a_warp = rows, l.pairs_a_warp = columns, l.splits = splits;
+      l.filter_groups = int(ceil_div(filters, rows)), l.pair_groups = int(ceil_div(pairs, columns));
+    }
+}
+
+}  // namespace
+
+int64_t packed_words(const ConvProduct& product) { return product.packed_words(); }
+int64_t partial_floats(const BackwardLayer& l, int blocks) {
+  return int64_t(blocks) * l.splits * l.padded_filters() * l.width_of_partial();
+}
+
+std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
+  if (!all_supported(specs)) return {};
+  ForwardChain chain{};
+  chain.layers = int(specs.size());
+  chain.N = specs[0].e.N;
+  chain.first = specs[0].e;
+  chain.taps_are_channels = few_channels(specs[0].e);
+  SharedMemory memory;
+  for (int i = 0; i < chain.layers; ++i) {
+    const ConvSpec& s = specs[size_t(i)];
+    ForwardLayer& l = chain.layer[i];
+    ConvProduct& p = l.product;
+    l.filters = int(s.e.K), l.relu = s.relu;
+    l.out_height = int(s.pool ? s.e.P / 2 : s.e.P), l.out_width = int(s.pool ? s.e.Q / 2 : s.e.Q);
+    p.x = input_image(s, i == 0);
+    p.taps = taps_of(s, i == 0, p.x);
+    p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
+    cut_filters(p, s.e.K);
+    memory.always(&p.x.at, bytes_of(p.x), 2);
+    memory.always(&p.weights_at, packed_words(p) * 4, 4);
+    want_tables(memory, p);
+  }
+  const ForwardLayer& last = chain.layer[chain.layers - 1];
+  memory.always(&chain.staging_at, round_up(int64_t(last.filters) * last.out_height * last.out_width, 4) * 5, 4);
+  const int64_t bytes = memory.plan();
+  if (bytes > limits.shared_bytes) return {};
+  chain.shared_bytes = int(bytes);
+  for (int i = 0; i + 1 < chain.layers; ++i) chain.layer[i].y = chain.layer[i + 1].product.x;
+  chain.threads = fits_small(chain.N, bytes, limits) ? kSmallThreads : kChainThreads;
+  chain.blocks = blocks_for(chain.N, chain.threads, limits);
+  return chain;
+}
+
+namespace {
+
+void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs, int warps) {
+  const ConvSpec& s = specs[size_t(i)];
+  const ConvExtents& e = s.e;
+  BackwardLayer& l = chain.layer[i];
+  l.filters = int(e.K), l.height = int(e.P), l.width = int(e.Q);
+  l.x = input_image(s, i == 0);
+  l.taps = taps_of(s, i == 0, l.x);
+  cut_gradient(l, warps);
+  l.has_input_gradient = i > 0;
+  const int64_t outside = e.dilation * (e.R - 1) - e.padding;
+  l.dy = image_of(e.K, e.P, e.Q, i > 0 ? outside : 0);
+  l.dy.pitch = std::max(l.dy.pitch, pitch_of(l.padded_filters()));
+  chain.zeros = std::max(chain.zeros, l.padded_filters());
+  if (i == 0) return;
+  ConvProduct& p = l.product;
+  p.x = l.dy;
+  p.taps = {int(e.R),      int(e.S), 1, int(e.dilation), -int(outside),
+            round_up(e.R * e.S * (p.x.channels / 8), 2)};
+  p.height = int(e.H), p.width = int(e.W);
+  cut_filters(p, e.C);
+  const ConvSpec& before = specs[size_t(i) - 1];
+  const SharedImage& dx = chain.layer[i - 1].dy;
+  l.mask_by_x = before.relu && !before.pool;
+  // What masks a gradient makes room for it, element by element.
+  l.dy_takes_x = !before.pool && dx.pitch == l.x.pitch && dx.halo == l.x.halo;
+}
+
+/// Two phases a layer: its weight gradient, and its input gradient, which is the next layer's dy.
+void place_layer(BackwardChain& chain, int i, SharedMemory& memory) {
+  BackwardLayer& l = chain.layer[i];
+  const int phase = 2 * (chain.layers - 1 - i);
+  memory.always(&l.x_rows_at, l.steps() * 16 * 4, 4);
+  memory.always(&l.dy_rows_at, l.steps() * 16 * 4, 4);
+  memory.always(&l.x_units_at, l.taps.units * 4, 4);
+  if (i + 1 == chain.layers || !chain.layer[i + 1].dy_takes_x)
+    memory.want(&l.dy.at, bytes_of(l.dy), 2, std::max(0, phase - 1), phase + 1);
+  memory.want(&l.x.at, bytes_of(l.x), 2, phase, l.dy_takes_x ? phase + 3 : l.mask_by_x ? phase + 1 : phase);
+  if (i == 0) return;
+  want_tables(memory, l.product);
+  memory.want(&l.product.weights_at, packed_words(l.product) * 4, 4, phase + 1, phase + 1);
+}
+
+BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads) {
+  BackwardChain chain{};
+  chain.layers = int(specs.size());
+  chain.N = specs[0].e.N;
+  chain.threads = threads;
+  chain.first = specs[0].e;
+  chain.taps_are_channels = few_channels(specs[0].e);
+  chain.pooled = specs.back().pool;
+  for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs, threads / kWarp);
+  SharedMemory memory;
+  memory.always(&chain.zeros_at, chain.zeros * 2, 2);
+  for (int i = chain.layers - 1; i >= 0; --i) place_layer(chain, i, memory);
+  chain.shared_bytes = int(memory.plan());
+  for (int i = chain.layers - 1; i > 0; --i) {
+    if (chain.layer[i].dy_takes_x) chain.layer[i - 1].dy.at = chain.layer[i].x.at;
+    chain.layer[i].product.x.at = chain.layer[i].dy.at;
+  }
+  return chain;
+}
+
+bool gradients_supported(const std::vector<ConvSpec>& specs) {
+  for (size_t i = 1; i < specs.size(); ++i) {
+    const ConvExtents& e = specs[i].e;
+    if (e.stride != 1 || e.dilation * (e.R - 1) < e.padding || e.R != e.S) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<BackwardChain> plan_backward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
+  if (!all_supported(specs) || !gradients_supported(specs)) return {};
+  BackwardChain chain = plan_backward_for(specs, kSmallThreads);
+  if (!fits_small(chain.N, chain.shared_bytes, limits)) chain = plan_backward_for(specs, kChainThreads);
+  if (chain.shared_bytes > limits.shared_bytes) return {};
+  chain.blocks = blocks_for(chain.N, chain.threads, limits);
+  return chain;
+}
+
+}  // namespace uncial::program::cuda

@@ -1,0 +1,104 @@
+#include "planner.h"
+
+#include <algorithm>
+#include <map>
+
+#include "chain_stages.h"
+#include "program/kept_step.h"
+#include "program/step_stage.h"
+#include "rounded_factors.h"
+
+namespace uncial::program::cuda {
+namespace {
+
+/// A step whose factors are bfloat16 numbers already: tensor cores give the same products as float32 units.
+class RoundedProductStage final : public Stage {
+ public:
+  RoundedProductStage(const Graph& graph, int step) : stage_(graph, step) {
+    steps_ = stage_.steps();
+    values_ = stage_.values();
+  }
+  std::string name() const override { return stage_.name(); }
+  void run(const Runtime& runtime) override {
+    const uncial::cuda::RoundedFactors scope;
+    stage_.run(runtime);
+  }
+
+ private:
+  StepStage stage_;
+};
+
+bool is_rounded(const Graph& graph, int value) {
+  const int s = graph.writer(graph.value(value).buffer);
+  return s >= 0 && graph.is(s, "round_bfloat16");
+}
+bool multiplies_rounded(const Graph& graph, int s) {
+  const bool product = graph.is(s, "linear") || graph.is(s, "matmul") || graph.is(s, "conv2d") ||
+                       graph.is(s, "conv2d_input_gradient") || graph.is(s, "conv2d_weight_gradient");
+  return product && is_rounded(graph, graph.in(s, 0)) && is_rounded(graph, graph.in(s, 1));
+}
+
+class Planner {
+ public:
+  explicit Planner(const Graph& graph) : graph_(graph), taken_(size_t(graph.steps()), false) {}
+
+  GpuPlan plan() {
+    const GpuLimits limits = uncial::cuda::gpu_limits();
+    if (limits.multiplies_bfloat16)
+      find_chains(graph_, [&](const FoundChain& found) { return add(found, limits); });
+    for (int s = 0; s < graph_.steps(); ++s) {
+      if (const auto ready = stages_.find(s); ready != stages_.end())
+        plan_.stages.push_back(std::move(ready->second));
+      if (graph_.step(s).is_view || taken_[size_t(s)]) continue;
+      if (multiplies_rounded(graph_, s))
+        plan_.stages.push_back(std::make_unique<RoundedProductStage>(graph_, s));
+      else
+        plan_.stages.push_back(step_stage(graph_, s));
+    }
+    place();
+    return std::move(plan_);
+  }
+
+ private:
+  /// A chain runs forwards where its last step was, and backwards where the first of its gradients was.
+  bool add(const FoundChain& found, const GpuLimits& limits) {
+    const auto chain = plan_chain(graph_, found, limits);
+    if (!chain) return false;
+    chains_.push_back(chain);
+    for (const auto* steps : {&found.forward, &found.backward})
+      for (int s : *steps) taken_[size_t(s)] = true;
+    stages_[*found.forward.rbegin()] = forward_stage(graph_, chain);
+    if (chain->trains()) stages_[*found.backward.begin()] = backward_stage(graph_, chain);
+    return true;
+  }
+  void place() {
+    for (const auto& chain : chains_) {
+      int first = -1, last = -1;
+      for (int i = 0; i < int(plan_.stages.size()); ++i) {
+        const auto& steps = plan_.stages[size_t(i)]->steps();
+        if (steps.empty()) continue;
+        if (first < 0 && chain->found.forward.count(steps[0])) first = last = i;
+        if (chain->found.backward.count(steps[0])) last = i;
+      }
+      for (PlannedChain::Memory& m : chain->memory)
+        for (Block* b : {&m.packed, &m.packed_transposed, &m.kept, &m.codes, &m.partial}) {
+          if (b->bytes == 0) continue;
+          b->use(b == &m.partial ? last : first);
+          b->use(b == &m.packed ? first : last);
+          plan_.blocks.push_back(b);
+        }
+    }
+  }
+
+  const Graph& graph_;
+  std::vector<bool> taken_;
+  std::map<int, std::unique_ptr<Stage>> stages_;  // by the step at which they run
+  std::vector<std::shared_ptr<PlannedChain>> chains_;
+  GpuPlan plan_;
+};
+
+}  // namespace
+
+GpuPlan plan_for_gpu(const Graph& graph) { return Planner(graph).plan(); }
+
+}  // namespace uncial::program::cuda

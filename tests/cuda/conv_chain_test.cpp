@@ -1,0 +1,228 @@
+// Chains of convolutions in shared memory against plain loops, layer by layer. Factors are small integers, so
+// that sums are exact and every bit must agree.
+
+#include "conv_chain.h"
+
+#include "program/cuda/chain_plan.h"
+#include <cmath>
+
+#include "support/check_op.h"
+#include "support/gpus.h"
+#include "uncial/core/cuda.h"
+#include "uncial/kernels/bfloat16_formula.h"
+
+using namespace uncial;
+using namespace uncial::cuda;
+using namespace uncial::test;
+
+namespace {
+
+/// Integers from -range to range.
+Tensor integers(const Shape& shape, int range, uint64_t seed) {
+  Tensor x = randn(shape, seed);
+  for (float& v : x.span<float>()) v = float(int(std::lround(double(v) * range)) % (range + 1));
+  return x;
+}
+
+struct Layer {
+  ConvSpec spec;
+  Tensor w, bias;
+  Tensor y, codes;  ///< as the next layer sees it: activated, pooled, rounded
+  Tensor dw, dbias;
+};
+
+Shape pooled(const ConvSpec& s) {
+  return {s.e.N, s.e.K, s.pool ? s.e.P / 2 : s.e.P, s.pool ? s.e.Q / 2 : s.e.Q};
+}
+
+/// x (n, c, h, w), or 0 outside.
+float at(const Tensor& x, int64_t n, int64_t c, int64_t h, int64_t w) {
+  if (h < 0 || w < 0 || h >= x.size(2) || w >= x.size(3)) return 0;
+  return x.span<float>()[size_t(((n * x.size(1) + c) * x.size(2) + h) * x.size(3) + w)];
+}
+
+template <class Use>
+void each_place(const Shape& s, Use use) {
+  size_t i = 0;
+  for (int64_t n = 0; n < s[0]; ++n)
+    for (int64_t c = 0; c < s[1]; ++c)
+      for (int64_t h = 0; h < s[2]; ++h)
+        for (int64_t w = 0; w < s[3]; ++w) use(n, c, h, w, i++);
+}
+
+float product(const Layer& l, const Tensor& x, int64_t n, int64_t k, int64_t p, int64_t q) {
+  const ConvExtents& e = l.spec.e;
+  float sum = l.bias.span<float>()[size_t(k)];
+  for (int64_t c = 0; c < e.C; ++c)
+    for (int64_t r = 0; r < e.R; ++r)
+      for (int64_t s = 0; s < e.S; ++s)
+        sum += at(x, n, c, p * e.stride - e.padding + r * e.dilation, q * e.stride - e.padding + s * e.dilation) *
+               at(l.w, k, c, r, s);
+  return sum;
+}
+
+void forward(Layer& l, const Tensor& x) {
+  const bool pool = l.spec.pool;
+  l.y = zeros(pooled(l.spec)), l.codes = zeros(pooled(l.spec), DType::uint8);
+  each_place(l.y.shape(), [&](int64_t n, int64_t k, int64_t p, int64_t q, size_t i) {
+    float best = 0;
+    int place = -1;
+    for (int j = 0; j < (pool ? 4 : 1); ++j) {
+      const float v = pool ? product(l, x, n, k, 2 * p + j / 2, 2 * q + j % 2) : product(l, x, n, k, p, q);
+      if (place < 0 || v > best) best = v, place = j;
+    }
+    const bool dead = l.spec.relu && best <= 0;
+    l.y.span<float>()[i] = dead ? 0 : formula::rounded_to_bfloat16(best);
+    l.codes.span<uint8_t>()[i] = dead ? kDead : uint8_t(place);
+  });
+}
+
+/// dy of what came out -> dw, dbias, and dx.
+Tensor backward(Layer& l, const Tensor& x, const Tensor& dy) {
+  const ConvExtents& e = l.spec.e;
+  l.dw = zeros(l.w.shape()), l.dbias = zeros({e.K});
+  Tensor dx = zeros(x.shape());
+  each_place(dy.shape(), [&](int64_t n, int64_t k, int64_t p, int64_t q, size_t i) {
+    const int code = l.codes.span<uint8_t>()[i];
+    if (code == kDead) return;
+    const float g = formula::rounded_to_bfloat16(dy.span<float>()[i]);
+    if (l.spec.pool) p = 2 * p + code / 2, q = 2 * q + code % 2;
+    l.dbias.span<float>()[size_t(k)] += g;
+    each_place({1, e.C, e.R, e.S}, [&](int64_t, int64_t c, int64_t r, int64_t s, size_t j) {
+      const int64_t h = p * e.stride - e.padding + r * e.dilation, w = q * e.stride - e.padding + s * e.dilation;
+      const size_t weight = size_t(k * e.C * e.R * e.S) + j;
+      l.dw.span<float>()[weight] += g * at(x, n, c, h, w);
+      if (h >= 0 && w >= 0 && h < e.H && w < e.W)
+        dx.span<float>()[size_t(((n * e.C + c) * e.H + h) * e.W + w)] += g * l.w.span<float>()[weight];
+    });
+  });
+  return dx;
+}
+
+ConvSpec spec(int64_t N, int64_t C, int64_t H, int64_t W, int64_t K, int64_t R, bool relu, bool pool,
+              int64_t padding = 0, int64_t stride = 1, int64_t dilation = 1) {
+  const auto out = [&](int64_t side) { return (side + 2 * padding - dilation * (R - 1) - 1) / stride + 1; };
+  return {{N, C, H, W, K, R, R, out(H), out(W), stride, padding, dilation, 1}, relu, pool};
+}
+
+template <class T>
+T* there(const Tensor& x) {
+  return static_cast<T*>(x.view().data);
+}
+
+struct Chain {
+  std::vector<Layer> layers;
+  Tensor x, dy;
+
+  explicit Chain(const std::vector<ConvSpec>& specs) {
+    const ConvExtents& first = specs[0].e;
+    x = integers({first.N, first.C, first.H, first.W}, 2, 1);
+    for (const ConvSpec& s : specs) {
+      const uint64_t seed = layers.size() + 2;
+      layers.push_back({s, integers({s.e.K, s.e.C, s.e.R, s.e.S}, 1, seed), integers({s.e.K}, 3, seed + 10), {}, {},
+                        {}, {}});
+    }
+    for (size_t i = 0; i < layers.size(); ++i) forward(layers[i], input(i));
+    dy = integers(pooled(specs.back()), 2, 30);
+    Tensor g = dy;
+    for (size_t i = layers.size(); i-- > 0;) g = backward(layers[i], input(i), g);
+  }
+  const Tensor& input(size_t i) const { return i == 0 ? x : layers[i - 1].y; }
+  std::vector<ConvSpec> specs() const {
+    std::vector<ConvSpec> all;
+    for (const Layer& l : layers) all.push_back(l.spec);
+    return all;
+  }
+};
+
+PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool first, bool transposed,
+                 Tensor& packed) {
+  const ConvExtents& e = l.spec.e;
+  packed = full({program::cuda::packed_words(p)}, -1, DType::int32, w.device());
+  return {there<float>(w), there<uint32_t>(packed), int(e.K), int(e.C), int(e.R), int(e.S),
+          p.filter_tiles, p.taps.units, first && e.C < 8, transposed};
+}
+
+/// Both directions on the GPU, against what the loops gave.
+void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
+  const Chain chain(specs);
+  const size_t L = specs.size();
+  auto f = program::cuda::plan_forward(specs, gpu_limits());
+  auto b = program::cuda::plan_backward(specs, gpu_limits());
+  REQUIRE(f.has_value());
+  REQUIRE(b.has_value());
+  std::vector<Tensor> keep(8 * L + 8);
+  std::vector<PackJob> packs;
+  std::vector<GatherJob> gathers;
+  const Tensor x = chain.x.to(gpu), dy = chain.dy.to(gpu);
+  const Tensor y = full(pooled(specs.back()), NAN, DType::float32, gpu);
+  f->x = b->x = there<float>(x), f->y = there<float>(y), b->dy = there<float>(dy);
+  f->round_y = true;
+  b->scale = 1;
+  for (size_t i = 0; i < L; ++i) {
+    const Layer& l = chain.layers[i];
+    Tensor* t = &keep[8 * i];
+    ForwardLayer& fl = f->layer[i];
+    BackwardLayer& bl = b->layer[i];
+    const Tensor w = keep[8 * i + 7] = l.w.to(gpu);
+    packs.push_back(pack_job(l, fl.product, w, i == 0, false, t[0]));
+    fl.product.weights = packs.back().packed;
+    t[1] = l.bias.to(gpu), fl.bias = there<float>(t[1]);
+    const int64_t pixels = fl.out_height * fl.out_width, channels = i + 1 < L ? fl.y.channels : fl.filters;
+    t[2] = full({l.spec.e.N * pixels * channels}, 77, DType::uint8, gpu), fl.codes = there<uint8_t>(t[2]);
+    if (i + 1 < L) {
+      t[3] = full({l.spec.e.N * pixels * channels}, 3, DType::bfloat16, gpu);
+      fl.kept = there<Bfloat16>(t[3]);
+      b->layer[i + 1].kept = fl.kept;
+      if (l.spec.pool) b->layer[i + 1].codes = fl.codes;
+    } else {
+      b->codes = fl.codes;
+    }
+    if (i > 0) {
+      packs.push_back(pack_job(l, bl.product, w, false, true, t[4]));
+      bl.product.weights = packs.back().packed;
+    }
+    t[5] = full({program::cuda::partial_floats(bl, b->blocks)}, NAN, DType::float32, gpu);
+    bl.partial = there<float>(t[5]);
+    t[6] = full({l.w.size() + l.spec.e.K}, NAN, DType::float32, gpu);
+    const ConvExtents& e = l.spec.e;
+    gathers.push_back({bl.partial, int64_t(b->blocks) * bl.splits, bl.filters, bl.padded_filters(), int(e.C),
+                       int(e.R), int(e.S), bl.taps.units, i == 0 && e.C < 8, there<float>(t[6]),
+                       there<float>(t[6]) + l.w.size()});
+  }
+  uncial::cuda::run(packs.data(), int(packs.size()));
+  uncial::cuda::run(*f);
+  uncial::cuda::run(*b);
+  uncial::cuda::run(gathers.data(), int(gathers.size()));
+  cuda::synchronize(gpu);
+  const Device host = Device::cpu();
+  check_close(y.to(host), chain.layers.back().y, 0);
+  for (size_t i = 0; i < L; ++i) {
+    INFO("layer " << i);
+    const Layer& l = chain.layers[i];
+    const Tensor d = keep[8 * i + 6].to(host);
+    check_close(d.slice(0, {.start = 0, .stop = l.w.size()}).reshape(l.w.shape()), l.dw, 0);
+    check_close(d.slice(0, {.start = l.w.size(), .stop = d.size()}), l.dbias, 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("chains of convolutions agree with plain loops, forwards and backwards") {
+  const std::vector<std::vector<ConvSpec>> chains = {
+      {spec(5, 1, 10, 12, 32, 3, true, false), spec(5, 32, 8, 10, 64, 3, true, true)},
+      {spec(4, 1, 14, 13, 32, 3, true, true), spec(4, 32, 6, 5, 24, 3, true, true)},
+      {spec(2, 1, 14, 14, 6, 5, true, true, 2), spec(2, 6, 7, 7, 16, 5, true, true)},
+      {spec(7, 3, 9, 9, 20, 3, true, false, 1, 2), spec(7, 20, 5, 5, 36, 3, true, false, 1),
+       spec(7, 36, 5, 5, 10, 1, false, false)},
+      {spec(3, 16, 7, 8, 12, 3, false, false, 1)},
+      {spec(3, 12, 11, 9, 70, 3, true, true, 2, 1, 2)},
+      {spec(20, 2, 6, 6, 8, 3, true, true), spec(20, 8, 2, 2, 8, 3, true, false, 1)},
+  };
+  for_each_gpu([&](Device gpu) {
+    for (size_t i = 0; i < chains.size(); ++i) {
+      INFO("chain " << i);
+      check_chain(gpu, chains[i]);
+    }
+  });
+}

@@ -1,0 +1,127 @@
+// Recorded steps on a GPU, fused, against the same steps operator by operator.
+
+#include "program/lane_steps.h"
+#include "support/check_op.h"
+#include "support/gpus.h"
+
+using namespace uncial;
+using namespace uncial::test;
+
+namespace {
+
+constexpr Precision kBf16 = Precision::bf16;
+
+struct Layer {
+  int64_t filters, kernel;
+  int64_t padding = 0, stride = 1;
+  bool relu = true, pool = false;
+};
+
+/// A chain of convolutions with a dense layer behind, trained for a few steps.
+struct Net {
+  std::vector<Tensor> parameters;  ///< w, b of each layer, then of the dense one
+  std::vector<Layer> layers;
+  double p;  ///< of dropout
+  Tensor state;
+
+  Net(const Shape& image, std::vector<Layer> all, double dropout, Device device)
+      : layers(std::move(all)), p(dropout), state(tensor<int64_t>({5, 6, 7}).to(device)) {
+    int64_t channels = image[0];
+    for (const Layer& l : layers) {
+      add({l.filters, channels, l.kernel, l.kernel}, device);
+      channels = l.filters;
+    }
+    const Tensor y = features(zeros({1, image[0], image[1], image[2]}, DType::float32, device),
+                              arange(0, 1).to(device));
+    add({10, y.size(1)}, device);
+  }
+  void add(const Shape& w, Device device) {
+    const double fan = double(count(w) / w[0]);
+    parameters.push_back(parameter((randn(w, parameters.size() + 1) * (1 / std::sqrt(fan))).to(device)));
+    parameters.push_back(parameter((randn({w[0]}, parameters.size() + 1) * 0.1).to(device)));
+  }
+  Tensor features(Tensor x, const Tensor& samples) const {
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const Layer& l = layers[i];
+      x = conv2d(x, parameters[2 * i], parameters[2 * i + 1],
+                 {.stride = l.stride, .padding = l.padding, .precision = kBf16});
+      if (l.relu) x = relu(x);
+      if (l.pool) x = max_pool2d(x);
+    }
+    if (p > 0) x = dropout(x, p, {state, samples});
+    return flatten(x, 1);
+  }
+  Tensor logits(const Tensor& x, const Tensor& samples) const {
+    return linear(features(x, samples), parameters[parameters.size() - 2], parameters.back(), kBf16);
+  }
+  /// {images, labels, samples} -> {loss, logits, all gradients}
+  Tensors step(const Tensors& in) const {
+    const Tensor y = logits(in[0], in[2]), loss = cross_entropy(y, in[1]);
+    Tensors result{loss.detach(), y.detach()};
+    for (const Tensor& d : gradients(loss, parameters)) result.push_back(d);
+    return result;
+  }
+};
+
+struct Example {
+  const char* name;
+  Shape image;
+  std::vector<Layer> layers;
+  double dropout = 0;
+  bool chain = true;
+};
+
+std::vector<Example> examples() {
+  return {{"two layers, pool, dropout", {1, 14, 14}, {{8, 3}, {16, 3, 0, 1, true, true}}, 0.25},
+          {"pools behind both", {1, 14, 13}, {{8, 3, 0, 1, true, true}, {24, 3, 0, 1, true, true}}, 0.5},
+          {"one layer, colour", {3, 9, 8}, {{12, 3, 1, 2}}},
+          {"three layers", {2, 8, 8}, {{6, 5, 2, 1, true, true}, {16, 3, 1}, {9, 1, 0, 1, false}}},
+          {"stride 2 behind: not as one", {1, 12, 12}, {{8, 3}, {8, 3, 1, 2}}, 0, true}};
+}
+
+}  // namespace
+
+TEST_CASE("bf16 steps fused for a GPU agree with operator by operator") {
+  for_each_gpu([](Device gpu) {
+    for (const Example& c : examples()) {
+      INFO(c.name);
+      const Net net(c.image, c.layers, c.dropout, gpu);
+      const auto step = [&](const Tensors& in) { return net.step(in); };
+      Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+      Tensors in = batch_of(c.image, 11, 4);
+      for (Tensor& t : in) t = t.to(gpu);
+      for (int again = 0; again < 2; ++again) {
+        const Tensors a = fused(in), b = plain(in);
+        REQUIRE(fused.program() != nullptr);
+        INFO(fused.program()->describe());
+        CHECK(runs(fused, "conv_chain") == c.chain);
+        for (size_t i = 0; i < a.size(); ++i) {
+          INFO("result " << i);
+          CHECK(gap(a[i].to(Device::cpu()), b[i].to(Device::cpu())) < 5e-3);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("bf16 inference fused for a GPU agrees with operator by operator, and sees new weights") {
+  for_each_gpu([](Device gpu) {
+    for (const Example& c : examples()) {
+      INFO(c.name);
+      const Net net(c.image, c.layers, 0, gpu);
+      const auto infer = [&](const Tensors& in) {
+        const NoGrad no_grad;
+        return Tensors{net.logits(in[0], in[1])};
+      };
+      Compiled fused = compile(infer), plain = compile(infer, {.fuse = false});
+      const Tensors in = {randn({3, c.image[0], c.image[1], c.image[2]}, 8).to(gpu), arange(0, 3).to(gpu)};
+      for (int again = 0; again < 2; ++again) {
+        CHECK(gap(fused(in)[0].to(Device::cpu()), plain(in)[0].to(Device::cpu())) < 5e-3);
+        CHECK(runs(fused, "conv_chain") == c.chain);
+        const NoGrad no_grad;
+        const Tensor w = net.parameters[0];
+        w.copy_(w * 1.5);
+      }
+    }
+  });
+}
