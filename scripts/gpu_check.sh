@@ -177,7 +177,7 @@ part_sanitize() {
 bench_jobs() {
   local model
   for model in mnist_convnet keras_convnet lenet5; do
-    printf '%s\n' "$model train 128" "$model train 512" "$model train 4096" "$model latency 1" "$model infer 10000"
+    printf '%s\n' "$model train 128" "$model train 512" "$model train 4096" "$model infer 1" "$model infer 10000" "$model latency 1"
   done
 }
 
