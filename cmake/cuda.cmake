@@ -105,6 +105,7 @@ elseif(UNCIAL_CUDA)
       endif()
     endif()
     enable_language(CUDA)
+    set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)  # cuDNN may lie where the loader does not look
     set(UNCIAL_HAS_CUDA true)
   elseif(UNCIAL_CUDA STREQUAL AUTO)
     message(STATUS "Without CUDA: ${missing}")

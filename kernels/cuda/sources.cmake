@@ -1,6 +1,6 @@
 # The GPU backend, or the emulator that runs its kernels on the host.
 set(UNCIAL_CUDA_KERNELS accumulate augment batch binary conv_any conv_chain_backward conv_chain_forward conv_chain_weights
-  cross_entropy dropout gemm index norm optim pool reduce
+  cross_entropy dropout gemm index loss_head norm optim pool reduce
   round_bfloat16 softmax strided_copy tile_product unary)
 list(TRANSFORM UNCIAL_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM UNCIAL_CUDA_KERNELS APPEND .cu)
@@ -33,4 +33,4 @@ endif()
 list(GET CMAKE_CUDA_ARCHITECTURES 0 oldest)
 string(REGEX MATCH "[0-9]+" oldest ${oldest})
 target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_OLDEST=${oldest})
-set_target_properties(uncial PROPERTIES CUDA_VISIBILITY_PRESET hidden CUDA_SEPARABLE_COMPILATION OFF)
+set_target_properties(uncial PROPERTIES CUDA_SEPARABLE_COMPILATION OFF)

@@ -222,6 +222,7 @@ UNCIAL_BODY void each_warp(const Block& block, Work work) {
 #elif !defined(__CUDACC__)
   in_any_order(block.threads / kWarp, [&](int64_t w) { work(Warp{int(w)}); });
 #endif
+  (void)block, (void)work;  // nvcc's host pass has neither
 }
 
 }  // namespace uncial::cuda

@@ -1,16 +1,17 @@
 #include "find_dense.h"
 
 #include <algorithm>
-#include <map>
+
+#include "queries.h"
 
 namespace uncial::program::cuda {
 namespace {
 
 constexpr int64_t kMostExtent = int64_t(1) << 30;
 
-class Finder : FuseQueries {
+class Finder : GpuQueries {
  public:
-  Finder(const Graph& graph, const std::vector<bool>& taken) : FuseQueries(graph), taken_(taken) {}
+  Finder(const Graph& graph, const std::vector<bool>& taken) : GpuQueries(graph), taken_(taken) {}
 
   std::vector<DenseProduct> find() {
     for (int s = 0; s < g_.steps(); ++s)
@@ -24,10 +25,6 @@ class Finder : FuseQueries {
   }
 
  private:
-  bool plain(int v) const {
-    const Value& x = g_.value(v);
-    return x.dtype == DType::float32 && is_row_major(x.shape, x.strides);
-  }
   bool free(int s) const { return s >= 0 && !taken_[size_t(s)]; }
   bool is_rounded(int v) const {
     const int s = g_.writer(g_.value(v).buffer);
@@ -56,11 +53,11 @@ class Finder : FuseQueries {
       p.c = g_.out(relu);
       p.steps.insert(relu);
     }
-    p.c = where_it_goes(p, p.c);
+    p.c = copied_to(p, p.c);
     return p;
   }
   /// A copy that alone reads a result is left out, when nothing has to do with its target before.
-  int where_it_goes(DenseProduct& p, int v) const {
+  int copied_to(DenseProduct& p, int v) const {
     const int copy = only_reader(g_.value(v).buffer);
     if (!free(copy) || !g_.is(copy, "copy") || !g_.whole(v)) return v;
     const int target = g_.out(copy), b = g_.value(target).buffer;
@@ -86,7 +83,7 @@ class Finder : FuseQueries {
         continue;
       sums_.insert(s);
       p.steps.insert(s);
-      p.a_sums = where_it_goes(p, g_.out(s));
+      p.a_sums = copied_to(p, g_.out(s));
       return;
     }
   }

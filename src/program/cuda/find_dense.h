@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-#include "program/fuse_queries.h"
+#include "program/graph.h"
 
 namespace uncial::program::cuda {
 
