@@ -47,8 +47,9 @@ class DenseStage final : public Stage {
 
 }  // namespace
 
-std::map<int, std::unique_ptr<Stage>> dense_stages(const Graph& graph, std::vector<bool>& taken) {
-  std::vector<DenseProduct> products = find_dense(graph, taken);
+std::map<int, std::unique_ptr<Stage>> dense_stages(const Graph& graph, const std::vector<int>& runs_at,
+                                                   std::vector<bool>& taken) {
+  std::vector<DenseProduct> products = find_dense(graph, runs_at, taken);
   for (const DenseProduct& p : products)
     for (int s : p.steps) taken[size_t(s)] = true;
   std::map<int, std::unique_ptr<Stage>> stages;

@@ -11,7 +11,8 @@ constexpr int64_t kMostExtent = int64_t(1) << 30;
 
 class Finder : GpuQueries {
  public:
-  Finder(const Graph& graph, const std::vector<bool>& taken) : GpuQueries(graph), taken_(taken) {}
+  Finder(const Graph& graph, const std::vector<int>& runs_at, const std::vector<bool>& taken)
+      : GpuQueries(graph), runs_at_(runs_at), taken_(taken) {}
 
   std::vector<DenseProduct> find() {
     for (int s = 0; s < g_.steps(); ++s)
@@ -120,8 +121,7 @@ class Finder : GpuQueries {
     for (int v : {p.c, p.a_sums}) {
       if (v < 0) continue;
       for (int s : g_.readers(g_.value(v).buffer)) {
-        if (taken_[size_t(s)]) return p.step + 1;  // nobody knows when that runs
-        deadline = std::min(deadline, s);
+        deadline = std::min(deadline, runs_at_[size_t(s)]);
       }
     }
     for (int v : {p.a.source, p.b.source, p.bias})
@@ -129,6 +129,7 @@ class Finder : GpuQueries {
     return std::max(deadline, p.step + 1);
   }
 
+  const std::vector<int>& runs_at_;
   const std::vector<bool>& taken_;
   std::vector<DenseProduct> products_;
   std::set<int> sums_, ours_;
@@ -136,8 +137,9 @@ class Finder : GpuQueries {
 
 }  // namespace
 
-std::vector<DenseProduct> find_dense(const Graph& graph, const std::vector<bool>& taken) {
-  return Finder(graph, taken).find();
+std::vector<DenseProduct> find_dense(const Graph& graph, const std::vector<int>& runs_at,
+                                     const std::vector<bool>& taken) {
+  return Finder(graph, runs_at, taken).find();
 }
 
 }  // namespace uncial::program::cuda

@@ -27,7 +27,9 @@ struct DenseProduct {
   int deadline = 0;          ///< it must run before this step, and may run after all others before it
 };
 
-/// All `linear` and `matmul` steps of rounded factors that are not `taken`, and nothing that others need.
-std::vector<DenseProduct> find_dense(const Graph& graph, const std::vector<bool>& taken);
+/// All `linear` and `matmul` steps of rounded factors that are not `taken`, and nothing that others need. `runs_at` as in
+/// dense_stages.h.
+std::vector<DenseProduct> find_dense(const Graph& graph, const std::vector<int>& runs_at,
+                                     const std::vector<bool>& taken);
 
 }  // namespace uncial::program::cuda

@@ -50,7 +50,7 @@ class Planner {
       find_chains(graph_, [&](const FoundChain& found) { return add(found, limits); });
     for (int s = 0; s < graph_.steps(); ++s)
       if (graph_.is(s, "cross_entropy")) add_head(s);
-    if (limits.multiplies_bfloat16) dense_ = dense_stages(graph_, taken_);
+    if (limits.multiplies_bfloat16) dense_ = dense_stages(graph_, runs_at(), taken_);
     for (int s = 0; s < graph_.steps(); ++s) {
       add_dense(s);
       if (const auto ready = stages_.find(s); ready != stages_.end())
@@ -77,6 +77,15 @@ class Planner {
     stages_[*found.forward.rbegin()] = forward_stage(graph_, chain);
     if (chain->trains()) stages_[*found.backward.begin()] = backward_stage(graph_, chain);
     return true;
+  }
+  /// By step, where what stands for it runs; -1: nobody knows.
+  std::vector<int> runs_at() const {
+    std::vector<int> at(taken_.size(), -1);
+    for (int s = 0; s < graph_.steps(); ++s)
+      if (!taken_[size_t(s)]) at[size_t(s)] = s;
+    for (const auto& [s, stage] : stages_)
+      for (int part : stage->steps()) at[size_t(part)] = s;
+    return at;
   }
   void add_dense(int s) {
     if (const auto ready = dense_.find(s); ready != dense_.end()) plan_.stages.push_back(std::move(ready->second));
