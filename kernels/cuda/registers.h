@@ -28,8 +28,8 @@ struct PerWarp {
 #endif
 };
 
-/// f(thread) for all threads, which do not wait for each other: what it does to shared memory may be seen only
-/// after the next phase.
+/// f(thread) for all threads, which do not wait for each other: what it does to shared memory may be seen
+/// only after the next phase.
 template <class F>
 UNCIAL_BODY void each_thread_without_waiting(const Block& block, F f) {
 #if defined(__CUDA_ARCH__)

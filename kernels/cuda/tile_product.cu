@@ -1,304 +1,12 @@
 #include "tile_product.h"
 
-#include "registers.h"
+#include "tile_multiplier.h"
 #include "uncial/core/shape.h"
 
 namespace uncial::cuda {
 namespace {
 
-/// bfloat16_pair() in the instructions that newer GPUs have for it: ftz makes denormals 0.
-UNCIAL_BODY inline uint32_t rounded_pair(float first, float second) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  uint32_t both;
-  asm("{.reg .f32 x, y; mul.ftz.f32 x, %1, 0f3F800000; mul.ftz.f32 y, %2, 0f3F800000;\n"
-      "cvt.rn.bf16x2.f32 %0, y, x;}"
-      : "=r"(both)
-      : "f"(first), "f"(second));
-  return both;
-#else
-  return bfloat16_pair(first, second);
-#endif
-}
-
-/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. With kAny factors
-/// need not be wide.
-template <int kM_, int kN_, int kK_, int kRows_, int kPairs_, bool kAny_ = false>
-struct TileShape {
-  static constexpr bool kAny = kAny_;
-  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_;
-  static constexpr int kWarpColumns = kN / (16 * kPairs), kWarps = kM / (16 * kRows) * kWarpColumns,
-                       kThreads = kWarps * kWarp;
-};
-using Any = TileShape<32, 32, 64, 1, 1, true>;
-using Small = TileShape<32, 32, 64, 1, 1>;
-using Square = TileShape<64, 64, 32, 2, 2>;
-using Wide = TileShape<64, 128, 32, 2, 2>;
-
-struct alignas(16) Four {
-  float values[4];
-};
-struct alignas(8) PairOfWords {
-  uint32_t words[2];
-};
-struct alignas(8) TwoFloats {
-  float values[2];
-};
-
-struct Factor {
-  TileFactor memory;
-  int extent;
-  bool by_k;  ///< lies in shared memory with k contiguous
-  bool wide;  ///< whole fours, each 16 bytes at once
-  UNCIAL_BODY int64_t inside_step() const { return by_k ? memory.k_step : memory.step; }
-};
-
-struct Job {
-  Factor a, b;
-  int K, row_tiles, column_tiles, slabs, splits;  ///< slabs: of a split
-  float *c, *a_sums, *partial;                        ///< partial: of all splits, or null
-  const float* bias;
-  bool relu, round;
-  int64_t end;  ///< blocks up to here
-
-  UNCIAL_BODY int M() const { return a.extent; }
-  UNCIAL_BODY int N() const { return b.extent; }
-  UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
-  UNCIAL_BODY float finished(float sum, int n) const {
-    if (bias) sum += bias[n];
-    if (relu && sum < 0) sum = 0;
-    return round ? formula::rounded_to_bfloat16(sum) : sum;
-  }
-};
-
-struct Jobs {
-  Job job[kMaxTileProducts];
-  /// The job that `index` belongs to by `end`; index becomes its own.
-  UNCIAL_BODY const Job& of(int64_t& index) const {
-    int j = 0;
-    while (index >= job[j].end) ++j;
-    if (j > 0) index -= job[j - 1].end;
-    return job[j];
-  }
-};
-
-/// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time: through
-/// registers, or straight where fours may not be read at once. Rows in shared memory are an odd number of 16
-/// bytes apart, so that ldmatrix meets no bank twice.
-template <class Shape, int kOuter, bool kByK>
-struct Slab {
-  static constexpr int kInside = kByK ? Shape::kK : kOuter, kPitch = kInside + 8, kFours = kInside / 4,
-                       kAtOnce = Shape::kThreads / kFours, kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
-  static_assert(kAtOnce * kFours == Shape::kThreads);
-  struct Share {
-    Four fours[kShare];
-  };
-
-  /// Where a thread reads its share of the next slab.
-  struct Cursor {
-    const float* from;
-    int64_t next, slab;         ///< elements to its next four, and to the next slab
-    int left_across, left_along;  ///< elements up to the end of the factor
-  };
-
-  UNCIAL_BODY static Cursor start(const Factor& f, int first, int k0, int K, int t) {
-    const int along = t % kFours * 4, across = t / kFours;
-    const int i = first + (kByK ? across : along), k = k0 + (kByK ? along : across);
-    return {f.memory.data + i * f.memory.step + k * f.memory.k_step,
-            kAtOnce * (kByK ? f.memory.step : f.memory.k_step), Shape::kK * f.memory.k_step,
-            kByK ? f.extent - i : K - k, kByK ? K - k : f.extent - i};
-  }
-  UNCIAL_BODY static void advance(Cursor& at) {
-    at.from += at.slab;
-    (kByK ? at.left_along : at.left_across) -= Shape::kK;
-  }
-  UNCIAL_BODY static void load(Share& share, const Cursor& at) {
-    UNCIAL_UNROLL
-    for (int j = 0; j < kShare; ++j) {
-      share.fours[j] = Four{};
-      if (at.left_along > 0 && j * kAtOnce < at.left_across)
-        share.fours[j] = *reinterpret_cast<const Four*>(at.from + j * at.next);
-    }
-  }
-  UNCIAL_BODY static void store(const Share& share, Bfloat16* shared, int t) {
-    shared += t / kFours * kPitch + t % kFours * 4;
-    UNCIAL_UNROLL
-    for (int j = 0; j < kShare; ++j) put(share.fours[j], shared + j * kAtOnce * kPitch);
-  }
-  /// load() and store() of a factor that is not wide.
-  UNCIAL_BODY static void copy(const Cursor& at, int64_t step, Bfloat16* shared, int t) {
-    shared += t / kFours * kPitch + t % kFours * 4;
-    UNCIAL_UNROLL
-    for (int j = 0; j < kShare; ++j) {
-      Four four;
-      UNCIAL_UNROLL
-      for (int e = 0; e < 4; ++e) {
-        four.values[e] = 0;
-        if (e < at.left_along && j * kAtOnce < at.left_across)
-          four.values[e] = at.from[j * at.next + e * step];
-      }
-      put(four, shared + j * kAtOnce * kPitch);
-    }
-  }
-  UNCIAL_BODY static void put(const Four& four, Bfloat16* to) {
-    const float* v = four.values;
-    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
-  }
-  UNCIAL_BODY static const Bfloat16* at(const Bfloat16* shared, int i, int k) {
-    return shared + (kByK ? i * kPitch + k : k * kPitch + i);
-  }
-};
-
-UNCIAL_BODY constexpr int larger(int a, int b) { return a > b ? a : b; }
-/// Elements of a factor's slab, whichever way it lies.
-template <class Shape>
-UNCIAL_BODY constexpr int slab_elements(int outer) {
-  return larger(outer * (Shape::kK + 8), Shape::kK * (outer + 8));
-}
-template <class Shape>
-inline constexpr int kBufferElements = slab_elements<Shape>(Shape::kM) + slab_elements<Shape>(Shape::kN);
-
-/// Sums take the place of slabs when all are added: rows, and behind them those of a.
-template <class Shape>
-inline constexpr int kSumsPitch = Shape::kN + 8;
-template <class Shape>
-inline constexpr int64_t kSharedBytes =
-    larger(2 * 2 * kBufferElements<Shape>, 4 * Shape::kM * (kSumsPitch<Shape> + 1));
-
-template <class Shape, bool kAByK, bool kBByK>
-struct Multiplier {
-  using A = Slab<Shape, Shape::kM, kAByK>;
-  using B = Slab<Shape, Shape::kN, kBByK>;
-  struct Share {  ///< of a thread
-    typename A::Cursor a_at;
-    typename B::Cursor b_at;
-    typename A::Share a;
-    typename B::Share b;
-  };
-  struct Sums {
-    FragmentC c[Shape::kRows][2 * Shape::kPairs], a[Shape::kRows];
-  };
-
-  const Block& block;
-  const Job& job;
-  int m0, n0, split;
-  bool sums_a;
-
-  UNCIAL_BODY Bfloat16* buffer(int which) const {
-    return block.memory<Bfloat16>() + which % 2 * kBufferElements<Shape>;
-  }
-  UNCIAL_BODY void load(Share& share) const {
-    if (!Shape::kAny || job.a.wide) A::load(share.a, share.a_at);
-    if (!Shape::kAny || job.b.wide) B::load(share.b, share.b_at);
-  }
-  UNCIAL_BODY void store(Share& share, Bfloat16* to, int t) const {
-    Bfloat16* b_to = to + slab_elements<Shape>(Shape::kM);
-    if (!Shape::kAny || job.a.wide)
-      A::store(share.a, to, t);
-    else
-      A::copy(share.a_at, job.a.inside_step(), to, t);
-    if (!Shape::kAny || job.b.wide)
-      B::store(share.b, b_to, t);
-    else
-      B::copy(share.b_at, job.b.inside_step(), b_to, t);
-    A::advance(share.a_at);
-    B::advance(share.b_at);
-  }
-  UNCIAL_BODY static int row_of(const Warp& w) { return w.index / Shape::kWarpColumns * 16 * Shape::kRows; }
-  UNCIAL_BODY static int column_of(const Warp& w) { return w.index % Shape::kWarpColumns * 16 * Shape::kPairs; }
-
-  UNCIAL_BODY void multiply(const Warp& warp, Sums& sums, const Bfloat16* a, bool with_a) const {
-    const Bfloat16* b = a + slab_elements<Shape>(Shape::kM);
-    const int row = row_of(warp), column = column_of(warp);
-    UNCIAL_UNROLL
-    for (int k = 0; k < Shape::kK; k += 16) {
-      FragmentA left[Shape::kRows];
-      UNCIAL_UNROLL
-      for (int i = 0; i < Shape::kRows; ++i) {
-        const int m = row + 16 * i;
-        if constexpr (kAByK)
-          warp.load_rows(left[i], [&](int r, int h) { return A::at(a, m + r, k + 8 * h); });
-        else
-          warp.load_columns(left[i], [&](int c, int h) { return A::at(a, m + 8 * h, k + c); });
-      }
-      UNCIAL_UNROLL
-      for (int j = 0; j < Shape::kPairs; ++j) {
-        const int n = column + 16 * j;
-        FragmentB right[2];
-        if constexpr (kBByK)
-          warp.load_columns(right[0], right[1],
-                            [&](int c, int h, int which) { return B::at(b, n + 8 * which + c, k + 8 * h); });
-        else
-          warp.load_rows(right[0], right[1], [&](int r, int which) { return B::at(b, n + 8 * which, k + r); });
-        UNCIAL_UNROLL
-        for (int i = 0; i < Shape::kRows; ++i) {
-          warp.multiply(sums.c[i][2 * j], left[i], right[0]);
-          warp.multiply(sums.c[i][2 * j + 1], left[i], right[1]);
-        }
-      }
-      if (!with_a) continue;
-      FragmentB ones;
-      warp.fill(ones, 1);
-      UNCIAL_UNROLL
-      for (int i = 0; i < Shape::kRows; ++i) warp.multiply(sums.a[i], left[i], ones);
-    }
-  }
-
-  UNCIAL_BODY void run() const {
-    PerThread<Share, Shape::kThreads> share;
-    PerWarp<Sums, Shape::kWarps> sums;
-    const int all = (job.K + Shape::kK - 1) / Shape::kK, begin = split * job.slabs;
-    const int end = begin + job.slabs < all ? begin + job.slabs : all;
-    each_warp_without_waiting(block, [&](const Warp& warp) {
-      Sums& s = sums.of(warp);
-      UNCIAL_UNROLL
-      for (int i = 0; i < Shape::kRows; ++i) {
-        warp.set_columns(s.a[i], [](int) { return 0.0f; });
-        UNCIAL_UNROLL
-        for (int j = 0; j < 2 * Shape::kPairs; ++j) s.c[i][j] = s.a[i];
-      }
-    });
-    block.each_thread([&](int t) {
-      Share& mine = share.of(t);
-      mine = Share{};  // nvcc keeps registers for what may have no value yet
-      if (begin >= end) return;
-      mine.a_at = A::start(job.a, m0, begin * Shape::kK, job.K, t);
-      mine.b_at = B::start(job.b, n0, begin * Shape::kK, job.K, t);
-      load(mine);
-      store(mine, buffer(0), t);
-    });
-    for (int slab = begin; slab < end; ++slab) {
-      // Loads of the next slab are under way while this one is multiplied.
-      const bool more = slab + 1 < end;
-      each_thread_without_waiting(block, [&](int t) {
-        if (more) load(share.of(t));
-      });
-      each_warp_without_waiting(block, [&](const Warp& warp) {
-        multiply(warp, sums.of(warp), buffer(slab - begin), sums_a && column_of(warp) == 0);
-      });
-      block.each_thread([&](int t) {
-        if (more) store(share.of(t), buffer(slab - begin + 1), t);
-      });
-    }
-    each_warp(block, [&](const Warp& warp) { share_sums(warp, sums.of(warp)); });
-  }
-  UNCIAL_BODY void share_sums(const Warp& warp, const Sums& s) const {
-    float* shared = block.memory<float>();
-    const int row = row_of(warp), column = column_of(warp);
-    UNCIAL_UNROLL
-    for (int i = 0; i < Shape::kRows; ++i) {
-      UNCIAL_UNROLL
-      for (int j = 0; j < 2 * Shape::kPairs; ++j)
-        warp.each_pair(s.c[i][j], [&](int m, int n, float first, float second) {
-          float* to = shared + (row + 16 * i + m) * kSumsPitch<Shape> + column + 8 * j + n;
-          *reinterpret_cast<TwoFloats*>(to) = TwoFloats{{first, second}};
-        });
-      if (sums_a && column == 0)
-        warp.each_pair(s.a[i], [&](int m, int n, float first, float) {
-          if (n == 0) shared[Shape::kM * kSumsPitch<Shape> + row + 16 * i + m] = first;
-        });
-    }
-  }
-};
+using namespace tiles;
 
 template <class Shape>
 struct Products {
@@ -307,7 +15,8 @@ struct Products {
   UNCIAL_BODY void operator()(const Block& block) const {
     int64_t index = block.index;
     const Job& job = jobs.of(index);
-    const int tiles = job.row_tiles * job.column_tiles, tile = int(index % tiles), column = tile / job.row_tiles;
+    const int tiles = job.row_tiles * job.column_tiles, tile = int(index % tiles),
+              column = tile / job.row_tiles;
     const int m0 = tile % job.row_tiles * Shape::kM, n0 = column * Shape::kN, split = int(index / tiles);
     const bool sums_a = job.a_sums && column == 0;
     if (job.a.by_k && job.b.by_k)
@@ -369,7 +78,8 @@ struct Gather {
 
 Factor factor_of(const TileFactor& f, int64_t extent, int64_t K) {
   const bool by_k = f.k_step == 1 || f.step != 1;
-  const int64_t inside = by_k ? f.k_step : f.step, across = by_k ? f.step : f.k_step, count = by_k ? K : extent;
+  const int64_t inside = by_k ? f.k_step : f.step, across = by_k ? f.step : f.k_step,
+                count = by_k ? K : extent;
   return {f, int(extent), by_k,
           inside == 1 && across % 4 == 0 && count % 4 == 0 && reinterpret_cast<uintptr_t>(f.data) % 16 == 0};
 }
@@ -399,8 +109,7 @@ Job job_of(const TileProduct& p, const TileCut& cut) {
 
 template <class Shape>
 void multiply(const Jobs& jobs, int64_t blocks) {
-  each_block(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Shape>{jobs},
-             "tile_product");
+  each_block(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Shape>{jobs}, "tile_product");
 }
 
 /// Nanoseconds, roughly: what a multiprocessor gets from the second-level cache, how long a block waits for a
@@ -418,9 +127,11 @@ double estimate(const TileProduct* products, int count, const TileCut& cut, cons
   }
   const double bytes = 4.0 * e.K * (e.M + e.N);
   const int64_t each = ceil_div(blocks, limits.multiprocessors), resident = 512 / e.threads;
-  const double waiting = double(ceil_div(each, resident)) * kSlabNs, moving = double(each) * bytes / kBytesPerNs;
+  const double waiting = double(ceil_div(each, resident)) * kSlabNs,
+               moving = double(each) * bytes / kBytesPerNs;
   const double slab = waiting > moving ? waiting : moving;
-  return double(longest + 1) * slab + (partial > 0 ? kSecondLaunchNs + double(partial) / kPartialBytesPerNs : 0);
+  return double(longest + 1) * slab +
+         (partial > 0 ? kSecondLaunchNs + double(partial) / kPartialBytesPerNs : 0);
 }
 
 }  // namespace
@@ -446,9 +157,7 @@ TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits
 
 namespace {
 
-bool is_wide(const TileProduct& p) {
-  return factor_of(p.a, p.M, p.K).wide && factor_of(p.b, p.N, p.K).wide;
-}
+bool is_wide(const TileProduct& p) { return factor_of(p.a, p.M, p.K).wide && factor_of(p.b, p.N, p.K).wide; }
 
 void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {
   Jobs jobs{}, split{};

@@ -9,7 +9,8 @@
 
 namespace uncial::cuda {
 
-/// A factor in float32 memory: element (i, k), where k is what the product sums over. Fast when one step is 1.
+/// A factor in float32 memory: element (i, k), where k is what the product sums over. Fast when one step
+/// is 1.
 struct TileFactor {
   const float* data;
   int64_t step, k_step;  ///< elements to the next i, k
@@ -19,27 +20,27 @@ struct TileFactor {
 struct TileProduct {
   int64_t M, N, K;
   TileFactor a, b;
-  float* c;                   ///< row-major
+  float* c;  ///< row-major
   const float* bias = nullptr;
-  bool relu = false;          ///< max(0, .) of it
-  bool round = false;         ///< last of all, to bfloat16
-  float* a_sums = nullptr;    ///< (M): sum over k of a(m, k), rounded as it is; or null
+  bool relu = false;        ///< max(0, .) of it
+  bool round = false;       ///< last of all, to bfloat16
+  float* a_sums = nullptr;  ///< (M): sum over k of a(m, k), rounded as it is; or null
 };
 
 inline constexpr int kMaxTileProducts = 8;
 
 /// How products are cut into blocks.
 struct TileCut {
-  int shape = 0;         ///< of a block's tile, < kTileShapes
-  int64_t slabs = 1;     ///< pieces of k that a block adds at most; what is longer is split
+  int shape = 0;      ///< of a block's tile, < kTileShapes
+  int64_t slabs = 1;  ///< pieces of k that a block adds at most; what is longer is split
 };
 inline constexpr int kTileShapes = 3;
 /// The cut that should be fastest for products in one launch, among the first `shapes`.
 TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits, int shapes = kTileShapes);
 
-/// At most kMaxTileProducts products, none of which reads what another writes, in one launch; where k is split a
-/// second one adds the parts, in a fixed order. Products with a factor that 16 bytes at once cannot read have a
-/// launch of their own. Needs gpu_limits().multiplies_bfloat16.
+/// At most kMaxTileProducts products, none of which reads what another writes, in one launch; where k is
+/// split a second one adds the parts, in a fixed order. Products with a factor that 16 bytes at once cannot
+/// read have a launch of their own. Needs gpu_limits().multiplies_bfloat16.
 void run(const TileProduct* products, int count);
 void run(const TileProduct* products, int count, const TileCut& cut);
 

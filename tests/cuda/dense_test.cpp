@@ -48,12 +48,9 @@ struct Example {
 };
 
 std::vector<Example> examples() {
-  return {{{20, 10}, 4},
-          {{64, 32, 10}, 16},
-          {{17, 9, 5, 3}, 5},
-          {{48, 96, 64, 24, 10}, 33},
-          {{36, 12, 8}, 8, false},
-          {{48, 96, 64, 10}, 33, true, false},
+  return {{{20, 10}, 4},           {{64, 32, 10}, 16},
+          {{17, 9, 5, 3}, 5},      {{48, 96, 64, 24, 10}, 33},
+          {{36, 12, 8}, 8, false}, {{48, 96, 64, 10}, 33, true, false},
           {{1, 1, 1}, 1}};
 }
 
@@ -117,7 +114,8 @@ TEST_CASE("what others read of a dense layer stays in a fused bf16 step") {
   for_each_gpu([](Device gpu) {
     const Perceptron net({24, 16, 6}, true, gpu);
     const Tensor w = net.parameters[0], b = net.parameters[1];
-    // Rounded factors, the result before its ReLU, and weights that change between their rounding and their use.
+    // Rounded factors, the result before its ReLU, and weights that change between their rounding and their
+    // use.
     const auto step = [&](const Tensors& in) {
       const NoGrad no_grad;
       const Tensor y = linear(in[0], w, b, kBf16), z = relu(y);

@@ -1,5 +1,5 @@
-// Products of tiles against plain loops. Factors are small integers, so that sums are exact and every bit must
-// agree.
+// Products of tiles against plain loops. Factors are small integers, so that sums are exact and every bit
+// must agree.
 
 #include "tile_product.h"
 
@@ -35,10 +35,12 @@ struct Operand {
   TileFactor factor;
 
   Operand(int64_t extent, int64_t K, Lies lies, int64_t offset, int range, int seed, Device gpu) {
-    const int64_t pitch = lies == Lies::by_k ? K + K % 2 : extent + extent % 2;  // some multiples of 4, some not
+    const int64_t pitch =
+        lies == Lies::by_k ? K + K % 2 : extent + extent % 2;  // some multiples of 4, some not
     const int64_t step = lies == Lies::by_k ? pitch : lies == Lies::by_row ? 1 : 3;
     const int64_t k_step = lies == Lies::by_k ? 1 : lies == Lies::by_row ? pitch : 3 * extent + 1;
-    Tensor host = full({offset + extent * step + K * k_step + 4}, NAN, DType::float32);  // what is outside is NaN
+    Tensor host =
+        full({offset + extent * step + K * k_step + 4}, NAN, DType::float32);  // what is outside is NaN
     values.resize(size_t(extent * K));
     for (int64_t i = 0; i < extent; ++i)
       for (int64_t k = 0; k < K; ++k) {
@@ -67,17 +69,27 @@ struct Problem {
     on_gpu = bias.to(gpu);
   }
   TileProduct product() const {
-    return {c.M, c.N, c.K, a.factor, b.factor, there(result), c.bias ? there(on_gpu) : nullptr, c.relu, c.round,
+    return {c.M,
+            c.N,
+            c.K,
+            a.factor,
+            b.factor,
+            there(result),
+            c.bias ? there(on_gpu) : nullptr,
+            c.relu,
+            c.round,
             c.sums ? there(sums) : nullptr};
   }
   void check() const {
     const Tensor y = result.to(Device::cpu()), s = sums.to(Device::cpu());
     Tensor expected = zeros({c.M, c.N}), expected_sums = zeros({c.M});
     for (int64_t m = 0; m < c.M; ++m) {
-      for (int64_t k = 0; k < c.K; ++k) expected_sums.span<float>()[size_t(m)] += a.values[size_t(m * c.K + k)];
+      for (int64_t k = 0; k < c.K; ++k)
+        expected_sums.span<float>()[size_t(m)] += a.values[size_t(m * c.K + k)];
       for (int64_t n = 0; n < c.N; ++n) {
         float sum = c.bias ? bias.span<float>()[size_t(n)] : 0;
-        for (int64_t k = 0; k < c.K; ++k) sum += a.values[size_t(m * c.K + k)] * b.values[size_t(n * c.K + k)];
+        for (int64_t k = 0; k < c.K; ++k)
+          sum += a.values[size_t(m * c.K + k)] * b.values[size_t(n * c.K + k)];
         if (c.relu && sum < 0) sum = 0;
         expected.span<float>()[size_t(m * c.N + n)] = c.round ? formula::rounded_to_bfloat16(sum) : sum;
       }
@@ -112,7 +124,8 @@ TEST_CASE("products of tiles agree with plain loops, however they are cut") {
     for (const Case& c : cases())
       for (int shape = 0; shape < kTileShapes; ++shape)
         for (int64_t slabs : {1, 2, 3, 100}) {
-          INFO(c.M << " x " << c.N << " x " << c.K << " in shape " << shape << ", " << slabs << " slabs a block");
+          INFO(c.M << " x " << c.N << " x " << c.K << " in shape " << shape << ", " << slabs
+                   << " slabs a block");
           const Problem p(c, 3, gpu);
           const TileProduct product = p.product();
           uncial::cuda::run(&product, 1, {shape, slabs});
@@ -143,8 +156,9 @@ TEST_CASE("several products run together, some of them split") {
 TEST_CASE("products of tiles round what they read as round_bfloat16 does") {
   for_each_gpu([](Device gpu) {
     if (!gpu_limits().multiplies_bfloat16) return;
-    const std::vector<float> values = {1.00390625f, 1.01171875f, -1.00390626f, 3e38f, 3.4e38f, -0.0f, 1e-38f,
-                                       1.17549435e-38f, 1.1754942e-38f, -1e-40f, INFINITY, -INFINITY, NAN, 0.1f};
+    const std::vector<float> values = {
+        1.00390625f,     1.01171875f,    -1.00390626f, 3e38f,    3.4e38f,   -0.0f, 1e-38f,
+        1.17549435e-38f, 1.1754942e-38f, -1e-40f,      INFINITY, -INFINITY, NAN,   0.1f};
     const auto count = int64_t(values.size());
     Tensor x = zeros({count, 1}, DType::float32), one = full({1, 1}, 1, DType::float32);
     Tensor expected = zeros({count, 1}, DType::float32);

@@ -33,8 +33,9 @@ class DenseStage final : public Stage {
   void run(const Runtime& runtime) override {
     std::vector<TileProduct> ready;
     for (const DenseProduct& p : products_) {
-      ready.push_back({p.M, p.N, p.K, factor_of(runtime, p.a), factor_of(runtime, p.b), memory_of(runtime, p.c),
-                       memory_of(runtime, p.bias), p.relu, false, memory_of(runtime, p.a_sums)});
+      ready.push_back({p.M, p.N, p.K, factor_of(runtime, p.a), factor_of(runtime, p.b),
+                       memory_of(runtime, p.c), memory_of(runtime, p.bias), p.relu, false,
+                       memory_of(runtime, p.a_sums)});
       if (int(ready.size()) < uncial::cuda::kMaxTileProducts && &p != &products_.back()) continue;
       uncial::cuda::run(ready.data(), int(ready.size()));
       ready.clear();

@@ -12,8 +12,8 @@
 namespace uncial::program::cuda {
 
 /// Stages for products of rounded factors among the steps that are not `taken`, several in one launch where
-/// their order allows; their steps are taken then. `runs_at`: by step, where what stands for it runs, or -1. The result:
-/// by the step before which each runs; behind the last: at the end.
+/// their order allows; their steps are taken then. `runs_at`: by step, where what stands for it runs, or -1.
+/// The result: by the step before which each runs; behind the last: at the end.
 std::map<int, std::unique_ptr<Stage>> dense_stages(const Graph& graph, const std::vector<int>& runs_at,
                                                    std::vector<bool>& taken);
 

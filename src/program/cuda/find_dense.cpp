@@ -102,7 +102,8 @@ class Finder : GpuQueries {
     if (!free(rounding) || !g_.temporary(b) || !g_.whole(g_.out(rounding)) || !plain(from)) return false;
     const auto& readers = g_.readers(b);
     const int change = first_change(rounding, g_.value(from).buffer);
-    return std::all_of(readers.begin(), readers.end(), [&](int s) { return ours_.count(s) && runs_before(s, change); });
+    return std::all_of(readers.begin(), readers.end(),
+                       [&](int s) { return ours_.count(s) && runs_before(s, change); });
   }
   /// Whether the product that step s is a part of was recorded before another step.
   bool runs_before(int s, int other) const {

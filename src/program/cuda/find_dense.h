@@ -10,7 +10,8 @@
 
 namespace uncial::program::cuda {
 
-/// A factor: value `source` from its element `offset` on; element (i, k) is i * step + k * k_step behind that.
+/// A factor: value `source` from its element `offset` on; element (i, k) is i * step + k * k_step behind
+/// that.
 struct DenseFactor {
   int source = -1;
   int64_t offset = 0, step = 0, k_step = 0;
@@ -27,8 +28,8 @@ struct DenseProduct {
   int deadline = 0;          ///< it must run before this step, and may run after all others before it
 };
 
-/// All `linear` and `matmul` steps of rounded factors that are not `taken`, and nothing that others need. `runs_at` as in
-/// dense_stages.h.
+/// All `linear` and `matmul` steps of rounded factors that are not `taken`, and nothing that others need.
+/// `runs_at` as in dense_stages.h.
 std::vector<DenseProduct> find_dense(const Graph& graph, const std::vector<int>& runs_at,
                                      const std::vector<bool>& taken);
 

@@ -88,7 +88,8 @@ class Planner {
     return at;
   }
   void add_dense(int s) {
-    if (const auto ready = dense_.find(s); ready != dense_.end()) plan_.stages.push_back(std::move(ready->second));
+    if (const auto ready = dense_.find(s); ready != dense_.end())
+      plan_.stages.push_back(std::move(ready->second));
   }
   void add_head(int cross_entropy) {
     const auto head = find_head(graph_, cross_entropy, taken_);

@@ -1,0 +1,168 @@
+#pragma once
+/// @file tile_slab.h
+/// Pieces of the factors of a TileProduct on their way into shared memory.
+
+#include "registers.h"
+#include "tile_product.h"
+
+namespace uncial::cuda::tiles {
+
+/// bfloat16_pair() in the instructions that newer GPUs have for it: ftz makes denormals 0.
+UNCIAL_BODY inline uint32_t rounded_pair(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t both;
+  asm("{.reg .f32 x, y; mul.ftz.f32 x, %1, 0f3F800000; mul.ftz.f32 y, %2, 0f3F800000;\n"
+      "cvt.rn.bf16x2.f32 %0, y, x;}"
+      : "=r"(both)
+      : "f"(first), "f"(second));
+  return both;
+#else
+  return bfloat16_pair(first, second);
+#endif
+}
+
+/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. With kAny
+/// factors need not be wide.
+template <int kM_, int kN_, int kK_, int kRows_, int kPairs_, bool kAny_ = false>
+struct TileShape {
+  static constexpr bool kAny = kAny_;
+  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_;
+  static constexpr int kWarpColumns = kN / (16 * kPairs), kWarps = kM / (16 * kRows) * kWarpColumns,
+                       kThreads = kWarps * kWarp;
+};
+using Any = TileShape<32, 32, 64, 1, 1, true>;
+using Small = TileShape<32, 32, 64, 1, 1>;
+using Square = TileShape<64, 64, 32, 2, 2>;
+using Wide = TileShape<64, 128, 32, 2, 2>;
+
+struct alignas(16) Four {
+  float values[4];
+};
+struct alignas(8) PairOfWords {
+  uint32_t words[2];
+};
+struct alignas(8) TwoFloats {
+  float values[2];
+};
+
+struct Factor {
+  TileFactor memory;
+  int extent;
+  bool by_k;  ///< lies in shared memory with k contiguous
+  bool wide;  ///< whole fours, each 16 bytes at once
+  UNCIAL_BODY int64_t inside_step() const { return by_k ? memory.k_step : memory.step; }
+};
+
+struct Job {
+  Factor a, b;
+  int K, row_tiles, column_tiles, slabs, splits;  ///< slabs: of a split
+  float *c, *a_sums, *partial;                    ///< partial: of all splits, or null
+  const float* bias;
+  bool relu, round;
+  int64_t end;  ///< blocks up to here
+
+  UNCIAL_BODY int M() const { return a.extent; }
+  UNCIAL_BODY int N() const { return b.extent; }
+  UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
+  UNCIAL_BODY float finished(float sum, int n) const {
+    if (bias) sum += bias[n];
+    if (relu && sum < 0) sum = 0;
+    return round ? formula::rounded_to_bfloat16(sum) : sum;
+  }
+};
+
+struct Jobs {
+  Job job[kMaxTileProducts];
+  /// The job that `index` belongs to by `end`; index becomes its own.
+  UNCIAL_BODY const Job& of(int64_t& index) const {
+    int j = 0;
+    while (index >= job[j].end) ++j;
+    if (j > 0) index -= job[j - 1].end;
+    return job[j];
+  }
+};
+
+/// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time: through
+/// registers, or straight where fours may not be read at once. Rows in shared memory are an odd number of 16
+/// bytes apart, so that ldmatrix meets no bank twice.
+template <class Shape, int kOuter, bool kByK>
+struct Slab {
+  static constexpr int kInside = kByK ? Shape::kK : kOuter, kPitch = kInside + 8, kFours = kInside / 4,
+                       kAtOnce = Shape::kThreads / kFours, kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
+  static_assert(kAtOnce * kFours == Shape::kThreads);
+  struct Share {
+    Four fours[kShare];
+  };
+
+  /// Where a thread reads its share of the next slab.
+  struct Cursor {
+    const float* from;
+    int64_t next, slab;           ///< elements to its next four, and to the next slab
+    int left_across, left_along;  ///< elements up to the end of the factor
+  };
+
+  UNCIAL_BODY static Cursor start(const Factor& f, int first, int k0, int K, int t) {
+    const int along = t % kFours * 4, across = t / kFours;
+    const int i = first + (kByK ? across : along), k = k0 + (kByK ? along : across);
+    return {f.memory.data + i * f.memory.step + k * f.memory.k_step,
+            kAtOnce * (kByK ? f.memory.step : f.memory.k_step), Shape::kK * f.memory.k_step,
+            kByK ? f.extent - i : K - k, kByK ? K - k : f.extent - i};
+  }
+  UNCIAL_BODY static void advance(Cursor& at) {
+    at.from += at.slab;
+    (kByK ? at.left_along : at.left_across) -= Shape::kK;
+  }
+  UNCIAL_BODY static void load(Share& share, const Cursor& at) {
+    UNCIAL_UNROLL
+    for (int j = 0; j < kShare; ++j) {
+      share.fours[j] = Four{};
+      if (at.left_along > 0 && j * kAtOnce < at.left_across)
+        share.fours[j] = *reinterpret_cast<const Four*>(at.from + j * at.next);
+    }
+  }
+  UNCIAL_BODY static void store(const Share& share, Bfloat16* shared, int t) {
+    shared += t / kFours * kPitch + t % kFours * 4;
+    UNCIAL_UNROLL
+    for (int j = 0; j < kShare; ++j) put(share.fours[j], shared + j * kAtOnce * kPitch);
+  }
+  /// load() and store() of a factor that is not wide.
+  UNCIAL_BODY static void copy(const Cursor& at, int64_t step, Bfloat16* shared, int t) {
+    shared += t / kFours * kPitch + t % kFours * 4;
+    UNCIAL_UNROLL
+    for (int j = 0; j < kShare; ++j) {
+      Four four;
+      UNCIAL_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        four.values[e] = 0;
+        if (e < at.left_along && j * kAtOnce < at.left_across)
+          four.values[e] = at.from[j * at.next + e * step];
+      }
+      put(four, shared + j * kAtOnce * kPitch);
+    }
+  }
+  UNCIAL_BODY static void put(const Four& four, Bfloat16* to) {
+    const float* v = four.values;
+    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
+  }
+  UNCIAL_BODY static const Bfloat16* at(const Bfloat16* shared, int i, int k) {
+    return shared + (kByK ? i * kPitch + k : k * kPitch + i);
+  }
+};
+
+UNCIAL_BODY constexpr int larger(int a, int b) { return a > b ? a : b; }
+/// Elements of a factor's slab, whichever way it lies.
+template <class Shape>
+UNCIAL_BODY constexpr int slab_elements(int outer) {
+  return larger(outer * (Shape::kK + 8), Shape::kK * (outer + 8));
+}
+template <class Shape>
+inline constexpr int kBufferElements = slab_elements<Shape>(Shape::kM) + slab_elements<Shape>(Shape::kN);
+
+/// Sums take the place of slabs when all are added: rows, and behind them those of a.
+template <class Shape>
+inline constexpr int kSumsPitch = Shape::kN + 8;
+template <class Shape>
+inline constexpr int64_t kSharedBytes = larger(2 * 2 * kBufferElements<Shape>,
+                                               4 * Shape::kM * (kSumsPitch<Shape> + 1));
+
+}  // namespace uncial::cuda::tiles
