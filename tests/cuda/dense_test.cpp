@@ -133,6 +133,35 @@ TEST_CASE("what others read of a dense layer stays in a fused bf16 step") {
   });
 }
 
+TEST_CASE("gradients of dense layers use the weights of the forward pass, and frozen ones have none") {
+  for_each_gpu([](Device gpu) {
+    const Perceptron net({24, 16, 12, 6}, true, gpu);
+    const Tensors& p = net.parameters;
+    const Tensors wanted = {p[0], p[1], p[3], p[4]};
+    const auto step = [&](const Tensors& in) {
+      // A bias without its weights: a sum without a product.
+      const Tensor frozen = p[2].detach(), x = relu(linear(in[0], p[0], p[1], kBf16));
+      const Tensor y = linear(relu(linear(x, frozen, p[3], kBf16)), p[4], p[5], kBf16), loss = mean(y * y);
+      {
+        const NoGrad no_grad;
+        p[4].copy_(p[4] * -0.5);
+      }
+      Tensors result = gradients(loss, wanted);
+      const NoGrad no_grad;
+      p[4].copy_(p[4] * -2.0);
+      result.push_back(y.detach());
+      return result;
+    };
+    Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+    const Tensors in = {randn({7, 24}, 9).to(gpu)};
+    for (int again = 0; again < 3; ++again) check_same(fused(in), plain(in));
+    INFO(fused.program()->describe());
+    CHECK(runs(fused, "tile_product"));
+    CHECK(how_many(fused, "sum") == 2);
+    CHECK(how_many(fused, "round_bfloat16") == 2);
+  });
+}
+
 TEST_CASE("dense layers are trained in a fused bf16 step on a GPU as operator by operator") {
   for_each_gpu([](Device gpu) {
     const auto losses = [&](bool fuse) {
