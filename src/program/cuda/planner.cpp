@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chain_stages.h"
+#include "program/joined_stage.h"
 #include "program/kept_step.h"
 #include "program/step_stage.h"
 #include "rounded_factors.h"
@@ -55,6 +56,7 @@ class Planner {
       else
         plan_.stages.push_back(step_stage(graph_, s));
     }
+    plan_.stages = join_stages(graph_, std::move(plan_.stages));
     place();
     return std::move(plan_);
   }
