@@ -118,6 +118,13 @@ run_ctest() {
   ((status == 0 || failed > before)) || failed=$((failed + 1))  # ctest itself could not run
 }
 
+# The CUDA compiler's path, for CMake, if cuDNN is there as well.
+find_cuda() {
+  CUDACXX=$(command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc) || return 1
+  export CUDACXX
+  "$CUDACXX" ${CUDNN_ROOT:+-I"$CUDNN_ROOT/include"} -x cu -E - <<<'#include <cudnn_version.h>' >/dev/null 2>&1
+}
+
 # ---- Parts ------------------------------------------------------------------------------------------------
 
 mkdir -p "$logs"
@@ -144,18 +151,28 @@ if [[ $mode != fast ]]; then
   part 'clang, as a part of another project'
   check 'outside program: subproject' tests/consumer/check.sh subproject || true
 
-  part 'address and undefined behaviour sanitizers'
+  part 'sanitizers, with an emulated GPU'
   memory_tests=(test_core test_io test_program)
+  # What runs on the GPU: operators, optimisers, augmentation.
+  memory_tests+=(test_cuda test_types test_shape_ops test_pool test_norm test_dropout test_loss test_conv test_matmul
+    test_precision test_optim test_vision test_elementwise test_reduce)
   # A test asks for more memory than there is and expects an Error: new must say no, as it does without a sanitizer.
   export ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1
   export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
   if [[ $mode == release ]]; then memory_tests=(all); fi
-  if check 'build with sanitizers' scripts/build.sh asan "${memory_tests[@]}" -- -DUNCIAL_PROGRAMS=OFF; then
+  if check 'build with sanitizers' scripts/build.sh cuda-emulated "${memory_tests[@]}" -- -DUNCIAL_TESTS=ON -DUNCIAL_PROGRAMS=OFF -DUNCIAL_BENCHMARKS=OFF; then
     if [[ $mode == release ]]; then
-      run_ctest build/asan
+      run_ctest build/cuda-emulated
     else
-      run_ctest build/asan --tests-regex "^($(IFS='|' && echo "${memory_tests[*]}"))\$"
+      run_ctest build/cuda-emulated --tests-regex "^($(IFS='|' && echo "${memory_tests[*]}"))\$"
     fi
+  fi
+
+  part 'CUDA for sm_75 and sm_90'
+  if ! find_cuda; then
+    printf 'SKIPPED: cuda: no CUDA toolkit with cuDNN was found: no kernel was compiled by nvcc\n'
+  elif check 'build with CUDA' scripts/build.sh cuda-compile test_cuda -- -DUNCIAL_TESTS=ON -DUNCIAL_PROGRAMS=OFF -DUNCIAL_BENCHMARKS=OFF; then
+    run_ctest build/cuda-compile --tests-regex '^test_cuda$'
   fi
 fi
 

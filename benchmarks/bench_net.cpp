@@ -1,6 +1,7 @@
 // Times one network at one task and prints one line of JSON.
 //   bench_net --model mnist_convnet --task train --batch 128 --threads 2
 //   bench_net --model mine.json --image 3,32,32
+//   bench_net --model lenet5 --task infer --batch 10000 --device cuda
 // train, infer: samples_per_second. latency: microseconds of one sample's forward pass. epoch (60,000 samples
 // through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
 #include <sched.h>
@@ -17,6 +18,7 @@
 #include "cli/program.h"
 #include "timing.h"
 #include "uncial/autograd/grad_mode.h"
+#include "uncial/core/cuda.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
 #include "uncial/io/atomic_file.h"
@@ -36,6 +38,7 @@ constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memor
 struct Flags {
   std::string model = "mnist_convnet", image = "1,28,28", task = "train", precision_name = "float32";
   int64_t batch = 128;
+  Device device;
   std::optional<double> seconds, patience;
 
   Precision precision() const { return precision_of(precision_name); }
@@ -43,6 +46,7 @@ struct Flags {
     TimingOptions options;
     if (seconds) options.seconds = *seconds;
     if (patience) options.patience = *patience;
+    if (!device.is_cpu()) options.finish = [device = device] { cuda::synchronize(device); };
     return options;
   }
 };
@@ -74,8 +78,15 @@ void pin(int threads) {
   sched_setaffinity(0, sizeof chosen, &chosen);
 }
 
-Samples samples_for(const BenchNet& spec, int64_t batch) {
-  return Samples(spec.sample, std::max(batch, std::min(kEpochSamples, kMaxPixels / count(spec.sample))));
+Samples samples_for(const BenchNet& spec, const Flags& flags) {
+  const int64_t few = std::min(kEpochSamples, kMaxPixels / count(spec.sample));
+  return Samples(spec.sample, std::max(flags.batch, few), flags.device);
+}
+
+std::shared_ptr<nn::Module> made(const BenchNet& spec, const Flags& flags) {
+  std::shared_ptr<nn::Module> net = spec.make();
+  net->to(flags.device);
+  return net;
 }
 
 /// Memory that this process holds now.
@@ -99,14 +110,15 @@ Json rate(const Measured& steps, int64_t batch) {
 }
 
 Json train(const BenchNet& spec, const Flags& flags) {
-  const Samples samples = samples_for(spec, flags.batch);
+  const Samples samples = samples_for(spec, flags);
   const int64_t memory = resident_kib();
-  const auto net = spec.make();
+  const auto net = made(spec, flags);
   TrainingStep step(*net, flags.precision());
-  double loss = 0;
+  Tensor last;
   Json result =
-      rate(steps_per_second([&](int64_t i) { loss = step(samples, i, flags.batch); }, flags.timing()),
+      rate(steps_per_second([&](int64_t i) { last = step(samples, i, flags.batch); }, flags.timing()),
            flags.batch);
+  const double loss = last.item();
   require(std::isfinite(loss), "bench_net: the loss is ", loss, ", so the time means nothing.");
   result["loss"] = loss;
   describe(result, step.compiled(), memory);
@@ -114,9 +126,9 @@ Json train(const BenchNet& spec, const Flags& flags) {
 }
 
 Json infer(const BenchNet& spec, const Flags& flags) {
-  const Samples samples = samples_for(spec, flags.batch);
+  const Samples samples = samples_for(spec, flags);
   const int64_t memory = resident_kib();
-  const auto net = spec.make();
+  const auto net = made(spec, flags);
   InferenceStep step(*net, flags.precision());
   const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
   Json result;
@@ -131,7 +143,7 @@ Json infer(const BenchNet& spec, const Flags& flags) {
 }
 
 void epoch(const BenchNet& spec, const Flags& flags) {
-  const auto net = spec.make();
+  const auto net = made(spec, flags);
   train::fit(*net, byte_samples(spec.sample, kEpochSamples),
              {.epochs = 1,
               .batch = flags.batch,
@@ -140,11 +152,11 @@ void epoch(const BenchNet& spec, const Flags& flags) {
 }
 
 void first(const BenchNet& spec, const Flags& flags) {
-  const auto net = spec.make();
+  const auto net = made(spec, flags);
   net->eval();
   const NoGrad no_grad;
   const PrecisionScope precision(flags.precision());
-  (*net)(Samples(spec.sample, 1).images(0, 1));
+  (*net)(Samples(spec.sample, 1, flags.device).images(0, 1)).to(Device::cpu());
 }
 
 int64_t peak_memory_kib() {
@@ -179,6 +191,7 @@ void run(cli::Program& program) {
                  "Seconds to wait for other processes to rest before a run (20)");
   cli::ProfileFlag profile(program);
   program.parse();
+  flags.device = program.common().device;
   if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
   const BenchNet net = net_of(flags);
   pin(program.common().threads);
@@ -189,8 +202,10 @@ void run(cli::Program& program) {
                {"batch", flags.batch},
                {"threads", num_threads()},
                {"precision", flags.precision_name},
+               {"device", join(flags.device)},
                {"isa", isa()}};
   line.update(measure(net, flags, start));
+  if (!flags.device.is_cpu()) line["device_peak_kib"] = cuda::memory_stats(flags.device).peak / 1024;
   profile.finish();
   program.write(line.dump() + "\n");
   program.save_results(line);

@@ -73,13 +73,16 @@ Measured steps_per_second(const std::function<void(int64_t)>& step, const Timing
   const double start = now();
   int64_t done = 0;
   while (done < 2 || (now() - start < options.seconds / 2 && done < 1000)) step(done++);
+  options.finish();
   const double began = now();
   step(done);
+  options.finish();
   const int64_t steps = std::max<int64_t>(1, std::llround(options.seconds / (now() - began)));
   return least_disturbed(
       [&] {
         const double from = now();
         for (int64_t i = 0; i < steps; ++i) step(i);
+        options.finish();
         return double(steps) / (now() - from);
       },
       options.patience);
@@ -91,6 +94,7 @@ Measured median_microseconds(const std::function<void(int64_t)>& step, const Tim
     for (const double start = now(); now() - start < options.seconds || times.size() < 20;) {
       const double from = now();
       step(int64_t(times.size()));
+      options.finish();
       times.push_back(now() - from);
     }
     std::nth_element(times.begin(), times.begin() + ptrdiff_t(times.size() / 2), times.end());

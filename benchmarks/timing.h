@@ -23,18 +23,20 @@ struct Measured {
 };
 
 struct TimingOptions {
-  double seconds = 1;    ///< length of a timed run
-  double patience = 20;  ///< seconds to wait for a quiet machine, in all
+  double seconds = 1;                    ///< length of a timed run
+  double patience = 20;                  ///< seconds to wait for a quiet machine, in all
+  std::function<void()> finish = [] {};  ///< waits for what steps have left running, on a GPU
 };
 
 /// Runs `figure` until it was undisturbed (others took less than 4 %), three times at most, each time after a
 /// wait for a quiet machine; returns the least disturbed.
 Measured least_disturbed(const std::function<double()>& figure, double patience);
 
-/// Steps a second. A warm-up finds how many steps fill the time; step(i) is told how often it ran.
+/// Steps a second, one started after the other, all of them finished. A warm-up finds how many steps fill the
+/// time; step(i) is told how often it ran.
 Measured steps_per_second(const std::function<void(int64_t)>& step, const TimingOptions& options);
 
-/// Median microseconds of one step, of 20 steps at least.
+/// Median microseconds of one step, finished before the next starts, of 20 steps at least.
 Measured median_microseconds(const std::function<void(int64_t)>& step, const TimingOptions& options);
 
 }  // namespace uncial::bench

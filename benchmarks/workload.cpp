@@ -17,13 +17,14 @@ uint8_t random_byte(uint64_t index) {
 
 }  // namespace
 
-Samples::Samples(const Shape& sample, int64_t count)
+Samples::Samples(const Shape& sample, int64_t count, Device device)
     : images_(empty({count, sample[0], sample[1], sample[2]})),
       labels_(empty({count}, DType::int64)),
       indices_(arange(0, double(count))) {
   uint64_t index = 0;
   for (float& pixel : images_.span<float>()) pixel = float(random_byte(index++)) / 255;
   for (int64_t& label : labels_.span<int64_t>()) label = random_byte(index++) % kClasses;
+  for (Tensor* all : {&images_, &labels_, &indices_}) *all = all->to(device);
 }
 
 Tensor Samples::window(const Tensor& all, int64_t step, int64_t batch) const {
@@ -55,9 +56,8 @@ TrainingStep::TrainingStep(nn::Module& net, Precision precision)
   adam_.zero_grad();
 }
 
-double TrainingStep::operator()(const Samples& samples, int64_t step, int64_t batch) {
-  return step_({samples.images(step, batch), samples.labels(step, batch), samples.indices(step, batch)})[0]
-      .item();
+Tensor TrainingStep::operator()(const Samples& samples, int64_t step, int64_t batch) {
+  return step_({samples.images(step, batch), samples.labels(step, batch), samples.indices(step, batch)})[0];
 }
 
 InferenceStep::InferenceStep(const nn::Module& net, Precision precision)

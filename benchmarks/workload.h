@@ -11,11 +11,11 @@
 
 namespace uncial::bench {
 
-/// The harness's synthetic data: float32 images of random bytes / 255 and int64 labels, all in memory before
-/// the clock starts; a batch is a window on consecutive samples, so making one copies nothing.
+/// The harness's synthetic data: float32 images of random bytes / 255 and int64 labels, all in the device's
+/// memory before the clock starts; a batch is a window on consecutive samples, so making one copies nothing.
 class Samples {
  public:
-  Samples(const Shape& sample, int64_t count);
+  Samples(const Shape& sample, int64_t count, Device device = Device::cpu());
   int64_t size() const { return images_.size(0); }
   Tensor images(int64_t step, int64_t batch) const { return window(images_, step, batch); }
   Tensor labels(int64_t step, int64_t batch) const { return window(labels_, step, batch); }
@@ -34,8 +34,8 @@ data::Dataset byte_samples(const Shape& sample, int64_t count);
 class TrainingStep {
  public:
   explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32);
-  /// Returns the loss.
-  double operator()(const Samples& samples, int64_t step, int64_t batch);
+  /// Returns the loss, overwritten by the next call.
+  Tensor operator()(const Samples& samples, int64_t step, int64_t batch);
   const Compiled& compiled() const { return step_; }
 
  private:

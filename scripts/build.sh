@@ -33,6 +33,7 @@ if [[ ! -f build/$preset/build.ninja ]]; then
   first_configure=(--preset "$preset")
   if command -v ccache >/dev/null; then
     first_configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    case $preset in cuda | cuda-compile) first_configure+=(-DCMAKE_CUDA_COMPILER_LAUNCHER=ccache) ;; esac
   fi
 fi
 # Paths relative to the repository and not hashed: every folder below build/ can use what another compiled.

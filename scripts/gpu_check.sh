@@ -9,6 +9,7 @@
 #   --build FOLDER   where to build, or what was built there (build/gpu)
 #   --prebuilt F     use the programs that scripts/gpu_carry.sh --prebuilt packed; the part build is left out
 #   --only RE        only test programs whose names match, in the parts test and sanitize
+#   --peer-seconds N seconds for PyTorch and JAX in the part bench (240)
 #   --jobs N         test programs at once (half the cores, at most 8)
 #   --out FOLDER     PART.log of each part, gpu.json and the page gpu.md (build/gpu_check)
 #
@@ -18,7 +19,7 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 command_line="scripts/gpu_check.sh $*"
-parts=() deps='' build=$root/build/gpu prebuilt='' only='' out=$root/build/gpu_check
+parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 out=$root/build/gpu_check
 jobs=$(($(nproc) / 2 > 8 ? 8 : $(nproc) / 2 > 1 ? $(nproc) / 2 : 1))
 
 usage() {
@@ -34,9 +35,10 @@ while (($#)); do
       parts+=("$2")
       shift 2
       ;;
-    --deps | --build | --prebuilt | --only | --jobs | --out)
+    --deps | --build | --prebuilt | --only | --peer-seconds | --jobs | --out)
       (($# > 1)) || usage "$1 needs a value."
-      declare "${1#--}=$2"
+      name=${1#--}
+      declare "${name//-/_}=$2"
       shift 2
       ;;
     *) usage "unknown option $1." ;;
@@ -158,7 +160,7 @@ run_tests() {  # limit in seconds, prefix, names' regular expression, tool...
 part_test() { run_tests 540 '' .; }
 
 # What holds own kernels; the rest of the library is the sanitizers' of the host.
-kernel_tests='^test_(cuda|conv|dropout|elementwise|loss|matmul|norm|optim|pool|reduce|shape_ops|vision)$'
+kernel_tests='^test_(cuda|cuda_kernels|conv|dropout|elementwise|loss|matmul|norm|optim|pool|reduce|shape_ops|vision)$'
 
 part_sanitize() {
   if ! command -v compute-sanitizer >/dev/null; then
@@ -171,28 +173,55 @@ part_sanitize() {
   done
 }
 
+# What benchmarks/gpu/contest.py compares: MODEL TASK BATCH of bench_net.
+bench_jobs() {
+  local model
+  for model in mnist_convnet keras_convnet lenet5; do
+    printf '%s\n' "$model train 128" "$model train 512" "$model train 4096" "$model infer 1" "$model infer 10000" "$model latency 1"
+  done
+}
+
 part_bench() {
-  local began=$SECONDS
-  if [[ -x benchmarks/gpu/run.sh ]]; then
-    if UNCIAL_BIN=$programs/bin benchmarks/gpu/run.sh --out "$out/bench"; then
-      record benchmarks passed $((SECONDS - began)) 'see bench/'
+  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl
+  mkdir -p -- "$out/bench"
+  if [[ -x $programs/bin/bench_net ]]; then
+    : >"$ours"
+    while read -r model task batch; do
+      for precision in float32 bf16; do
+        timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" \
+          --precision "$precision" --seconds 0.3 --patience 0 >>"$ours" || {
+          printf '%s %s %s %s failed\n' "$model" "$task" "$batch" "$precision"
+          faults=$((faults + 1))
+        }
+      done
+    done < <(bench_jobs)
+    cat -- "$ours"
+    if ((faults)); then
+      record bench_net failed $((SECONDS - began)) "$faults configurations failed, see bench.log"
     else
-      record benchmarks failed $((SECONDS - began)) 'see bench.log'
+      record bench_net passed $((SECONDS - began)) 'see bench/ours.jsonl'
     fi
   else
-    record benchmarks 'not run' 0 'there is no benchmarks/gpu/run.sh'
+    record bench_net 'not run' 0 'it was not built'
   fi
-  local program
-  for program in bench_kernels bench_net; do
-    began=$SECONDS
-    if [[ ! -x $programs/bin/$program ]]; then
-      record "$program" 'not run' 0 'it was not built'
-    elif timeout 200 "$programs/bin/$program" --device cuda --json "$out/$program.json"; then
-      record "$program --device cuda" passed $((SECONDS - began)) "see $program.json"
-    else
-      record "$program --device cuda" failed $((SECONDS - began)) 'see bench.log'
-    fi
-  done
+  began=$SECONDS
+  local with_ours=()
+  if [[ -s $ours ]]; then with_ours=(--ours "$ours"); fi
+  if [[ ! -x benchmarks/gpu/run.sh ]]; then
+    record peers 'not run' 0 'there is no benchmarks/gpu/run.sh'
+  elif benchmarks/gpu/run.sh --out "$out/bench" --seconds-total "$peer_seconds" "${with_ours[@]}"; then
+    record peers passed $((SECONDS - began)) 'see bench/contest.md'
+  else
+    record peers failed $((SECONDS - began)) 'see bench.log'
+  fi
+  began=$SECONDS
+  if [[ ! -x $programs/bin/bench_gpu ]]; then
+    record bench_gpu 'not run' 0 'it was not built'
+  elif timeout 100 "$programs/bin/bench_gpu" --device cuda | tee -- "$out/bench/kernels.jsonl"; then
+    record bench_gpu passed $((SECONDS - began)) 'see bench/kernels.jsonl'
+  else
+    record bench_gpu failed $((SECONDS - began)) 'see bench.log'
+  fi
 }
 
 part_speedrun() {
@@ -201,7 +230,7 @@ part_speedrun() {
     record mnist_train 'not run' 0 'it was not built'
     return
   fi
-  for model in mnist_convnet lenet5 cnn; do
+  for model in lenet5 cnn; do
     began=$SECONDS
     result=$(mktemp -d)
     if (cd -- "$result" && timeout 180 "$programs/bin/mnist_train" --model "$model" --device cuda --out "$result"); then

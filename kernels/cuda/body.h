@@ -6,10 +6,13 @@
 
 #if defined(__CUDACC__)
 #define UNCIAL_BODY __host__ __device__
+#else
+#define UNCIAL_BODY
+#endif
+#if defined(__CUDA_ARCH__)
 #define UNCIAL_UNROLL _Pragma("unroll")
 #define UNCIAL_UNROLL_2 _Pragma("unroll 2")
 #else
-#define UNCIAL_BODY
 #define UNCIAL_UNROLL
 #define UNCIAL_UNROLL_2
 #endif

@@ -50,7 +50,7 @@ struct Devices {
 };
 
 const Devices& devices() {
-  static const Devices all;
+  static const Devices& all = *new Devices;  // for good: tensors may outlive what is destroyed at exit
   return all;
 }
 
@@ -81,13 +81,13 @@ struct DeviceState {
 };
 
 DeviceState& state(int index) {
-  static std::array<std::unique_ptr<DeviceState>, kMaxDevices> all;
+  static std::array<DeviceState*, kMaxDevices> all;  // never destroyed, as tensors may be released at exit
   static std::array<std::once_flag, kMaxDevices> made;
   if (devices().count == 0) fail(ErrorKind::device, "cuda: ", devices().reason, "; use Device::cpu().");
   if (index < 0 || index >= devices().count)
     fail(ErrorKind::device, "cuda:", index, ": this machine has ", devices().count, " GPU",
          devices().count == 1 ? "" : "s", "; use cuda:0", devices().count > 1 ? " and following." : ".");
-  std::call_once(made[size_t(index)], [&] { all[size_t(index)] = std::make_unique<DeviceState>(index); });
+  std::call_once(made[size_t(index)], [&] { all[size_t(index)] = new DeviceState(index); });
   return *all[size_t(index)];
 }
 

@@ -1,6 +1,6 @@
 # The GPU backend, or the emulator that runs its kernels on the host.
 set(UNCIAL_CUDA_KERNELS accumulate augment batch binary conv_any conv_chain_backward conv_chain_forward conv_chain_weights
-  cross_entropy dropout gemm index norm optim pool reduce
+  cross_entropy dropout gemm index loss_head norm optim pool reduce
   round_bfloat16 softmax strided_copy unary)
 list(TRANSFORM UNCIAL_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM UNCIAL_CUDA_KERNELS APPEND .cu)
@@ -20,8 +20,8 @@ endif()
 
 target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/conv.cu ${CMAKE_CURRENT_LIST_DIR}/libraries.cpp
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
-target_include_directories(uncial PRIVATE ${UNCIAL_CUDNN_INCLUDE})
-target_link_libraries(uncial PRIVATE CUDA::cudart_static CUDA::cublas ${UNCIAL_CUDNN_LIBRARY})
+target_include_directories(uncial SYSTEM PRIVATE ${UNCIAL_CUDA_INCLUDES})
+target_link_libraries(uncial PRIVATE ${UNCIAL_CUDA_LIBRARIES})
 # -std by hand: CMake before 3.26 drops CUDA_STANDARD 20 without a word.
 target_compile_options(uncial PRIVATE
   $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr --extended-lambda --Werror=cross-execution-space-call>
@@ -33,4 +33,4 @@ endif()
 list(GET CMAKE_CUDA_ARCHITECTURES 0 oldest)
 string(REGEX MATCH "[0-9]+" oldest ${oldest})
 target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_OLDEST=${oldest})
-set_target_properties(uncial PROPERTIES CUDA_VISIBILITY_PRESET hidden CUDA_SEPARABLE_COMPILATION OFF)
+set_target_properties(uncial PROPERTIES CUDA_SEPARABLE_COMPILATION OFF)

@@ -201,7 +201,7 @@ UNCIAL_BODY uint32_t packed_word(int word, Value value) {
 
 /// work(warp) for each warp of the block, then all wait.
 template <class Work>
-UNCIAL_BODY void each_warp(const Block& block, Work work) {
+UNCIAL_BODY void each_warp([[maybe_unused]] const Block& block, [[maybe_unused]] Work work) {
 #if defined(__CUDA_ARCH__)
   work(Warp{int(threadIdx.x) / kWarp});
   __syncthreads();

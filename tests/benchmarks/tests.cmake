@@ -1,5 +1,5 @@
 # The benchmarks as programs: what they print, and whether they would notice a wrong answer. No time is judged.
-if(TARGET bench_net)
+if(TARGET bench_kernels)
   uncial_add_test(bench_verdict_test benchmarks/verdict_test.cpp)
   target_link_libraries(bench_verdict_test PRIVATE uncial_bench)
 
@@ -11,11 +11,12 @@ if(TARGET bench_net)
     set_tests_properties(bench_compare bench_kernels PROPERTIES LABELS benchmarks)
     if(TARGET bench_net)
       add_test(NAME bench_net COMMAND ${UNCIAL_PYTHON} ${folder}/net_test.py $<TARGET_FILE:bench_net> $<TARGET_FILE:bench_roofline>)
+      add_test(NAME bench_gpu COMMAND ${UNCIAL_PYTHON} ${folder}/gpu_test.py $<TARGET_FILE:bench_gpu>)
       add_test(NAME bench_results COMMAND ${UNCIAL_PYTHON} ${folder}/results_test.py
         ${PROJECT_SOURCE_DIR}/benchmarks/results.py $<TARGET_FILE:bench_charts>)
       add_test(NAME bench_growth COMMAND ${UNCIAL_PYTHON} ${folder}/growth_test.py
         ${PROJECT_SOURCE_DIR}/benchmarks/growth.py $<TARGET_FILE_DIR:bench_net>)
-      set_tests_properties(bench_net bench_results bench_growth PROPERTIES LABELS benchmarks)
+      set_tests_properties(bench_net bench_gpu bench_results bench_growth PROPERTIES LABELS benchmarks)
     endif()
   endif()
 endif()

@@ -1,4 +1,5 @@
-// Tensors on a GPU: moving them, memory, errors. On a machine without one: that it is said, and nothing breaks.
+// Tensors on a GPU: moving them, memory, errors. On a machine without one: that it is said, and nothing
+// breaks.
 
 #include "support/check_op.h"
 #include "support/gpus.h"
@@ -23,11 +24,16 @@ TEST_CASE("without a GPU every way to one is a device Error that says why, and t
   CHECK(cuda::why_unavailable() != "");
   const std::string why = cuda::why_unavailable();
   const Tensor x = randn({3}, 1);
-  check_error(ErrorKind::device, [&] { x.to(Device::cuda()); }, why);
-  check_error(ErrorKind::device, [&] { zeros({3}, DType::float32, Device::cuda()); }, why);
-  check_error(ErrorKind::device, [] { cuda::synchronize(); }, why);
-  check_error(ErrorKind::device, [] { cuda::memory_stats(); }, why);
-  check_error(ErrorKind::device, [] { cuda::empty_cache(); }, why);
+  check_error(
+      ErrorKind::device, [&] { x.to(Device::cuda()); }, why);
+  check_error(
+      ErrorKind::device, [&] { zeros({3}, DType::float32, Device::cuda()); }, why);
+  check_error(
+      ErrorKind::device, [] { cuda::synchronize(); }, why);
+  check_error(
+      ErrorKind::device, [] { cuda::memory_stats(); }, why);
+  check_error(
+      ErrorKind::device, [] { cuda::empty_cache(); }, why);
   CHECK(same_bits(x + 0.0, x));
 }
 
@@ -65,7 +71,8 @@ TEST_CASE("operands on two devices are refused, and so is looking into a GPU's m
     const Tensor x = randn({4}, 1), there = x.to(gpu);
     check_error([&] { x + there; }, "move one of them with to(device)");
     check_error([&] { there.data<float>(); }, "move it with to(Device::cpu())");
-    check_error(ErrorKind::device, [&] { x.to(Device::cuda(cuda::device_count())); }, "cuda:");
+    check_error(
+        ErrorKind::device, [&] { x.to(Device::cuda(cuda::device_count())); }, "cuda:");
   });
 }
 
@@ -97,13 +104,15 @@ TEST_CASE("memory of a GPU is counted, given back and limited") {
     CHECK(in_use() == before);
     cuda::empty_cache(gpu);
     cuda::set_memory_limit(gpu, before + 10000);
-    check_error(ErrorKind::device, [&] { zeros({2000}, DType::float64, gpu); }, "asked for 16000 bytes");
+    check_error(
+        ErrorKind::device, [&] { zeros({2000}, DType::float64, gpu); }, "asked for 16000 bytes");
     const Tensor fits = zeros({1000}, DType::float64, gpu);
     cuda::set_memory_limit(gpu, 0);
     CHECK(zeros({2000}, DType::float64, gpu).device() == gpu);
     check_error([&] { cuda::set_memory_limit(gpu, -1); }, "needs bytes >= 0");
     const int64_t all = cuda::memory_stats(gpu).total;
-    check_error(ErrorKind::device, [&] { zeros({all}, DType::float64, gpu); }, "out of memory on cuda:0");
+    check_error(
+        ErrorKind::device, [&] { zeros({all}, DType::float64, gpu); }, "out of memory on cuda:0");
     CHECK(in_use() == before + 8000);
   });
 }

@@ -2,8 +2,15 @@ uncial_add_test(test_cuda cuda/device_test.cpp cuda/graph_test.cpp cuda/operator
 if(UNCIAL_HAS_CUDA)
   # Kernels by themselves.
   uncial_add_test(test_cuda_kernels cuda/conv_chain_test.cpp)
-  target_include_directories(test_cuda_kernels PRIVATE ${PROJECT_SOURCE_DIR}/kernels/cuda ${CUDAToolkit_INCLUDE_DIRS})
+  target_include_directories(test_cuda_kernels PRIVATE ${PROJECT_SOURCE_DIR}/kernels/cuda ${UNCIAL_CUDA_INCLUDES})
   if(UNCIAL_CUDA_EMULATED)
     target_compile_definitions(test_cuda_kernels PRIVATE UNCIAL_CUDA_EMULATED)
   endif()
+endif()
+
+find_program(UNCIAL_BASH bash)
+find_program(UNCIAL_PYTHON python3)
+if(UNCIAL_BASH AND UNCIAL_PYTHON)
+  add_test(NAME gpu_check COMMAND ${UNCIAL_BASH} ${CMAKE_CURRENT_LIST_DIR}/gpu_check_test.sh ${PROJECT_SOURCE_DIR})
+  set_tests_properties(gpu_check PROPERTIES LABELS cuda)
 endif()

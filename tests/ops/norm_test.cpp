@@ -52,10 +52,7 @@ TEST_CASE("batch_norm: scale and shift may be missing; statistics carry no gradi
   const Tensor x = values({4, 3, 5, 5}, 1), scale = values({3}, 2), shift = values({3}, 3);
   const auto missing = [&](const Tensor& g, const Tensor& b) {
     check_layer(
-        {.layer =
-             [&](const Tensors& in) {
-               return batch_norm(in[0], beside(in[0], g), beside(in[0], b)).y;
-             },
+        {.layer = [&](const Tensors& in) { return batch_norm(in[0], beside(in[0], g), beside(in[0], b)).y; },
          .reference =
              [&](const Tensors& in) { return slow::normalise(in[0], g, b, slow::statistics(in[0]), 1e-5); },
          .inputs = {x},

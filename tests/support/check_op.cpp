@@ -8,6 +8,7 @@
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/core/parallel.h"
 #include "uncial/ops/elementwise.h"
+#include "uncial/ops/reduce.h"
 
 namespace uncial::test {
 namespace {
@@ -35,6 +36,20 @@ Tensors value_and_gradients(const OpCheck& check, const Tensors& inputs) {
   y.backward(randn(y.shape(), 7, y.dtype()).to(y.device()));
   for (const Tensor& x : leaves)
     if (x.requires_grad() && x.grad().defined()) results.push_back(x.grad());
+  return results;
+}
+
+/// The gradients of the sum of the squares of op's gradients.
+Tensors second_gradients(const OpCheck& check, const Tensors& inputs) {
+  Tensors leaves = inputs, wanted, results;
+  for (Tensor& x : leaves)
+    if (is_floating(x.dtype())) wanted.push_back(x = parameter(x));
+  const Tensor y = check.op(leaves);
+  Tensor total = sum(y * y);
+  for (const Tensor& d : gradients(total, wanted, {}, {.create_graph = true}))
+    if (d.defined()) total = total + sum(d * d);
+  for (const Tensor& d : gradients(total, wanted))
+    if (d.defined()) results.push_back(d);
   return results;
 }
 
@@ -80,15 +95,16 @@ void check_float32(const OpCheck& check, const Tensors& inputs) {
 }
 
 /// The same results as on the CPU, as far as another order of summation allows.
-void check_gpu(const OpCheck& check, const Tensors& inputs, double tolerance) {
+void check_gpu(const OpCheck& check, const Tensors& inputs, double tolerance,
+               Tensors (*results_of)(const OpCheck&, const Tensors&) = value_and_gradients) {
   if (tolerance == 0 && check.value_tolerance > 0) return;
-  const Tensors expected = value_and_gradients(check, inputs);
+  const Tensors expected = results_of(check, inputs);
   for_each_gpu([&](Device gpu) {
     INFO("on " << gpu);
     Tensors there;
     for (const Tensor& x : inputs) there.push_back(x.to(gpu));
     for (const Tensors& operands : {there, strided(there)}) {
-      const Tensors actual = value_and_gradients(check, operands);
+      const Tensors actual = results_of(check, operands);
       REQUIRE(actual.size() == expected.size());
       for (size_t i = 0; i < actual.size(); ++i) {
         CHECK(actual[i].device() == gpu);
@@ -113,6 +129,7 @@ void check_one(const OpCheck& check, const Tensors& inputs) {
   if (check.second_tolerance > 0) CHECK(second_gradient_gap(check.op, inputs) <= check.second_tolerance);
   if (check.float_tolerance > 0) check_float32(check, inputs);
   check_gpu(check, inputs, check.value_tolerance);
+  if (check.second_tolerance > 0) check_gpu(check, inputs, check.second_tolerance, second_gradients);
   if (check.float_tolerance > 0) {
     Tensors narrow;
     for (const Tensor& x : inputs) narrow.push_back(x.dtype() == DType::float64 ? x.to(DType::float32) : x);

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "program/fuse_queries.h"
+#include "queries.h"
 
 namespace uncial::program::cuda {
 namespace {
 
-class Finder : FuseQueries {
+class Finder : GpuQueries {
  public:
   explicit Finder(const Graph& graph)
-      : FuseQueries(graph),
+      : GpuQueries(graph),
         fusions_(find_fusions(
             graph, [this](int v) { return image(v); }, [this](int v) { return plain(v); })) {}
 
@@ -31,25 +31,6 @@ class Finder : FuseQueries {
   bool image(int v) const {
     const Value& x = g_.value(v);
     return x.dtype == DType::float32 && x.shape.rank() == 4 && count(x.shape) > 0 && plain(v);
-  }
-  bool plain(int v) const {
-    const Value& x = g_.value(v);
-    return x.dtype == DType::float32 && is_row_major(x.shape, x.strides);
-  }
-  /// The rounding that makes a value, or -1.
-  int rounding_of(int v) const {
-    const int s = g_.writer(g_.value(v).buffer);
-    return s >= 0 && g_.is(s, "round_bfloat16") && g_.whole(v) && plain(g_.in(s, 0)) ? s : -1;
-  }
-  /// The only rounding among the readers of a value, or -1.
-  int rounding_behind(int v) const {
-    int found = -1;
-    for (int s : g_.readers(g_.value(v).buffer)) {
-      if (!g_.is(s, "round_bfloat16")) continue;
-      if (found >= 0) return -1;
-      found = s;
-    }
-    return found;
   }
   /// The convolution that reads a rounded value forwards, or -1.
   int conv_behind(int rounding) const {
@@ -96,20 +77,17 @@ class Finder : FuseQueries {
     chain.dropout = last.dropout;
     if (const ConvGradientFusion* gradient = gradient_of(convs.back())) chain.dy = gradient->dy;
     // What only a rounding reads is rounded at once.
-    const int rounding = rounding_behind(chain.y), b = g_.value(chain.y).buffer;
-    if (rounding >= 0 && g_.temporary(b) && only_these_read(b, rounding, chain)) {
+    std::set<int> readers = chain.forward;
+    const int rounding = rounding_behind(chain.y);
+    readers.insert(chain.backward.begin(), chain.backward.end());
+    readers.insert(rounding);
+    if (rounding >= 0 && stays_inside(g_.value(chain.y).buffer, readers)) {
       chain.y = g_.out(rounding);
       chain.round_y = true;
       chain.forward.insert(rounding);
     }
     return chain;
   }
-  bool only_these_read(int buffer, int step, const FoundChain& chain) const {
-    const auto& readers = g_.readers(buffer);
-    return std::all_of(readers.begin(), readers.end(),
-                       [&](int s) { return s == step || chain.forward.count(s) || chain.backward.count(s); });
-  }
-
   void add_link(FoundChain& chain, int conv) const {
     const ConvFusion& fusion = fusions_.convs.at(conv);
     ChainLink link{.conv = conv, .spec = {extents(conv), fusion.relu >= 0, fusion.pool >= 0}};
@@ -124,12 +102,12 @@ class Finder : FuseQueries {
     chain.links.push_back(link);
   }
   void add_gradient(FoundChain& chain, ChainLink& link, const ConvGradientFusion& gradient) const {
-    link.weight_gradient = where_it_goes(chain, g_.out(gradient.weight));
+    link.weight_gradient = where_it_goes(g_.out(gradient.weight), chain.backward);
     chain.backward.insert(gradient.weight);
     if (gradient.input >= 0) chain.backward.insert(gradient.input);
     if (gradient.bias >= 0) {
       chain.backward.insert({gradient.bias, g_.writer(g_.in_buffer(gradient.bias, 0))});
-      link.bias_gradient = where_it_goes(chain, g_.out(gradient.bias));
+      link.bias_gradient = where_it_goes(g_.out(gradient.bias), chain.backward);
     }
     // From dy as the convolution sees it back to dy before masks and pooling.
     for (int b = g_.in_buffer(gradient.weight, 1); b != g_.value(gradient.dy).buffer;) {
@@ -137,13 +115,6 @@ class Finder : FuseQueries {
       chain.backward.insert(s);
       b = g_.in_buffer(s, g_.is(s, "unary_backward") ? 1 : 0);
     }
-  }
-  /// A copy that alone reads a gradient is left out.
-  int where_it_goes(FoundChain& chain, int v) const {
-    const int copy = only_reader(g_.value(v).buffer);
-    if (copy < 0 || !g_.is(copy, "copy") || !g_.whole(g_.out(copy)) || !plain(g_.out(copy))) return v;
-    chain.backward.insert(copy);
-    return g_.out(copy);
   }
   ConvExtents extents(int conv) const {
     const Shape &x = g_.value(g_.in(conv, 0)).shape, &w = g_.value(g_.in(conv, 1)).shape,
@@ -156,25 +127,15 @@ class Finder : FuseQueries {
   /// True when nobody outside needs what lies within, and gradients are asked of all links or of none.
   bool complete(const FoundChain& chain) const {
     const bool trains = chain.dy >= 0;
-    std::set<int> seen_outside = {g_.value(chain.y).buffer};
+    std::set<int> seen_outside = {chain.y}, steps = chain.forward;
     for (size_t i = 0; i < chain.links.size(); ++i) {
       const ChainLink& link = chain.links[i];
       if ((link.weight_gradient >= 0) != trains) return false;
-      for (int v : {link.weight_gradient, link.bias_gradient})
-        if (v >= 0) seen_outside.insert(g_.value(v).buffer);
+      seen_outside.insert({link.weight_gradient, link.bias_gradient});
       if (trains && !masks_fit(link, i == 0)) return false;
     }
-    for (const auto* steps : {&chain.forward, &chain.backward})
-      for (int s : *steps)
-        for (int v : g_.step(s).outputs)
-          if (!seen_outside.count(g_.value(v).buffer) && !stays_inside(chain, g_.value(v).buffer)) return false;
-    return image(chain.x) && plain(chain.y) && (chain.dy < 0 || plain(chain.dy));
-  }
-  bool stays_inside(const FoundChain& chain, int buffer) const {
-    const auto& readers = g_.readers(buffer);
-    return g_.temporary(buffer) && std::all_of(readers.begin(), readers.end(), [&](int s) {
-             return chain.forward.count(s) || chain.backward.count(s);
-           });
+    steps.insert(chain.backward.begin(), chain.backward.end());
+    return closed(steps, seen_outside) && image(chain.x) && plain(chain.y) && (chain.dy < 0 || plain(chain.dy));
   }
   /// The gradient undoes what the forward pass fused, and goes on to the layer before.
   bool masks_fit(const ChainLink& link, bool first) const {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chain_stages.h"
+#include "head_stage.h"
 #include "program/joined_stage.h"
 #include "program/kept_step.h"
 #include "program/step_stage.h"
@@ -47,6 +48,8 @@ class Planner {
     const GpuLimits limits = uncial::cuda::gpu_limits();
     if (limits.multiplies_bfloat16)
       find_chains(graph_, [&](const FoundChain& found) { return add(found, limits); });
+    for (int s = 0; s < graph_.steps(); ++s)
+      if (graph_.is(s, "cross_entropy")) add_head(s);
     for (int s = 0; s < graph_.steps(); ++s) {
       if (const auto ready = stages_.find(s); ready != stages_.end())
         plan_.stages.push_back(std::move(ready->second));
@@ -73,7 +76,15 @@ class Planner {
     if (chain->trains()) stages_[*found.backward.begin()] = backward_stage(graph_, chain);
     return true;
   }
+  void add_head(int cross_entropy) {
+    const auto head = find_head(graph_, cross_entropy, taken_);
+    if (!head) return;
+    for (int s : head->steps) taken_[size_t(s)] = true;
+    stages_[cross_entropy] = head_stage(graph_, *head);
+  }
   void place() {
+    for (int i = 0; i < int(plan_.stages.size()); ++i)
+      for (Block* block : plan_.stages[size_t(i)]->own_blocks()) block->use(i);
     for (const auto& chain : chains_) {
       int first = -1, last = -1;
       for (int i = 0; i < int(plan_.stages.size()); ++i) {

@@ -1,0 +1,223 @@
+#include "loss_head.h"
+
+#include "grid.h"
+#include "uncial/kernels/bfloat16_formula.h"
+#include "uncial/kernels/dropout.h"
+#include "uncial/kernels/math.h"
+
+namespace uncial::cuda {
+namespace {
+
+constexpr int kRowThreads = 128, kRows = 4, kParts = 16, kColumns = 32;
+constexpr int kPieces = 8;  ///< of a row's partial sums, in the second of three steps
+
+UNCIAL_BODY inline float factor(const LossHead& h, float value) {
+  return h.round ? formula::rounded_to_bfloat16(value) : value;
+}
+
+/// Rows of logits, their losses, and gradients with respect to logits and z. kRowThreads threads take a row,
+/// each of them groups of four features, whose dropout is one draw.
+struct Rows4 {
+  LossHead h;
+  Fault* fault;
+
+  struct Shared {
+    float *w, *partial, *pieces, *logits, *dlogits;
+  };
+  UNCIAL_BODY Shared shared_of(const Block& block) const {
+    float* w = block.memory<float>();
+    float* partial = w + int64_t(h.classes) * h.features;
+    float* pieces = partial + kRows * kRowThreads * h.classes;
+    float* logits = pieces + kRows * kPieces * h.classes;
+    return {w, partial, pieces, logits, logits + kRows * h.classes};
+  }
+  static int64_t shared_bytes(const LossHead& h) {
+    return (int64_t(h.classes) * h.features + kRows * h.classes * (kRowThreads + kPieces + 2)) * int64_t(sizeof(float));
+  }
+
+  struct Four {
+    float x[4], pass[4];  ///< what a feature becomes, and the factor of its gradient
+  };
+  UNCIAL_BODY Four activated(int64_t row, int first) const {
+    Four four;
+    const float* z = h.z + row * h.features + first;
+    const bool drops = h.dropout_state != nullptr;
+    uint32_t words[4] = {0, 0, 0, 0};
+    if (drops) {
+      const auto drawn = DropoutMask::of(h.dropout_state, h.threshold).row(h.samples[row]).block(uint64_t(first / 4));
+      for (int j = 0; j < 4; ++j) words[j] = drawn[size_t(j)];
+    }
+    for (int j = 0; j < 4; ++j) {
+      const float value = first + j < h.features ? z[j] : 0.0f;
+      const bool keeps = !drops || words[j] >= h.threshold, dead = h.relu && value <= 0;
+      const float kept = dead ? 0.0f : value;
+      four.x[j] = keeps ? factor(h, drops ? kept * h.scale : kept) : 0.0f;
+      four.pass[j] = dead || !keeps ? 0.0f : drops ? h.scale : 1.0f;
+    }
+    return four;
+  }
+
+  UNCIAL_BODY void operator()(const Block& block) const {
+    const Shared s = shared_of(block);
+    block.each_thread([&](int t) {
+      for (int i = t; i < h.classes * h.features; i += block.threads) s.w[i] = factor(h, h.w[i]);
+    });
+    for (int64_t first = block.index * kRows; first < h.N; first += blocks * kRows) {
+      logits(block, s, first);
+      gradients(block, s, first);
+    }
+  }
+  UNCIAL_BODY void logits(const Block& block, const Shared& s, int64_t first) const {
+    block.each_thread([&](int t) {
+      const int64_t row = first + t / kRowThreads;
+      float sums[kMaxHeadClasses];
+      UNCIAL_UNROLL
+      for (float& sum : sums) sum = 0;
+      if (row < h.N)
+        for (int f = 4 * (t % kRowThreads); f < h.features; f += 4 * kRowThreads) {
+          const Four four = activated(row, f);
+          for (int j = 0; j < 4 && f + j < h.features; ++j) {
+            h.x[row * h.features + f + j] = four.x[j];
+            UNCIAL_UNROLL
+            for (int c = 0; c < kMaxHeadClasses; ++c)
+              if (c < h.classes) sums[c] += four.x[j] * s.w[c * h.features + f + j];
+          }
+        }
+      UNCIAL_UNROLL
+      for (int c = 0; c < kMaxHeadClasses; ++c)
+        if (c < h.classes) s.partial[(t / kRowThreads * h.classes + c) * kRowThreads + t % kRowThreads] = sums[c];
+    });
+    constexpr int kPiece = kRowThreads / kPieces;
+    block.each_thread([&](int t) {
+      for (int i = t; i < kRows * h.classes * kPieces; i += block.threads) {
+        float sum = 0;
+        // Each starts elsewhere, so that neighbours read different banks.
+        for (int k = 0; k < kPiece; ++k) sum += s.partial[i / kPieces * kRowThreads + k * kPieces + i % kPieces];
+        s.pieces[i] = sum;
+      }
+    });
+    block.each_thread([&](int t) {
+      if (t >= kRows * h.classes) return;
+      float sum = h.bias ? h.bias[t % h.classes] : 0.0f;
+      for (int k = 0; k < kPieces; ++k) sum += s.pieces[t * kPieces + k];
+      s.logits[t] = sum;
+      if (h.logits && first + t / h.classes < h.N) h.logits[first * h.classes + t] = sum;
+    });
+  }
+  /// The label of a row; one that is no class is noted, and counts as 0.
+  UNCIAL_BODY int label(int64_t row) const {
+    const int64_t value = h.labels[row];
+    if (value >= 0 && value < h.classes) return int(value);
+    note(fault, {kLabel, 0, value, row, h.classes});
+    return 0;
+  }
+  UNCIAL_BODY void gradients(const Block& block, const Shared& s, int64_t first) const {
+    block.each_thread([&](int t) {
+      const int64_t row = first + t;
+      if (t < kRows && row < h.N) softmax(s.logits + t * h.classes, s.dlogits + t * h.classes, row);
+    });
+    block.each_thread([&](int t) {
+      const int64_t row = first + t / kRowThreads;
+      if (row >= h.N) return;
+      const float* d = s.dlogits + t / kRowThreads * h.classes;
+      if (t % kRowThreads < h.classes) h.dlogits[row * h.classes + t % kRowThreads] = d[t % kRowThreads];
+      if (!h.dz) return;
+      for (int f = 4 * (t % kRowThreads); f < h.features; f += 4 * kRowThreads) {
+        const Four four = activated(row, f);
+        for (int j = 0; j < 4 && f + j < h.features; ++j) {
+          float sum = 0;
+          for (int c = 0; c < h.classes; ++c) sum += factor(h, d[c]) * s.w[c * h.features + f + j];
+          h.dz[row * h.features + f + j] = sum * four.pass[j];
+        }
+      }
+    });
+  }
+  /// Loss of one row, and the gradient with respect to its logits: as cross_entropy.cu does it.
+  UNCIAL_BODY void softmax(const float* logits, float* dlogits, int64_t row) const {
+    const int right = label(row);
+    float most = logits[0];
+    for (int c = 1; c < h.classes; ++c) most = most < logits[c] ? logits[c] : most;
+    const double m = double(most);
+    double sum = 0, mean = 0;
+    for (int c = 0; c < h.classes; ++c) sum += double(math::exp(float(double(logits[c]) - m)));
+    const double log_sum = m + math::log(sum);
+    if (h.smoothing != 0)
+      for (int c = 0; c < h.classes; ++c) mean += log_sum - double(logits[c]);
+    const double of_label = log_sum - double(logits[right]), share = h.smoothing / double(h.classes);
+    h.row_losses[row] = h.smoothing == 0
+                            ? of_label
+                            : (1 - h.smoothing) * of_label + h.smoothing * mean / double(h.classes);
+    for (int c = 0; c < h.classes; ++c) {
+      float p = float(double(math::exp(float(double(logits[c]) - m))) / sum);
+      if (c == right) p -= float(1 - h.smoothing);
+      dlogits[c] = float((double(p) - share) / double(h.N)) * *h.dloss;
+    }
+  }
+
+  int64_t blocks;
+};
+
+/// Weight and bias gradients, and the mean loss: sums over rows, kParts pieces of them at once. The bias is one
+/// feature more, whose x is 1.
+struct Columns {
+  LossHead h;
+
+  static int64_t shared_bytes(const LossHead& h) {
+    return int64_t(kParts) * kColumns * h.classes * int64_t(sizeof(float));
+  }
+  UNCIAL_BODY void operator()(const Block& block) const {
+    float* partial = block.memory<float>();
+    const int first = int(block.index) * kColumns;
+    block.each_thread([&](int t) {
+      const int f = first + t % kColumns, part = t / kColumns;
+      float sums[kMaxHeadClasses];
+      UNCIAL_UNROLL
+      for (float& sum : sums) sum = 0;
+      if (f <= h.features)
+        for (int64_t n = part; n < h.N; n += kParts) {
+          const bool bias = f == h.features;
+          const float x = bias ? 1.0f : h.x[n * h.features + f];
+          UNCIAL_UNROLL
+          for (int c = 0; c < kMaxHeadClasses; ++c)
+            if (c < h.classes) {
+              const float d = h.dlogits[n * h.classes + c];
+              sums[c] += x * (bias ? d : factor(h, d));
+            }
+        }
+      UNCIAL_UNROLL
+      for (int c = 0; c < kMaxHeadClasses; ++c)
+        if (c < h.classes) partial[(c * kParts + part) * kColumns + t % kColumns] = sums[c];
+    });
+    block.each_thread([&](int t) {
+      const int f = first + t % kColumns;
+      for (int c = t / kColumns; c < h.classes; c += kParts) {
+        float sum = 0;
+        for (int part = 0; part < kParts; ++part) sum += partial[(c * kParts + part) * kColumns + t % kColumns];
+        if (f < h.features && h.dw) h.dw[int64_t(c) * h.features + f] = sum;
+        if (f == h.features && h.dbias) h.dbias[c] = sum;
+      }
+    });
+    if (block.index != 0) return;
+    const double total = block.sum<double>([&](int t) {
+      double sum = 0;
+      for (int64_t n = t; n < h.N; n += block.threads) sum += h.row_losses[n];
+      return sum;
+    });
+    block.each_thread([&](int t) {
+      if (t == 0) *h.loss = float(total / double(h.N));
+    });
+  }
+};
+
+}  // namespace
+
+void run(const LossHead& head) {
+  const int64_t groups = (head.N + kRows - 1) / kRows, most = 2 * gpu_limits().multiprocessors;
+  const int64_t blocks = groups < most ? groups : most;
+  each_block<kRows * kRowThreads>(blocks, kRows * kRowThreads, Rows4::shared_bytes(head),
+                                  Rows4{head, fault_place(), blocks}, "loss_head");
+  each_block<kParts * kColumns>(head.features / kColumns + 1, kParts * kColumns, Columns::shared_bytes(head),
+                                Columns{head}, "loss_head");
+}
+
+}  // namespace uncial::cuda
