@@ -5,6 +5,7 @@
 
 #include "chain_stages.h"
 #include "head_stage.h"
+#include "program/joined_stage.h"
 #include "program/kept_step.h"
 #include "program/step_stage.h"
 #include "rounded_factors.h"
@@ -58,6 +59,7 @@ class Planner {
       else
         plan_.stages.push_back(step_stage(graph_, s));
     }
+    plan_.stages = join_stages(graph_, std::move(plan_.stages));
     place();
     return std::move(plan_);
   }
