@@ -77,6 +77,13 @@ struct Warp {
                  : "=r"(first.words[0]), "=r"(first.words[1]), "=r"(second.words[0]), "=r"(second.words[1])
                  : "r"(address(row(lane() % 16, lane() / 16))));
   }
+  /// Two at once from columns: column(n, h, j) has elements 8h to 8h + 7 of column n of b[j].
+  template <class Column>
+  __device__ void load_columns(FragmentB& first, FragmentB& second, Column column) const {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(first.words[0]), "=r"(first.words[1]), "=r"(second.words[0]), "=r"(second.words[1])
+                 : "r"(address(column(lane() % 8, lane() / 8 % 2, lane() / 16))));
+  }
   /// As pack() left it.
   __device__ void load_packed(FragmentB& b, const uint32_t* packed) const {
     const uint2 words = reinterpret_cast<const uint2*>(packed)[lane()];
@@ -146,6 +153,13 @@ struct Warp {
     for (int k = 0; k < 16; ++k)
       for (int n = 0; n < 8; ++n)
         first.at[k][n] = to_float(row(k, 0)[n]), second.at[k][n] = to_float(row(k, 1)[n]);
+  }
+  template <class Column>
+  void load_columns(FragmentB& first, FragmentB& second, Column column) const {
+    for (int k = 0; k < 16; ++k)
+      for (int n = 0; n < 8; ++n)
+        first.at[k][n] = to_float(column(n, k / 8, 0)[k % 8]),
+        second.at[k][n] = to_float(column(n, k / 8, 1)[k % 8]);
   }
   void load_packed(FragmentB& b, const uint32_t* packed) const {
     for (int k = 0; k < 16; ++k)

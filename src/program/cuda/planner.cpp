@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chain_stages.h"
+#include "dense_stages.h"
 #include "head_stage.h"
 #include "program/joined_stage.h"
 #include "program/kept_step.h"
@@ -50,7 +51,9 @@ class Planner {
       find_chains(graph_, [&](const FoundChain& found) { return add(found, limits); });
     for (int s = 0; s < graph_.steps(); ++s)
       if (graph_.is(s, "cross_entropy")) add_head(s);
+    if (limits.multiplies_bfloat16) dense_ = dense_stages(graph_, taken_);
     for (int s = 0; s < graph_.steps(); ++s) {
+      add_dense(s);
       if (const auto ready = stages_.find(s); ready != stages_.end())
         plan_.stages.push_back(std::move(ready->second));
       if (graph_.step(s).is_view || taken_[size_t(s)]) continue;
@@ -59,6 +62,7 @@ class Planner {
       else
         plan_.stages.push_back(step_stage(graph_, s));
     }
+    add_dense(graph_.steps());
     plan_.stages = join_stages(graph_, std::move(plan_.stages));
     place();
     return std::move(plan_);
@@ -75,6 +79,9 @@ class Planner {
     stages_[*found.forward.rbegin()] = forward_stage(graph_, chain);
     if (chain->trains()) stages_[*found.backward.begin()] = backward_stage(graph_, chain);
     return true;
+  }
+  void add_dense(int s) {
+    if (const auto ready = dense_.find(s); ready != dense_.end()) plan_.stages.push_back(std::move(ready->second));
   }
   void add_head(int cross_entropy) {
     const auto head = find_head(graph_, cross_entropy, taken_);
@@ -106,6 +113,7 @@ class Planner {
   const Graph& graph_;
   std::vector<bool> taken_;
   std::map<int, std::unique_ptr<Stage>> stages_;  // by the step at which they run
+  std::map<int, std::unique_ptr<Stage>> dense_;   // by the step before which they run
   std::vector<std::shared_ptr<PlannedChain>> chains_;
   GpuPlan plan_;
 };
