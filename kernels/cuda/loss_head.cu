@@ -147,7 +147,8 @@ struct Rows4 {
       const int64_t row = first + t / kRowThreads;
       if (row >= h.N) return;
       const float* d = s.dlogits + t / kRowThreads * h.classes;
-      if (t % kRowThreads < h.classes) h.dlogits[row * kMaxHeadClasses + t % kRowThreads] = d[t % kRowThreads];
+      if (const int c = t % kRowThreads; c < kMaxHeadClasses)
+        h.dlogits[row * kMaxHeadClasses + c] = c < h.classes ? d[c] : 0.0f;
       if (!h.dz) return;
       float factors[kMaxHeadClasses];
       UNCIAL_UNROLL
