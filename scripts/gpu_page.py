@@ -21,7 +21,7 @@ def read_rows(path: pathlib.Path) -> list[dict]:
 
 def counts(rows: list[dict]) -> str:
     """'3 passed, 1 failed'"""
-    order = ("passed", "failed", "refused", "not run")
+    order = ("passed", "failed", "unfinished", "refused", "not run")
     present = [(status, sum(row["status"] == status for row in rows)) for status in order]
     return ", ".join(f"{count} {status}" for status, count in present if count) or "nothing"
 

@@ -67,6 +67,27 @@ void average_update(T* average, const T* x, const int64_t* step, double decay, i
 }
 
 template <class T>
+void sgd_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, SgdRule rule) {
+  for (const auto* u = table; u != table + count; ++u)
+    sgd_update<T>(u->p, u->g, u->state0, lr, rule, u->size);
+}
+template <class T>
+void rmsprop_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, RmspropRule rule) {
+  for (const auto* u = table; u != table + count; ++u)
+    rmsprop_update<T>(u->p, u->g, u->state0, u->state1, lr, rule, u->size);
+}
+template <class T>
+void adam_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, const int64_t* step,
+                     AdamRule rule) {
+  for (const auto* u = table; u != table + count; ++u)
+    adam_update<T>(u->p, u->g, u->state0, u->state1, lr, step, rule, u->size);
+}
+template <class T>
+void average_update_all(const kernels::Updated<T>* table, int64_t count, const int64_t* step, double decay) {
+  for (const auto* u = table; u != table + count; ++u) average_update<T>(u->p, u->g, step, decay, u->size);
+}
+
+template <class T>
 void advance(T* counter) {
   ++*counter;
 }
@@ -75,7 +96,12 @@ void advance(T* counter) {
   template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                       \
   template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);           \
   template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t); \
-  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);
+  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                       \
+  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule);         \
+  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule); \
+  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,  \
+                                   AdamRule);                                                           \
+  template void average_update_all<T>(const kernels::Updated<T>*, int64_t, const int64_t*, double);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)
 #undef UNCIAL_INSTANTIATE

@@ -29,6 +29,18 @@ struct alignas(16) Vector16 {
   uint32_t words[4];
 };
 
+/// Division by a number that is known before a kernel starts: a multiplication.
+/// Exact while numerator * divisor < 2^32.
+struct Divider {
+  uint32_t divisor = 1, magic = 0;
+  Divider() = default;
+  explicit Divider(int64_t d) : divisor(uint32_t(d)), magic(d == 1 ? 0 : uint32_t((int64_t(1) << 32) / d + 1)) {}
+  UNCIAL_BODY int quotient(int x) const {
+    return divisor == 1 ? x : int(uint32_t(uint64_t(uint32_t(x)) * magic >> 32));
+  }
+  UNCIAL_BODY int remainder(int x, int quotient) const { return x - quotient * int(divisor); }
+};
+
 /// 32-bit words of a packed factor of 16x8 elements (warp.h).
 inline constexpr int kPackedWords = 64;
 

@@ -43,7 +43,7 @@ struct ConvProduct {
   SharedImage x;
   Taps taps;
   int height, width;  ///< of y
-  bool windows;       ///< rows run window by window of 2x2
+  bool windows;       ///< rows run by windows of 2x2: 32 rows are 8 windows, whose places lie 8 apart
   int filter_tiles;   ///< of 8 filters; a multiple of what a warp takes
   int tiles_a_warp;   ///< 1, 2, 4 or 8
   int rows_at, units_at;      ///< tables of offsets into x, words of shared memory
@@ -68,8 +68,23 @@ struct ForwardLayer {
   const float* bias;        ///< or null
   int out_height, out_width;
   SharedImage y;            ///< x of the next layer's product; none for the last
+  int y_rows_at;            ///< table: where its pixels lie
+  Divider by_vectors;       ///< of 16 bytes a pixel of y
   Bfloat16* kept;           ///< y as N, pixels, y.channels; or null
   uint8_t* codes;           ///< N, pixels, y.channels; of the last layer N, filters, pixels; or null
+};
+
+/// How a sample becomes the image of a first layer. With taps as channels, it is staged first, in a halo of its
+/// padding: tables tell where each pixel's filter begins in it, and where each tap lies from there.
+struct FirstImage {
+  ConvExtents e;
+  bool taps_are_channels;
+  int staged_at;            ///< elements
+  int rows_at, taps_at;     ///< tables
+  Divider by_width, by_plane, by_pairs;  ///< of the sample; of two channels a pixel of the image
+  UNCIAL_BODY int columns() const { return int(e.W + 2 * e.padding); }
+  UNCIAL_BODY int plane() const { return columns() * int(e.H + 2 * e.padding); }
+  UNCIAL_BODY int staged() const { return int(e.C) * plane(); }
 };
 
 /// Dropout behind the last layer; none with a null state.
@@ -84,8 +99,7 @@ struct ForwardChain {
   ForwardLayer layer[kMaxChain];
   int64_t N;
   int blocks, threads, shared_bytes;
-  ConvExtents first;  ///< of the first layer
-  bool taps_are_channels;
+  FirstImage first;
   const float* x;  ///< N C H W
   float* y;        ///< N, filters, pixels
   bool round_y;
@@ -105,9 +119,13 @@ struct BackwardLayer {
   float* partial;  ///< slots, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
   int filters;
   const Bfloat16* kept;   ///< x as ForwardLayer::kept, but for the first layer
+  Divider by_vectors;     ///< of 16 bytes a pixel of x
   bool has_input_gradient;
+  int x_pixels_at;        ///< table: where pixels of x lie
+  int dx_rows_at;         ///< table: where dy of the layer before lies for a pixel of x, or a window's first
   ConvProduct product;    ///< dy * w, which gives dy of the layer before
   bool dy_takes_x;        ///< dy of the layer before takes the place of x
+  bool pooled_before;     ///< the layer before has a pooling
   bool mask_by_x;         ///< ... where x is above 0
   const uint8_t* codes;   ///< ... spread by these codes of the pooling before; or null
   UNCIAL_BODY int pixels() const { return height * width; }
@@ -121,9 +139,9 @@ struct BackwardChain {
   BackwardLayer layer[kMaxChain];  ///< as in the forward chain: the last comes first
   int64_t N;
   int blocks, threads, shared_bytes;
-  ConvExtents first;
-  bool taps_are_channels;
+  FirstImage first;
   const float* x;       ///< N C H W
+  Divider by_pixels, by_width;  ///< of dy
   const float* dy;      ///< N, filters, pixels (pooled)
   const uint8_t* codes; ///< likewise; or null
   bool pooled;          ///< dy is

@@ -9,32 +9,34 @@ struct IntoPrevious {
   const BackwardLayer& l;
   SharedImage dy;  ///< of the layer before
   Bfloat16* shared;
+  const int *to, *x;     ///< tables
   const uint8_t* codes;  ///< of this sample; or null
 
-  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC& sums, int row, int column) const {
-    warp.each_pair(sums, [&](int m, int n, float first, float second) {
-      if (row + m < l.product.rows() && column + n < l.x.channels) put(row + m, column + n, first, second);
-    });
+  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC& above, const FragmentC& below, int row,
+                              int column) const {
+    const auto store = [&](int m, int n, float first, float second) {
+      if (m < l.product.rows() && n < l.x.channels) put(m, n, first, second);
+    };
+    warp.each_pair(above, [&](int m, int n, float a, float b) { store(row + m, column + n, a, b); });
+    warp.each_pair(below, [&](int m, int n, float a, float b) { store(row + 16 + m, column + n, a, b); });
   }
   UNCIAL_BODY void put(int pixel, int channel, float first, float second) const {
-    const int h = pixel / l.product.width, w = pixel % l.product.width;
+    auto* target = shared + to[pixel] + channel;
     if (!codes) {
       if (l.mask_by_x) {
-        const Bfloat16* x = shared + l.x.of(h, w) + channel;
-        if (!(to_float(x[0]) > 0)) first = 0;
-        if (!(to_float(x[1]) > 0)) second = 0;
+        const uint32_t both = *reinterpret_cast<const uint32_t*>(shared + x[pixel] + channel);
+        if (!(to_float(Bfloat16(both)) > 0)) first = 0;
+        if (!(to_float(Bfloat16(both >> 16)) > 0)) second = 0;
       }
-      store(h, w, channel, bfloat16_pair(first, second));
+      *reinterpret_cast<uint32_t*>(target) = bfloat16_pair(first, second);
       return;
     }
-    const uint8_t* code = codes + pixel * l.x.channels + channel;
+    const uint32_t code = *reinterpret_cast<const uint16_t*>(codes + pixel * l.x.channels + channel);
     const uint32_t both = bfloat16_pair(first, second);
-    for (int place = 0; place < 4; ++place)
-      store(2 * h + place / 2, 2 * w + place % 2, channel,
-            (code[0] == place ? both & 0xffffu : 0) | (code[1] == place ? both & 0xffff0000u : 0));
-  }
-  UNCIAL_BODY void store(int h, int w, int channel, uint32_t both) const {
-    *reinterpret_cast<uint32_t*>(shared + dy.of(h, w) + channel) = both;
+    UNCIAL_UNROLL
+    for (uint32_t place = 0; place < 4; ++place)
+      *reinterpret_cast<uint32_t*>(target + (int(place / 2) * dy.columns() + int(place % 2)) * dy.pitch) =
+          ((code & 0xff) == place ? both & 0xffffu : 0) | (code >> 8 == place ? both & 0xffff0000u : 0);
   }
 };
 
@@ -118,11 +120,16 @@ struct Backward {
 
   UNCIAL_BODY void operator()(const Block& block) const {
     for (int i = 0; i < chain.layers; ++i) make_tables_of(block, chain.layer[i]);
+    make_first_tables(block, chain.first, chain.layer[0].x);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n, n == block.index);
   }
   /// Pixels behind the last see an image's first halo or padding element with dy of zero: see plan().
   UNCIAL_BODY void make_tables_of(const Block& block, const BackwardLayer& l) const {
-    if (l.has_input_gradient) make_tables(block, l.product);
+    make_pixel_table(block, l.x, l.x_pixels_at, l.x.height * l.x.width);
+    if (l.has_input_gradient) {
+      make_tables(block, l.product);
+      make_dx_table(block, l, chain.layer[&l - chain.layer - 1].dy);
+    }
     int *x_rows = block.memory<int>(4 * l.x_rows_at), *dy_rows = block.memory<int>(4 * l.dy_rows_at),
         *units = block.memory<int>(4 * l.x_units_at);
     block.each_thread([&](int t) {
@@ -138,11 +145,20 @@ struct Backward {
     });
   }
 
+  UNCIAL_BODY void make_dx_table(const Block& block, const BackwardLayer& l, const SharedImage& dy) const {
+    int* rows = block.memory<int>(4 * int64_t(l.dx_rows_at));
+    const int side = l.pooled_before ? 2 : 1;
+    block.each_thread([&](int t) {
+      for (int i = t; i < l.product.rows(); i += block.threads)
+        rows[i] = dy.of(side * (i / l.product.width), side * (i % l.product.width));
+    });
+  }
+
   UNCIAL_BODY void sample(const Block& block, int64_t n, bool first_sample) const {
     load_dy(block, chain.layer[chain.layers - 1], n);
     for (int i = chain.layers - 1; i >= 0; --i) {
       const BackwardLayer& l = chain.layer[i];
-      if (l.x.halo > 0 || (i == 0 && !chain.taps_are_channels)) clear(block, l.x);
+      if (l.x.halo > 0 || (i == 0 && !chain.first.taps_are_channels)) clear(block, l.x);
       load_x(block, l, n, i == 0);
       if (l.rows_a_warp == 1)
         add_weight_gradient<1>(block, l, first_sample);
@@ -161,8 +177,10 @@ struct Backward {
     auto* shared = block.memory<Bfloat16>();
     block.each_thread([&](int t) {
       for (int i = t; i < l.filters * pixels; i += block.threads) {
-        const int filter = i / pixels, h = i % pixels / width, w = i % width, place = codes ? codes[i] : 0;
+        const int place = codes ? codes[i] : 0;
         if (place == kDead) continue;
+        const int filter = chain.by_pixels.quotient(i), pixel = chain.by_pixels.remainder(i, filter);
+        const int h = chain.by_width.quotient(pixel), w = chain.by_width.remainder(pixel, h);
         const int at = chain.pooled ? l.dy.of(2 * h + place / 2, 2 * w + place % 2) : l.dy.of(h, w);
         shared[at + filter] = to_bfloat16(dy[i] * chain.scale);
       }
@@ -170,15 +188,17 @@ struct Backward {
   }
   UNCIAL_BODY void load_x(const Block& block, const BackwardLayer& l, int64_t n, bool first) const {
     if (first) {
-      const ConvExtents& e = chain.first;
-      return load_first(block, l.x, e, chain.taps_are_channels, chain.x + n * e.C * e.H * e.W);
+      const ConvExtents& e = chain.first.e;
+      clear_staged(block, chain.first);
+      return load_first(block, chain.first, l.x, chain.x + n * e.C * e.H * e.W);
     }
     const int pixels = l.x.height * l.x.width, vectors = l.x.channels / 8;
     const auto* from = reinterpret_cast<const Vector16*>(l.kept + n * pixels * l.x.channels);
     block.each_thread([&](int t) {
       for (int i = t; i < pixels * vectors; i += block.threads) {
-        const int pixel = i / vectors, at = l.x.of(pixel / l.x.width, pixel % l.x.width);
-        *block.memory<Vector16>(2 * int64_t(at + i % vectors * 8)) = from[i];
+        const int pixel = l.by_vectors.quotient(i);
+        const int at = block.memory<int>(4 * int64_t(l.x_pixels_at))[pixel] + l.by_vectors.remainder(i, pixel) * 8;
+        *block.memory<Vector16>(2 * int64_t(at)) = from[i];
       }
     });
   }
@@ -189,7 +209,8 @@ struct Backward {
     const uint8_t* codes =
         l.codes ? l.codes + n * l.x.height * l.x.width * l.x.channels : nullptr;
     multiply(block, l.product, [](int) { return 0.0f; },
-             IntoPrevious{l, before.dy, block.memory<Bfloat16>(), codes});
+             IntoPrevious{l, before.dy, block.memory<Bfloat16>(), block.memory<int>(4 * int64_t(l.dx_rows_at)),
+                          block.memory<int>(4 * int64_t(l.x_pixels_at)), codes});
   }
 };
 

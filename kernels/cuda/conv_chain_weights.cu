@@ -58,8 +58,7 @@ struct Gather {
     block.each_thread([&](int t) {
       const int64_t i = first + t % kOutputs;
       float sum = 0;
-      if (i < int64_t(job.filters) * width(job))
-        for (int64_t slot = t / kOutputs; slot < job.slots; slot += kParts) sum += job.partial[slot * size + i];
+      if (i < int64_t(job.filters) * width(job)) sum = sum_of(job.partial + i, size, t / kOutputs, job.slots);
       parts[t] = sum;
     });
     block.each_thread([&](int t) {
@@ -68,6 +67,22 @@ struct Gather {
       for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
       put(job, int((first + t) / width(job)), int((first + t) % width(job)), sum);
     });
+  }
+  /// Of every kParts-th slot. Several loads are on their way before the first sum.
+  UNCIAL_BODY static float sum_of(const float* partial, int64_t size, int64_t slot, int64_t slots) {
+    constexpr int kAhead = 8;
+    float sum = 0;
+    for (; slot < slots; slot += kAhead * kParts) {
+      float values[kAhead];
+      UNCIAL_UNROLL
+      for (int j = 0; j < kAhead; ++j) {
+        const int64_t at = slot + j * kParts;
+        values[j] = at < slots ? partial[at * size] : 0.0f;
+      }
+      UNCIAL_UNROLL
+      for (float v : values) sum += v;
+    }
+    return sum;
   }
   UNCIAL_BODY static void put(const GatherJob& job, int filter, int k, float sum) {
     const int taps = job.R * job.S, padded = job.taps_are_channels ? job.C : (job.C + 7) / 8 * 8;

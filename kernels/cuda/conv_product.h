@@ -9,16 +9,30 @@ namespace uncial::cuda {
 
 /// Offset into x of what filter place (0, 0) sees for row m of a product; rows behind the last see the last.
 UNCIAL_BODY inline int row_offset(const ConvProduct& p, int m) {
-  const int last = p.rows() - 1;
-  m = m < last ? m : last;
   int h, w;
   if (p.windows) {
-    const int half = p.width / 2, window = m / 4;
-    h = window / half * 2 + m % 4 / 2, w = window % half * 2 + m % 2;
+    const int half = p.width / 2, last = p.rows() / 4 - 1, place = m % 32 / 8;
+    int window = m / 32 * 8 + m % 8;
+    window = window < last ? window : last;
+    h = window / half * 2 + place / 2, w = window % half * 2 + place % 2;
   } else {
+    const int last = p.rows() - 1;
+    m = m < last ? m : last;
     h = m / p.width, w = m % p.width;
   }
   return p.x.of(h * p.taps.stride + p.taps.origin, w * p.taps.stride + p.taps.origin);
+}
+
+/// Table of where the pixels of an image lie; those behind the last lie where the last does.
+UNCIAL_BODY inline void make_pixel_table(const Block& block, const SharedImage& x, int at, int count) {
+  int* pixels = block.memory<int>(4 * int64_t(at));
+  const int last = x.height * x.width - 1;
+  block.each_thread([&](int t) {
+    for (int i = t; i < count; i += block.threads) {
+      const int pixel = i < last ? i : last;
+      pixels[i] = x.of(pixel / x.width, pixel % x.width);
+    }
+  });
 }
 
 /// Offset of a unit from there.
@@ -44,7 +58,7 @@ UNCIAL_BODY inline void load_weights(const Block& block, const ConvProduct& p) {
   });
 }
 
-/// finish(warp, sums, m, n) for all blocks of 16 rows and 8 filters of x * w + bias(n).
+/// finish(warp, above, below, m, n) for all blocks of twice 16 rows and 8 filters of x * w + bias(n).
 template <int kTiles, class Bias, class Finish>
 UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
   const auto* shared = block.memory<Bfloat16>();
@@ -78,10 +92,7 @@ UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias b
         }
       }
       UNCIAL_UNROLL
-      for (int j = 0; j < kTiles; ++j) {
-        finish(warp, sums[0][j], m, (tile + j) * 8);
-        finish(warp, sums[1][j], m + 16, (tile + j) * 8);
-      }
+      for (int j = 0; j < kTiles; ++j) finish(warp, sums[0][j], sums[1][j], m, (tile + j) * 8);
     }
   });
 }
@@ -106,31 +117,53 @@ UNCIAL_BODY inline void clear(const Block& block, const SharedImage& x) {
   });
 }
 
-/// Sample x (C, H, W) as the image of a first layer: its taps as channels, or as it is.
-UNCIAL_BODY inline void load_first(const Block& block, const SharedImage& image, const ConvExtents& e,
-                                   bool taps_are_channels, const float* x) {
+UNCIAL_BODY inline void make_first_tables(const Block& block, const FirstImage& f, const SharedImage& image) {
+  if (!f.taps_are_channels) return;
+  int *rows = block.memory<int>(4 * int64_t(f.rows_at)), *taps = block.memory<int>(4 * int64_t(f.taps_at));
+  const int C = int(f.e.C), S = int(f.e.S), stride = int(f.e.stride), dilation = int(f.e.dilation);
+  block.each_thread([&](int t) {
+    for (int i = t; i < image.height * image.width; i += block.threads)
+      rows[i] = i / image.width * stride * f.columns() + i % image.width * stride;
+    for (int i = t; i < image.channels; i += block.threads) {
+      const int tap = i / C;
+      taps[i] = tap < int(f.e.R) * S ? i % C * f.plane() + (tap / S * f.columns() + tap % S) * dilation : -1;
+    }
+  });
+}
+
+/// Sample x (C, H, W) as the image of a first layer. What lies around it is zero already.
+UNCIAL_BODY inline void load_first(const Block& block, const FirstImage& f, const SharedImage& image,
+                                   const float* x) {
   auto* shared = block.memory<Bfloat16>();
-  const int C = int(e.C), H = int(e.H), W = int(e.W), S = int(e.S), taps = int(e.R) * S;
-  if (!taps_are_channels) {
-    block.each_thread([&](int t) {
-      for (int i = t; i < C * H * W; i += block.threads)
-        shared[image.of(i % (H * W) / W, i % W) + i / (H * W)] = to_bfloat16(x[i]);
-    });
-    return;
-  }
+  const int size = int(f.e.C * f.e.H * f.e.W), padding = int(f.e.padding);
+  auto* staged = shared + f.staged_at;
+  block.each_thread([&](int t) {
+    for (int i = t; i < size; i += block.threads) {
+      const int line = f.by_width.quotient(i), w = f.by_width.remainder(i, line);
+      const int c = f.by_plane.quotient(i), h = line - c * int(f.e.H);
+      if (f.taps_are_channels)
+        staged[c * f.plane() + (h + padding) * f.columns() + w + padding] = to_bfloat16(x[i]);
+      else
+        shared[image.of(h, w) + c] = to_bfloat16(x[i]);
+    }
+  });
+  if (!f.taps_are_channels) return;
+  const int *rows = block.memory<int>(4 * int64_t(f.rows_at)), *taps = block.memory<int>(4 * int64_t(f.taps_at));
   block.each_thread([&](int t) {
     for (int i = t; i < image.height * image.width * (image.channels / 2); i += block.threads) {
-      const int pixel = i / (image.channels / 2), first = i % (image.channels / 2) * 2;
-      const int p = pixel / image.width, q = pixel % image.width;
-      float pair[2];
-      for (int j = 0; j < 2; ++j) {
-        const int tap = (first + j) / C, c = (first + j) % C;
-        const int h = p * int(e.stride) - int(e.padding) + tap / S * int(e.dilation);
-        const int w = q * int(e.stride) - int(e.padding) + tap % S * int(e.dilation);
-        pair[j] = tap < taps && h >= 0 && h < H && w >= 0 && w < W ? x[(c * H + h) * W + w] : 0.0f;
-      }
-      *reinterpret_cast<uint32_t*>(shared + image.of(p, q) + first) = bfloat16_pair(pair[0], pair[1]);
+      const int pixel = f.by_pairs.quotient(i), first = 2 * f.by_pairs.remainder(i, pixel);
+      const int row = rows[pixel], a = taps[first], b = taps[first + 1];
+      const uint32_t low = a < 0 ? 0 : staged[row + a], high = b < 0 ? 0 : staged[row + b];
+      *reinterpret_cast<uint32_t*>(shared + image.at + pixel * image.pitch + first) = low | high << 16;
     }
+  });
+}
+
+/// Zeros around a staged sample.
+UNCIAL_BODY inline void clear_staged(const Block& block, const FirstImage& f) {
+  if (!f.taps_are_channels || f.e.padding == 0) return;
+  block.each_thread([&](int t) {
+    for (int i = t; i < f.staged(); i += block.threads) block.memory<Bfloat16>()[f.staged_at + i] = 0;
   });
 }
 

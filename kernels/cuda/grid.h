@@ -12,6 +12,7 @@
 
 #include "body.h"
 #include "runtime.h"
+#include "uncial/core/error.h"
 
 #if !defined(__CUDACC__)
 #include <cstring>
@@ -164,6 +165,7 @@ void each(int64_t n, Body body, const char* what) {
 template <int kMostThreads = 256, class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char* what) {
   if (count <= 0) return;
+  ensure(threads <= kMostThreads, what, ": blocks of ", threads, " threads, made for ", kMostThreads);
   const int64_t most = int64_t(1) << 20;
   const auto kernel = block_kernel<kMostThreads, Body>;
   if (shared_bytes > kSharedWithoutAsking)
@@ -184,7 +186,8 @@ void each(int64_t n, Body body, const char*) {
 }
 
 template <int kMostThreads = 256, class Body>
-void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char*) {
+void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char* what) {
+  ensure(threads <= kMostThreads, what, ": blocks of ", threads, " threads, made for ", kMostThreads);
   submit([=] {
     const KernelScope scope;
     // On the heap, so that the address sanitizer sees a step beyond the end.

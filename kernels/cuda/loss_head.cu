@@ -8,8 +8,13 @@
 namespace uncial::cuda {
 namespace {
 
-constexpr int kRowThreads = 128, kRows = 4, kParts = 16, kColumns = 32;
+constexpr int kRowThreads = 128, kRows = 4, kParts = 64, kColumns = 8;
+constexpr int kAhead = 4;   ///< rows whose loads are under way together
 constexpr int kPieces = 8;  ///< of a row's partial sums, in the second of three steps
+
+struct alignas(16) Float4 {
+  float v[4];
+};
 
 UNCIAL_BODY inline float factor(const LossHead& h, float value) {
   return h.round ? formula::rounded_to_bfloat16(value) : value;
@@ -23,16 +28,21 @@ struct Rows4 {
 
   struct Shared {
     float *w, *partial, *pieces, *logits, *dlogits;
+    double* exponentials;
   };
+  /// Of weights in shared memory: whole fours, the last filled up with zeros.
+  UNCIAL_BODY static int row_of(const LossHead& h) { return (h.features + 3) / 4 * 4; }
   UNCIAL_BODY Shared shared_of(const Block& block) const {
-    float* w = block.memory<float>();
-    float* partial = w + int64_t(h.classes) * h.features;
+    auto* exponentials = block.memory<double>();
+    auto* w = reinterpret_cast<float*>(exponentials + kRows * kMaxHeadClasses);
+    float* partial = w + int64_t(h.classes) * row_of(h);
     float* pieces = partial + kRows * kRowThreads * h.classes;
     float* logits = pieces + kRows * kPieces * h.classes;
-    return {w, partial, pieces, logits, logits + kRows * h.classes};
+    return {w, partial, pieces, logits, logits + kRows * h.classes, exponentials};
   }
   static int64_t shared_bytes(const LossHead& h) {
-    return (int64_t(h.classes) * h.features + kRows * h.classes * (kRowThreads + kPieces + 2)) * int64_t(sizeof(float));
+    const int64_t floats = int64_t(h.classes) * row_of(h) + kRows * h.classes * (kRowThreads + kPieces + 2);
+    return floats * int64_t(sizeof(float)) + kRows * kMaxHeadClasses * int64_t(sizeof(double));
   }
 
   struct Four {
@@ -60,7 +70,10 @@ struct Rows4 {
   UNCIAL_BODY void operator()(const Block& block) const {
     const Shared s = shared_of(block);
     block.each_thread([&](int t) {
-      for (int i = t; i < h.classes * h.features; i += block.threads) s.w[i] = factor(h, h.w[i]);
+      const int row = row_of(h);
+      for (int c = 0; c < h.classes; ++c)
+        for (int f = t; f < row; f += block.threads)
+          s.w[c * row + f] = f < h.features ? factor(h, h.w[int64_t(c) * h.features + f]) : 0.0f;
     });
     for (int64_t first = block.index * kRows; first < h.N; first += blocks * kRows) {
       logits(block, s, first);
@@ -76,12 +89,14 @@ struct Rows4 {
       if (row < h.N)
         for (int f = 4 * (t % kRowThreads); f < h.features; f += 4 * kRowThreads) {
           const Four four = activated(row, f);
-          for (int j = 0; j < 4 && f + j < h.features; ++j) {
-            h.x[row * h.features + f + j] = four.x[j];
-            UNCIAL_UNROLL
-            for (int c = 0; c < kMaxHeadClasses; ++c)
-              if (c < h.classes) sums[c] += four.x[j] * s.w[c * h.features + f + j];
-          }
+          for (int j = 0; j < 4 && f + j < h.features; ++j) h.x[row * h.features + f + j] = four.x[j];
+          UNCIAL_UNROLL
+          for (int c = 0; c < kMaxHeadClasses; ++c)
+            if (c < h.classes) {
+              const Float4 w = weights(s, c, f);
+              UNCIAL_UNROLL
+              for (int j = 0; j < 4; ++j) sums[c] += four.x[j] * w.v[j];
+            }
         }
       UNCIAL_UNROLL
       for (int c = 0; c < kMaxHeadClasses; ++c)
@@ -112,46 +127,73 @@ struct Rows4 {
     return 0;
   }
   UNCIAL_BODY void gradients(const Block& block, const Shared& s, int64_t first) const {
+    const auto of_class = [&](int t, auto use) {
+      const int row = t / kMaxHeadClasses, c = t % kMaxHeadClasses;
+      if (row < kRows && first + row < h.N && c < h.classes) use(row, c);
+    };
     block.each_thread([&](int t) {
-      const int64_t row = first + t;
-      if (t < kRows && row < h.N) softmax(s.logits + t * h.classes, s.dlogits + t * h.classes, row);
+      of_class(t, [&](int row, int c) {
+        const float* logits = s.logits + row * h.classes;
+        s.exponentials[t] = double(math::exp(float(double(logits[c]) - largest(logits))));
+      });
+    });
+    block.each_thread([&](int t) {
+      of_class(t, [&](int row, int c) {
+        softmax(s.logits + row * h.classes, s.exponentials + row * kMaxHeadClasses, first + row, c,
+                s.dlogits + row * h.classes);
+      });
     });
     block.each_thread([&](int t) {
       const int64_t row = first + t / kRowThreads;
       if (row >= h.N) return;
       const float* d = s.dlogits + t / kRowThreads * h.classes;
-      if (t % kRowThreads < h.classes) h.dlogits[row * h.classes + t % kRowThreads] = d[t % kRowThreads];
+      if (const int c = t % kRowThreads; c < kMaxHeadClasses)
+        h.dlogits[row * kMaxHeadClasses + c] = c < h.classes ? d[c] : 0.0f;
       if (!h.dz) return;
+      float factors[kMaxHeadClasses];
+      UNCIAL_UNROLL
+      for (int c = 0; c < kMaxHeadClasses; ++c) factors[c] = c < h.classes ? factor(h, d[c]) : 0.0f;
       for (int f = 4 * (t % kRowThreads); f < h.features; f += 4 * kRowThreads) {
         const Four four = activated(row, f);
-        for (int j = 0; j < 4 && f + j < h.features; ++j) {
-          float sum = 0;
-          for (int c = 0; c < h.classes; ++c) sum += factor(h, d[c]) * s.w[c * h.features + f + j];
-          h.dz[row * h.features + f + j] = sum * four.pass[j];
-        }
+        Float4 sum{};
+        UNCIAL_UNROLL
+        for (int c = 0; c < kMaxHeadClasses; ++c)
+          if (c < h.classes) {
+            const Float4 w = weights(s, c, f);
+            UNCIAL_UNROLL
+            for (int j = 0; j < 4; ++j) sum.v[j] += factors[c] * w.v[j];
+          }
+        for (int j = 0; j < 4 && f + j < h.features; ++j)
+          h.dz[row * h.features + f + j] = sum.v[j] * four.pass[j];
       }
     });
   }
-  /// Loss of one row, and the gradient with respect to its logits: as cross_entropy.cu does it.
-  UNCIAL_BODY void softmax(const float* logits, float* dlogits, int64_t row) const {
-    const int right = label(row);
+  UNCIAL_BODY Float4 weights(const Shared& s, int c, int f) const {
+    return *reinterpret_cast<const Float4*>(s.w + c * row_of(h) + f);
+  }
+  UNCIAL_BODY double largest(const float* logits) const {
     float most = logits[0];
     for (int c = 1; c < h.classes; ++c) most = most < logits[c] ? logits[c] : most;
-    const double m = double(most);
-    double sum = 0, mean = 0;
-    for (int c = 0; c < h.classes; ++c) sum += double(math::exp(float(double(logits[c]) - m)));
-    const double log_sum = m + math::log(sum);
+    return double(most);
+  }
+  /// Class c of one row's gradient, and once the row's loss: as cross_entropy.cu does it.
+  UNCIAL_BODY void softmax(const float* logits, const double* exponentials, int64_t row, int c,
+                           float* dlogits) const {
+    const int right = label(row);
+    double sum = 0;
+    for (int k = 0; k < h.classes; ++k) sum += exponentials[k];
+    float p = float(exponentials[c] / sum);
+    if (c == right) p -= float(1 - h.smoothing);
+    const double share = h.smoothing / double(h.classes);
+    dlogits[c] = float((double(p) - share) / double(h.N)) * *h.dloss;
+    if (c > 0) return;
+    const double log_sum = largest(logits) + math::log(sum), of_label = log_sum - double(logits[right]);
+    double mean = 0;
     if (h.smoothing != 0)
-      for (int c = 0; c < h.classes; ++c) mean += log_sum - double(logits[c]);
-    const double of_label = log_sum - double(logits[right]), share = h.smoothing / double(h.classes);
+      for (int k = 0; k < h.classes; ++k) mean += log_sum - double(logits[k]);
     h.row_losses[row] = h.smoothing == 0
                             ? of_label
                             : (1 - h.smoothing) * of_label + h.smoothing * mean / double(h.classes);
-    for (int c = 0; c < h.classes; ++c) {
-      float p = float(double(math::exp(float(double(logits[c]) - m))) / sum);
-      if (c == right) p -= float(1 - h.smoothing);
-      dlogits[c] = float((double(p) - share) / double(h.N)) * *h.dloss;
-    }
   }
 
   int64_t blocks;
@@ -165,6 +207,30 @@ struct Columns {
   static int64_t shared_bytes(const LossHead& h) {
     return int64_t(kParts) * kColumns * h.classes * int64_t(sizeof(float));
   }
+  /// Some rows at once, so that their loads are under way together.
+  UNCIAL_BODY void add(int64_t n, int f, float (&sums)[kMaxHeadClasses]) const {
+    const bool bias = f == h.features;
+    float x[kAhead], d[kAhead][kMaxHeadClasses];
+    UNCIAL_UNROLL
+    for (int k = 0; k < kAhead; ++k) {
+      const int64_t row = n + k * kParts;
+      x[k] = row >= h.N ? 0.0f : bias ? 1.0f : h.x[row * h.features + f];
+      UNCIAL_UNROLL
+      for (int c = 0; c < kMaxHeadClasses; c += 4) {
+        const Float4 four = row < h.N && c < h.classes
+                                ? *reinterpret_cast<const Float4*>(h.dlogits + row * kMaxHeadClasses + c)
+                                : Float4{};
+        UNCIAL_UNROLL
+        for (int j = 0; j < 4; ++j) d[k][c + j] = four.v[j];
+      }
+    }
+    UNCIAL_UNROLL
+    for (int k = 0; k < kAhead; ++k) {
+      UNCIAL_UNROLL
+      for (int c = 0; c < kMaxHeadClasses; ++c)
+        if (c < h.classes) sums[c] += x[k] * (bias ? d[k][c] : factor(h, d[k][c]));
+    }
+  }
   UNCIAL_BODY void operator()(const Block& block) const {
     float* partial = block.memory<float>();
     const int first = int(block.index) * kColumns;
@@ -174,16 +240,7 @@ struct Columns {
       UNCIAL_UNROLL
       for (float& sum : sums) sum = 0;
       if (f <= h.features)
-        for (int64_t n = part; n < h.N; n += kParts) {
-          const bool bias = f == h.features;
-          const float x = bias ? 1.0f : h.x[n * h.features + f];
-          UNCIAL_UNROLL
-          for (int c = 0; c < kMaxHeadClasses; ++c)
-            if (c < h.classes) {
-              const float d = h.dlogits[n * h.classes + c];
-              sums[c] += x * (bias ? d : factor(h, d));
-            }
-        }
+        for (int64_t n = part; n < h.N; n += kAhead * kParts) add(n, f, sums);
       UNCIAL_UNROLL
       for (int c = 0; c < kMaxHeadClasses; ++c)
         if (c < h.classes) partial[(c * kParts + part) * kColumns + t % kColumns] = sums[c];

@@ -28,7 +28,7 @@ struct LossHead {
   float* loss;
   float *logits, *dz, *dw, *dbias;  ///< each may be null
   double* row_losses;        ///< scratch: N
-  float *x, *dlogits;        ///< scratch: (N, features), (N, classes)
+  float *x, *dlogits;        ///< scratch: (N, features), (N, kMaxHeadClasses)
 };
 
 void run(const LossHead& head);

@@ -33,7 +33,7 @@ struct Channel {
 
 template <class Body>
 void each_channel(const NormExtents& e, Body body, const char* what) {
-  each_block(
+  each_block<kThreads>(
       e.C, threads_for(e.N * e.L, kThreads), 0,
       [=] UNCIAL_BODY(const Block& block) { body(block, Channel{e, block.index}); }, what);
 }

@@ -22,6 +22,20 @@ UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
   return uint32_t(to_bfloat16(first)) | uint32_t(to_bfloat16(second)) << 16;
 }
 
+/// The largest of four values and which it was: the first of equals; NaN counts as larger than all numbers.
+struct Largest {
+  float value;
+  int place;
+  UNCIAL_BODY static Largest of(float a, float b, float c, float d) {
+    Largest l{a, 0};
+    l.see(b, 1), l.see(c, 2), l.see(d, 3);
+    return l;
+  }
+  UNCIAL_BODY void see(float v, int at) {
+    if (v > value || (v != v && value == value)) value = v, place = at;
+  }
+};
+
 // nvcc reads this once for the GPU and once for the host, where bodies do not run.
 #if defined(__CUDA_ARCH__)
 
@@ -100,29 +114,12 @@ struct Warp {
     use(lane() / 4, lane() % 4 * 2, c.values[0], c.values[1]);
     use(lane() / 4 + 8, lane() % 4 * 2, c.values[2], c.values[3]);
   }
-  /// use(w, n, value, place) with the largest of c[4w .. 4w + 3, n], for all w < 4 and n; place is that of the
-  /// first, and NaN counts as larger than all numbers.
+  /// use(w, n, first, second) for all w < 8 and even n with the largest of rows w and w + 8 of both, in columns n
+  /// and n + 1.
   template <class Use>
-  __device__ void each_largest_of_4(const FragmentC& c, Use use) const {
-    const int mine = lane() / 4 % 4;
-    float largest = 0;
-    int place = 0;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      float v = c.values[j];
-      int at = mine;
-#pragma unroll
-      for (int distance = 4; distance < 16; distance *= 2) {
-        const float other = __shfl_xor_sync(~0u, v, distance);
-        const int other_at = __shfl_xor_sync(~0u, at, distance);
-        const bool nan = v != v, other_nan = other != other;
-        const bool equal = v == other || (nan && other_nan);
-        const bool take = equal ? other_at < at : !nan && (other_nan || other > v);
-        if (take) v = other, at = other_at;
-      }
-      if (j == mine) largest = v, place = at;
-    }
-    use(lane() / 16 + mine / 2 * 2, lane() % 4 * 2 + mine % 2, largest, place);
+  __device__ void each_largest(const FragmentC& above, const FragmentC& below, Use use) const {
+    use(lane() / 4, lane() % 4 * 2, Largest::of(above.values[0], above.values[2], below.values[0], below.values[2]),
+        Largest::of(above.values[1], above.values[3], below.values[1], below.values[3]));
   }
 };
 
@@ -191,16 +188,12 @@ struct Warp {
       for (int n = 0; n < 8; n += 2) use(m, n, c.at[m][n], c.at[m][n + 1]);
   }
   template <class Use>
-  void each_largest_of_4(const FragmentC& c, Use use) const {
-    for (int w = 0; w < 4; ++w)
-      for (int n = 0; n < 8; ++n) {
-        int place = 0;
-        for (int i = 1; i < 4; ++i) {
-          const float v = c.at[4 * w + i][n], best = c.at[4 * w + place][n];
-          if (v > best || (v != v && best == best)) place = i;
-        }
-        use(w, n, c.at[4 * w + place][n], place);
-      }
+  void each_largest(const FragmentC& above, const FragmentC& below, Use use) const {
+    const auto largest = [&](int w, int n) {
+      return Largest::of(above.at[w][n], above.at[w + 8][n], below.at[w][n], below.at[w + 8][n]);
+    };
+    for (int w = 0; w < 8; ++w)
+      for (int n = 0; n < 8; n += 2) use(w, n, largest(w, n), largest(w, n + 1));
   }
 };
 

@@ -1,5 +1,8 @@
 #include "update_ops.h"
 
+#include <algorithm>
+#include <typeinfo>
+
 #include "uncial/autograd/grad_mode.h"
 
 namespace uncial::optim {
@@ -40,12 +43,41 @@ Cost UpdateOp::cost(std::span<const Spec> in, std::span<const Spec> out) const {
   return c;
 }
 
-void SgdOp::run(const Call& c) const {
+bool UpdateOp::joins(const Op& next) const {
+  return typeid(*this) == typeid(next) && attributes() == next.attributes();
+}
+
+void UpdateOp::run_all(std::span<const Call> calls) const {
+  // Those of one optimiser share rate and step count; others are taken one by one.
+  const auto alike = [&](const Call& call) {
+    if (call.in[0].dtype != calls[0].in[0].dtype) return false;
+    for (size_t i = size_t(written) + 1; i < call.in.size(); ++i)
+      if (call.in[i].data != calls[0].in[i].data) return false;
+    return true;
+  };
+  if (std::all_of(calls.begin(), calls.end(), alike)) return run_together(calls);
+  for (const Call& call : calls) run_together({&call, 1});
+}
+
+namespace {
+/// Inputs as kernels take them: p, states, gradient.
+template <class T>
+std::vector<kernels::Updated<T>> table_of(std::span<const Call> calls, int written) {
+  std::vector<kernels::Updated<T>> table;
+  for (const Call& c : calls)
+    table.push_back({c.in[0].as<T>(), c.in[size_t(written)].as<const T>(),
+                     written > 1 ? c.in[1].as<T>() : nullptr, written > 2 ? c.in[2].as<T>() : nullptr,
+                     c.in[0].size()});
+  return table;
+}
+}  // namespace
+
+void SgdOp::run_together(std::span<const Call> calls) const {
+  const Call& c = calls[0];
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
-    T* v = written == 2 ? c.in[1].as<T>() : nullptr;
-    const View &g = c.in[size_t(written)], &lr = c.in[size_t(written) + 1];
-    kernels::sgd_update<T>(c.device(), c.in[0].as<T>(), g.as<const T>(), v, lr.as<const double>(), rule,
-                           g.size());
+    const auto table = table_of<T>(calls, written);
+    kernels::sgd_update_all<T>(c.device(), table.data(), int64_t(table.size()),
+                               c.in[size_t(written) + 1].as<const double>(), rule);
   });
 }
 
@@ -53,12 +85,12 @@ std::vector<Attribute> SgdOp::attributes() const {
   return {{"momentum", rule.momentum}, {"weight_decay", rule.weight_decay}, {"nesterov", rule.nesterov}};
 }
 
-void RmspropOp::run(const Call& c) const {
+void RmspropOp::run_together(std::span<const Call> calls) const {
+  const Call& c = calls[0];
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
-    T* v = written == 3 ? c.in[2].as<T>() : nullptr;
-    const View &g = c.in[size_t(written)], &lr = c.in[size_t(written) + 1];
-    kernels::rmsprop_update<T>(c.device(), c.in[0].as<T>(), g.as<const T>(), c.in[1].as<T>(), v,
-                               lr.as<const double>(), rule, g.size());
+    const auto table = table_of<T>(calls, written);
+    kernels::rmsprop_update_all<T>(c.device(), table.data(), int64_t(table.size()),
+                                   c.in[size_t(written) + 1].as<const double>(), rule);
   });
 }
 
@@ -69,11 +101,12 @@ std::vector<Attribute> RmspropOp::attributes() const {
           {"weight_decay", rule.weight_decay}};
 }
 
-void AdamOp::run(const Call& c) const {
+void AdamOp::run_together(std::span<const Call> calls) const {
+  const Call& c = calls[0];
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
-    kernels::adam_update<T>(c.device(), c.in[0].as<T>(), c.in[3].as<const T>(), c.in[1].as<T>(),
-                            c.in[2].as<T>(), c.in[4].as<const double>(), c.in[5].as<const int64_t>(), rule,
-                            c.in[0].size());
+    const auto table = table_of<T>(calls, written);
+    kernels::adam_update_all<T>(c.device(), table.data(), int64_t(table.size()), c.in[4].as<const double>(),
+                                c.in[5].as<const int64_t>(), rule);
   });
 }
 
@@ -85,10 +118,12 @@ std::vector<Attribute> AdamOp::attributes() const {
           {"decoupled", rule.decoupled}};
 }
 
-void AverageOp::run(const Call& c) const {
+void AverageOp::run_together(std::span<const Call> calls) const {
+  const Call& c = calls[0];
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
-    kernels::average_update<T>(c.device(), c.in[0].as<T>(), c.in[1].as<const T>(),
-                               c.in[2].as<const int64_t>(), decay, c.in[0].size());
+    const auto table = table_of<T>(calls, written);
+    kernels::average_update_all<T>(c.device(), table.data(), int64_t(table.size()),
+                                   c.in[2].as<const int64_t>(), decay);
   });
 }
 

@@ -16,45 +16,61 @@ struct UpdateOp : Op {
   bool differentiable(size_t) const override { return false; }
   uint32_t writes_inputs() const override { return (1u << written) - 1; }
   Cost cost(std::span<const Spec> in, std::span<const Spec> out) const override;
+  void run(const Call& c) const final { run_all({&c, 1}); }
+  /// Updates by one rule join.
+  bool joins(const Op& next) const final;
+  void run_all(std::span<const Call> calls) const final;
 
   int written;
   double flops_per_value;
+
+ private:
+  /// The calls have the same scalars and are of one dtype.
+  virtual void run_together(std::span<const Call> calls) const = 0;
 };
 
 /// Inputs: p, [v], g, lr.
 struct SgdOp : UpdateOp {
   explicit SgdOp(SgdRule rule) : UpdateOp(rule.momentum == 0 ? 1 : 2, 6), rule(rule) {}
   std::string_view name() const override { return "sgd_update"; }
-  void run(const Call& c) const override;
   std::vector<Attribute> attributes() const override;
   SgdRule rule;
+
+ private:
+  void run_together(std::span<const Call> calls) const override;
 };
 
 /// Inputs: p, s, [v], g, lr.
 struct RmspropOp : UpdateOp {
   explicit RmspropOp(RmspropRule rule) : UpdateOp(rule.momentum == 0 ? 2 : 3, 11), rule(rule) {}
   std::string_view name() const override { return "rmsprop_update"; }
-  void run(const Call& c) const override;
   std::vector<Attribute> attributes() const override;
   RmspropRule rule;
+
+ private:
+  void run_together(std::span<const Call> calls) const override;
 };
 
 /// Inputs: p, m, v, g, lr, step.
 struct AdamOp : UpdateOp {
   explicit AdamOp(AdamRule rule) : UpdateOp(3, 15), rule(rule) {}
   std::string_view name() const override { return "adam_update"; }
-  void run(const Call& c) const override;
   std::vector<Attribute> attributes() const override;
   AdamRule rule;
+
+ private:
+  void run_together(std::span<const Call> calls) const override;
 };
 
 /// Inputs: average, x (in the place of the gradient), step.
 struct AverageOp : UpdateOp {
   explicit AverageOp(double decay) : UpdateOp(1, 3), decay(decay) {}
   std::string_view name() const override { return "average_update"; }
-  void run(const Call& c) const override;
   std::vector<Attribute> attributes() const override { return {{"decay", decay}}; }
   double decay;
+
+ private:
+  void run_together(std::span<const Call> calls) const override;
 };
 
 /// Adds 1 to an int64 scalar, in place.

@@ -6,6 +6,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/graph_replay.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/profile_output.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/joined_stage.cpp
   ${CMAKE_CURRENT_LIST_DIR}/kept_step.cpp
   ${CMAKE_CURRENT_LIST_DIR}/layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/prepared.cpp

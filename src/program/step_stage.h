@@ -18,10 +18,12 @@ class StepStage final : public Stage {
     out_.resize(outputs_.size());
   }
   std::string name() const override { return std::string(op_->name()); }
-  void run(const Runtime& runtime) override {
+  void run(const Runtime& runtime) override { op_->run(call(runtime)); }
+  /// What the operator gets; valid until the next call.
+  Call call(const Runtime& runtime) {
     for (size_t i = 0; i < inputs_.size(); ++i) in_[i] = runtime.views[size_t(inputs_[i])];
     for (size_t i = 0; i < outputs_.size(); ++i) out_[i] = runtime.views[size_t(outputs_[i])];
-    op_->run({in_, out_, runtime.workspace});
+    return {in_, out_, runtime.workspace};
   }
 
  private:

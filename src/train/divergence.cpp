@@ -1,6 +1,11 @@
 #include "train/divergence.h"
 
+#include <algorithm>
+#include <cmath>
+
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/core/finite.h"
+#include "uncial/ops/ops.h"
 
 namespace uncial::train {
 namespace {
@@ -28,8 +33,34 @@ void LastGood::keep(const Trainer& trainer, const Position& position) {
   const nn::NamedTensors now = trainer.state();
   if (copies_.empty())
     for (const auto& [name, tensor] : now) copies_.emplace_back(name, tensor.detach().clone());
-  else
+  else if (copies_[0].second.device().is_cpu())
     for (size_t i = 0; i < now.size(); ++i) copies_[i].second.copy_(now[i].second.detach());
+  else {
+    if (!again_)
+      again_.emplace(compile([now, this](const Tensors&) {
+        for (size_t i = 0; i < now.size(); ++i) copies_[i].second.copy_(now[i].second.detach());
+        return Tensors{};
+      }));
+    (*again_)({});
+  }
+}
+
+FiniteCheck::FiniteCheck(const nn::Module& net) : net_(net) {
+  if (net.device().is_cpu()) return;
+  sum_.emplace(compile([&net](const Tensors&) {
+    const NoGrad no_grad;
+    Tensor total = zeros({}, DType::float64, net.device());
+    // 0 times what is not finite is NaN.
+    for (const auto& [path, tensor] : net.state_dict())
+      if (is_floating(tensor.dtype())) total = total + sum(tensor.detach() * 0.0).to(DType::float64);
+    return Tensors{total};
+  }));
+}
+
+bool FiniteCheck::passes() {
+  if (sum_) return std::isfinite((*sum_)({})[0].item());
+  const nn::NamedTensors all = net_.state_dict();
+  return std::all_of(all.begin(), all.end(), [](const auto& entry) { return all_finite(entry.second); });
 }
 
 void report_divergence(Trainer& trainer, const LastGood& good, const Replay& replay,

@@ -24,7 +24,20 @@ class LastGood {
 
  private:
   nn::NamedTensors copies_;
+  std::optional<Compiled> again_;  ///< on a GPU: one launch for all tensors
   Position position_;
+};
+
+/// Whether all parameters and buffers of a net are finite. On a GPU that is asked once, not tensor by tensor;
+/// the net must outlive it, and stay there.
+class FiniteCheck {
+ public:
+  explicit FiniteCheck(const nn::Module& net);
+  bool passes();
+
+ private:
+  const nn::Module& net_;
+  std::optional<Compiled> sum_;
 };
 
 /// Goes through the steps since `good` again, on the eager tape, until a tensor is not finite, and throws

@@ -24,7 +24,8 @@ Run::Run(nn::Module& net, const data::Dataset& train, const FitOptions& options)
       train_(train),
       options_(options),
       batches_(options.drop_last ? train.size() / options.batch : ceil_div(train.size(), options.batch)),
-      trainer_(net, options) {
+      trainer_(net, options),
+      finite_(net) {
   if (options.validation) validation_.emplace(net, options.precision);
   if (can_feed()) feed_ = std::make_unique<Feed>(train, net.device(), options.augment, options.seed);
   if (feed_ && options.validation)
@@ -172,6 +173,7 @@ void Run::keep_good() {
 }
 
 void Run::require_finite_weights() {
+  if (finite_.passes()) return;
   for (const auto& [path, tensor] : net_.state_dict()) {
     if (all_finite(tensor)) continue;
     require(good_.has_value(), "fit: ", path, " ", tensor.shape(), " is not finite before the first step.");

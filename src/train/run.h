@@ -68,6 +68,7 @@ class Run {
   Clock::time_point epoch_start_ = Clock::now(), figures_read_;
   History history_;
   std::optional<LastGood> good_;
+  FiniteCheck finite_;
 };
 
 }  // namespace uncial::train

@@ -34,7 +34,9 @@ void Run::start_feed() {
 
 bool Run::train_fed_epoch() {
   epoch_start_ = figures_read_ = Clock::now();
-  keep_good();
+  if (!good_) require_finite_weights();  // later epochs begin with what ended the one before
+  if (!good_) good_.emplace();
+  good_->keep(trainer_, position_);
   start_feed();
   while (position_.batch < batches_) {
     if (options_.stop.stop_requested()) {

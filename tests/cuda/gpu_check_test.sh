@@ -70,6 +70,10 @@ is sanitize 'memcheck test_conv' passed ''
 is sanitize 'racecheck test_conv' failed '1 hazard'
 is sanitize 'synccheck test_conv' refused 'not supported'
 
+program pre/tests/test_reduce 'sleep 20'
+check 0 --part sanitize --only reduce --tools memcheck --limit 1
+is sanitize 'memcheck test_reduce' unfinished 'not finished in 1 s'
+
 check 0 --part speedrun
 is speedrun mnist_train 'not run' 'not built'
 check 2 --part nothing

@@ -1,6 +1,7 @@
 // A whole training step, recorded once and replayed, against the same step run eagerly: the same bits.
 #include "support/check_op.h"
 #include "support/gpus.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/nn/nn.h"
 #include "uncial/ops/ops.h"
 #include "uncial/optim/optimizer.h"
@@ -127,4 +128,51 @@ TEST_CASE("recorded step: gradients need no memory after the step") {
   step(in);
   CHECK(allocation_count() == made);
   CHECK(made > before);
+}
+
+TEST_CASE("on a GPU one launch updates all parameters, with the bits of one after the other") {
+  test::for_each_gpu([](Device gpu) {
+    const auto train = [&](const optim::Recipe& recipe, bool fuse) {
+      Tensors parameters;
+      // More than go into one launch; empty, tiny, and longer than a block's share.
+      const auto sizes = [](int64_t i) { return i % 7 == 0 ? 0 : i % 3 == 0 ? 1 : 20 * i; };
+      for (int64_t i = 0; i < 150; ++i)
+        parameters.push_back(parameter(randn({sizes(i)}, uint64_t(i)).to(gpu)));
+      const auto optimizer = recipe.bind(parameters);
+      optim::AveragedWeights average(parameters, 0.9);
+      Compiled step = compile(
+          [&](const Tensors& in) {
+            optimizer->zero_grad();
+            Tensor loss = in[0];
+            for (const Tensor& p : parameters) loss = loss + sum(square(p - 0.5));
+            loss.backward();
+            optimizer->step();
+            average.update();
+            optimizer->zero_grad();
+            return Tensors{loss.detach()};
+          },
+          {.fuse = fuse});
+      for (int i = 0; i < 4; ++i) step({zeros({}, DType::float32, gpu)});
+      REQUIRE(step.program());
+      int64_t updates = 0, joined = 0;
+      for (const std::string& name : step.program()->stages()) {
+        updates += name.find("_update") != std::string::npos;
+        joined += name.find("_update x 150") != std::string::npos;
+      }
+      CHECK(updates == (fuse ? 2 : 300));
+      CHECK(joined == (fuse ? 2 : 0));
+      nn::NamedTensors all = optimizer->state();
+      for (const Tensor& p : parameters) all.emplace_back("p", p.detach());
+      for (const auto& entry : average.state()) all.push_back(entry);
+      return all;
+    };
+    for (const optim::Recipe& recipe :
+         {optim::Recipe(optim::SGD({.lr = 0.1})), optim::Recipe(optim::SGD({.lr = 0.1, .momentum = 0.9})),
+          optim::Recipe(optim::RMSprop({.lr = 0.1})),
+          optim::Recipe(optim::RMSprop({.lr = 0.1, .momentum = 0.5})),
+          optim::Recipe(optim::Adam({.lr = 0.1})), optim::Recipe(optim::AdamW({.lr = 0.1}))}) {
+      INFO(recipe.describe());
+      check_same(train(recipe, true), train(recipe, false));
+    }
+  });
 }

@@ -70,6 +70,7 @@ using AttributeValue = std::variant<int64_t, double, bool, std::string, Extents>
 struct Attribute {
   std::string name;
   AttributeValue value;
+  friend bool operator==(const Attribute&, const Attribute&) = default;
 };
 
 /// One operator with its attributes. Immutable, so one record may run on many threads at once.
@@ -97,6 +98,13 @@ class Op {
   /// True when element i of each output depends on nothing but elements i of the inputs (and on inputs of one
   /// element): such an operator runs in any layout.
   virtual bool pointwise() const { return false; }
+  /// True when `next`, which follows in a recorded step and works on other memory, may be run by run_all(),
+  /// too.
+  virtual bool joins(const Op& /*next*/) const { return false; }
+  /// The calls of this operator and of others that it joins: on a GPU one launch is cheaper than many.
+  virtual void run_all(std::span<const Call> calls) const {
+    for (const Call& call : calls) run(call);
+  }
   virtual int64_t workspace_bytes(std::span<const Spec> /*in*/) const { return 0; }
   /// The default counts bytes only.
   virtual Cost cost(std::span<const Spec> in, std::span<const Spec> out) const;

@@ -19,6 +19,20 @@ struct AdamRule {
 
 }  // namespace uncial
 
+namespace uncial::kernels {
+
+/// One parameter, its gradient, and the state that goes with it in the order of the rule's arguments; the
+/// rest is null.
+template <class T>
+struct Updated {
+  T* p;
+  const T* g;
+  T *state0, *state1;
+  int64_t size;
+};
+
+}  // namespace uncial::kernels
+
 /// v = momentum v + g + weight_decay p, p -= lr v (Nesterov: p -= lr (g + weight_decay p + momentum v)).
 /// `v` may be null when momentum is 0.
 UNCIAL_KERNEL(sgd_update, (T * p, const T* g, T* v, const double* lr, SgdRule rule, int64_t size))
@@ -31,5 +45,15 @@ UNCIAL_KERNEL(adam_update, (T * p, const T* g, T* m, T* v, const double* lr, con
                             AdamRule rule, int64_t size))
 /// average = d average + (1 - d) x, d = min(decay, (1 + t) / (10 + t)), t = *step updates made before.
 UNCIAL_KERNEL(average_update, (T * average, const T* x, const int64_t* step, double decay, int64_t size))
+/// The same rules for `count` parameters at once, with the same bits; the table is on the host.
+UNCIAL_KERNEL(sgd_update_all,
+              (const kernels::Updated<T>* table, int64_t count, const double* lr, SgdRule rule))
+UNCIAL_KERNEL(rmsprop_update_all,
+              (const kernels::Updated<T>* table, int64_t count, const double* lr, RmspropRule rule))
+UNCIAL_KERNEL(adam_update_all, (const kernels::Updated<T>* table, int64_t count, const double* lr,
+                                const int64_t* step, AdamRule rule))
+/// p is the average, g what it moves to.
+UNCIAL_KERNEL(average_update_all,
+              (const kernels::Updated<T>* table, int64_t count, const int64_t* step, double decay))
 /// *counter += 1
 UNCIAL_KERNEL(advance, (T * counter))

@@ -55,11 +55,12 @@ int64_t bytes_of(const SharedImage& x) { return int64_t(x.elements()) * 2; }
 bool supported_layer(const ConvSpec& s) {
   const ConvExtents& e = s.e;
   return e.groups == 1 && e.N > 0 && e.C > 0 && e.K > 0 && (!s.pool || (e.P >= 2 && e.Q >= 2)) &&
-         e.C * e.R * e.S < 1 << 16 && e.H * e.W < 1 << 16 && e.padding < 64;
+         e.C * e.R * e.S < 1 << 14 && e.H * e.W < 1 << 14 && e.P * e.Q < 1 << 14 && e.padding < 64 &&
+         std::max(e.C * e.H * e.W, e.K * e.P * e.Q) < 1 << 17;  // so that Divider is exact
 }
 
 bool all_supported(const std::vector<ConvSpec>& specs) {
-  return !specs.empty() && specs.size() <= kMaxChain &&
+  return !specs.empty() && specs.size() <= size_t(kMaxChain) &&
          std::all_of(specs.begin(), specs.end(), supported_layer);
 }
 
@@ -76,6 +77,14 @@ Taps taps_of(const ConvSpec& s, bool first, const SharedImage& x) {
   if (first && few_channels(e)) return {1, 1, 1, 1, 0, round_up(x.channels / 8, 2)};
   return {int(e.R),        int(e.S), int(e.stride), int(e.dilation), -int(e.padding),
           round_up(e.R * e.S * (x.channels / 8), 2)};
+}
+
+void place_first(FirstImage& f, const SharedImage& image, SharedMemory& memory, int first, int last) {
+  f.by_width = Divider(f.e.W), f.by_plane = Divider(f.e.H * f.e.W), f.by_pairs = Divider(image.channels / 2);
+  if (!f.taps_are_channels) return;
+  memory.want(&f.staged_at, f.staged() * 2, 2, first, last);
+  memory.always(&f.rows_at, int64_t(image.height) * image.width * 4, 4);
+  memory.always(&f.taps_at, image.channels * 4, 4);
 }
 
 void cut_filters(ConvProduct& p, int64_t filters) {
@@ -129,8 +138,8 @@ std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, con
   ForwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.first = specs[0].e;
-  chain.taps_are_channels = few_channels(specs[0].e);
+  chain.first.e = specs[0].e;
+  chain.first.taps_are_channels = few_channels(specs[0].e);
   SharedMemory memory;
   for (int i = 0; i < chain.layers; ++i) {
     const ConvSpec& s = specs[size_t(i)];
@@ -145,13 +154,18 @@ std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, con
     memory.always(&p.x.at, bytes_of(p.x), 2);
     memory.always(&p.weights_at, packed_words(p) * 4, 4);
     want_tables(memory, p);
+    if (i + 1 < chain.layers) memory.always(&l.y_rows_at, int64_t(l.out_height) * l.out_width * 4, 4);
   }
+  place_first(chain.first, chain.layer[0].product.x, memory, 0, 1 << 20);
   const ForwardLayer& last = chain.layer[chain.layers - 1];
   memory.always(&chain.staging_at, round_up(int64_t(last.filters) * last.out_height * last.out_width, 4) * 5, 4);
   const int64_t bytes = memory.plan();
   if (bytes > limits.shared_bytes) return {};
   chain.shared_bytes = int(bytes);
-  for (int i = 0; i + 1 < chain.layers; ++i) chain.layer[i].y = chain.layer[i + 1].product.x;
+  for (int i = 0; i + 1 < chain.layers; ++i) {
+    chain.layer[i].y = chain.layer[i + 1].product.x;
+    chain.layer[i].by_vectors = Divider(chain.layer[i].y.channels / 8);
+  }
   chain.threads = fits_small(chain.N, bytes, limits) ? kSmallThreads : kChainThreads;
   chain.blocks = blocks_for(chain.N, chain.threads, limits);
   return chain;
@@ -168,6 +182,7 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs,
   l.taps = taps_of(s, i == 0, l.x);
   cut_gradient(l, warps);
   l.has_input_gradient = i > 0;
+  l.by_vectors = Divider(l.x.channels / 8);
   const int64_t outside = e.dilation * (e.R - 1) - e.padding;
   l.dy = image_of(e.K, e.P, e.Q, i > 0 ? outside : 0);
   l.dy.pitch = std::max(l.dy.pitch, pitch_of(l.padded_filters()));
@@ -181,6 +196,7 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs,
   cut_filters(p, e.C);
   const ConvSpec& before = specs[size_t(i) - 1];
   const SharedImage& dx = chain.layer[i - 1].dy;
+  l.pooled_before = before.pool;
   l.mask_by_x = before.relu && !before.pool;
   // What masks a gradient makes room for it, element by element.
   l.dy_takes_x = !before.pool && dx.pitch == l.x.pitch && dx.halo == l.x.halo;
@@ -193,11 +209,13 @@ void place_layer(BackwardChain& chain, int i, SharedMemory& memory) {
   memory.always(&l.x_rows_at, l.steps() * 16 * 4, 4);
   memory.always(&l.dy_rows_at, l.steps() * 16 * 4, 4);
   memory.always(&l.x_units_at, l.taps.units * 4, 4);
+  memory.always(&l.x_pixels_at, int64_t(l.x.height) * l.x.width * 4, 4);
   if (i + 1 == chain.layers || !chain.layer[i + 1].dy_takes_x)
     memory.want(&l.dy.at, bytes_of(l.dy), 2, std::max(0, phase - 1), phase + 1);
   memory.want(&l.x.at, bytes_of(l.x), 2, phase, l.dy_takes_x ? phase + 3 : l.mask_by_x ? phase + 1 : phase);
-  if (i == 0) return;
+  if (i == 0) return place_first(chain.first, l.x, memory, phase, phase);
   want_tables(memory, l.product);
+  memory.always(&l.dx_rows_at, l.product.rows() * 4, 4);
   memory.want(&l.product.weights_at, packed_words(l.product) * 4, 4, phase + 1, phase + 1);
 }
 
@@ -206,9 +224,11 @@ BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads)
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
   chain.threads = threads;
-  chain.first = specs[0].e;
-  chain.taps_are_channels = few_channels(specs[0].e);
+  chain.first.e = specs[0].e;
+  chain.first.taps_are_channels = few_channels(specs[0].e);
   chain.pooled = specs.back().pool;
+  const int64_t width = specs.back().e.Q / (chain.pooled ? 2 : 1);
+  chain.by_width = Divider(width), chain.by_pixels = Divider(width * (specs.back().e.P / (chain.pooled ? 2 : 1)));
   for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs, threads / kWarp);
   SharedMemory memory;
   memory.always(&chain.zeros_at, chain.zeros * 2, 2);

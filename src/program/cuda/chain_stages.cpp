@@ -30,7 +30,7 @@ class ChainStage : public Stage {
     return {memory_of<float>(runtime, chain_->found.links[i].weights),
             in_arena<uint32_t>(runtime, transposed ? memory.packed_transposed : memory.packed),
             int(e.K), int(e.C), int(e.R), int(e.S), p.filter_tiles, p.taps.units,
-            i == 0 && chain_->forward.taps_are_channels, transposed};
+            i == 0 && chain_->forward.first.taps_are_channels, transposed};
   }
   size_t links() const { return chain_->found.links.size(); }
 
@@ -111,7 +111,7 @@ class BackwardStage final : public ChainStage {
       }
       const ConvExtents& e = found.links[i].spec.e;
       jobs.push_back({l.partial, int64_t(chain.blocks) * l.splits, l.filters, l.padded_filters(), int(e.C),
-                      int(e.R), int(e.S), l.taps.units, i == 0 && chain.taps_are_channels,
+                      int(e.R), int(e.S), l.taps.units, i == 0 && chain.first.taps_are_channels,
                       memory_of<float>(runtime, found.links[i].weight_gradient),
                       memory_of<float>(runtime, found.links[i].bias_gradient)});
     }

@@ -155,7 +155,7 @@ class HeadStage final : public Stage {
     }
     row_losses_.bytes = head_.N * int64_t(sizeof(double));
     x_.bytes = head_.N * head_.features * int64_t(sizeof(float));
-    dlogits_.bytes = head_.N * head_.classes * int64_t(sizeof(float));
+    dlogits_.bytes = head_.N * uncial::cuda::kMaxHeadClasses * int64_t(sizeof(float));
   }
   std::string name() const override { return "loss_head"; }
   std::vector<Block*> own_blocks() override { return {&row_losses_, &x_, &dlogits_}; }

@@ -6,6 +6,7 @@
 #include "chain_stages.h"
 #include "dense_stages.h"
 #include "head_stage.h"
+#include "program/joined_stage.h"
 #include "program/kept_step.h"
 #include "program/step_stage.h"
 #include "rounded_factors.h"
@@ -62,6 +63,7 @@ class Planner {
         plan_.stages.push_back(step_stage(graph_, s));
     }
     add_dense(graph_.steps());
+    plan_.stages = join_stages(graph_, std::move(plan_.stages));
     place();
     return std::move(plan_);
   }
