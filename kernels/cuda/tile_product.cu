@@ -1,5 +1,7 @@
 #include "tile_product.h"
 
+#include <algorithm>
+
 #include "tile_multiplier.h"
 #include "uncial/core/shape.h"
 
@@ -85,13 +87,15 @@ Factor factor_of(const TileFactor& f, int64_t extent, int64_t K) {
 }
 
 struct Extents {
-  int M, N, K, threads;
+  int M, N, K;
+  int resident;  ///< blocks that the registers of a multiprocessor have room for
 };
 template <class Shape>
 constexpr Extents extents_of() {
-  return {Shape::kM, Shape::kN, Shape::kK, Shape::kThreads};
+  return {Shape::kM, Shape::kN, Shape::kK, Shape::kRows > 2 ? 1 : 512 / Shape::kThreads};
 }
-constexpr Extents kShapes[kTileShapes] = {extents_of<Small>(), extents_of<Square>(), extents_of<Wide>()};
+constexpr Extents kShapes[kTileShapes] = {extents_of<Small>(), extents_of<Square>(), extents_of<Wide>(),
+                                          extents_of<Large>()};
 
 int64_t tiles_of(const TileProduct& p, const Extents& e) { return ceil_div(p.M, e.M) * ceil_div(p.N, e.N); }
 
@@ -119,18 +123,21 @@ constexpr double kBytesPerNs = 30, kSlabNs = 600, kSecondLaunchNs = 3000, kParti
 double estimate(const TileProduct* products, int count, const TileCut& cut, const GpuLimits& limits) {
   const Extents& e = kShapes[cut.shape];
   int64_t blocks = 0, longest = 0, partial = 0;
+  double slabs = 0;  // bytes of one of each block
   for (int i = 0; i < count; ++i) {
     const Job job = job_of(products[i], cut);
-    blocks += tiles_of(products[i], e) * job.splits;
-    longest = longest < job.slabs ? job.slabs : longest;
+    const int64_t own = tiles_of(products[i], e) * job.splits;
+    blocks += own;
+    slabs += double(own) * 4 * e.K * (std::min(e.M, job.M()) + std::min(e.N, job.N()));
+    longest = std::max<int64_t>(longest, job.slabs);
     if (job.splits > 1) partial += job.splits * job.outputs() * 8;
   }
-  const double bytes = 4.0 * e.K * (e.M + e.N);
-  const int64_t each = ceil_div(blocks, limits.multiprocessors), resident = 512 / e.threads;
-  const double waiting = double(ceil_div(each, resident)) * kSlabNs,
-               moving = double(each) * bytes / kBytesPerNs;
-  const double slab = waiting > moving ? waiting : moving;
-  return double(longest + 1) * slab +
+  const int64_t each = ceil_div(blocks, limits.multiprocessors);
+  const double waiting = double(ceil_div(each, e.resident)) * kSlabNs;
+  const double moving = double(each) * slabs / double(blocks) / kBytesPerNs;
+  // A block alone on a multiprocessor leaves it idle while its first slab comes and its sums go.
+  const int64_t ends = e.resident > 1 ? 1 : 3;
+  return double(longest + ends) * std::max(waiting, moving) +
          (partial > 0 ? kSecondLaunchNs + double(partial) / kPartialBytesPerNs : 0);
 }
 
@@ -184,8 +191,10 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
     multiply<Small>(jobs, blocks);
   else if (cut.shape == 1)
     multiply<Square>(jobs, blocks);
-  else
+  else if (cut.shape == 2)
     multiply<Wide>(jobs, blocks);
+  else
+    multiply<Large>(jobs, blocks);
   each_block(gathered, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), Gather{split},
              "tile_product");
 }

@@ -34,7 +34,7 @@ struct TileCut {
   int shape = 0;      ///< of a block's tile, < kTileShapes
   int64_t slabs = 1;  ///< pieces of k that a block adds at most; what is longer is split
 };
-inline constexpr int kTileShapes = 3;
+inline constexpr int kTileShapes = 4;
 /// The cut that should be fastest for products in one launch, among the first `shapes`.
 TileCut best_cut(const TileProduct* products, int count, const GpuLimits& limits, int shapes = kTileShapes);
 

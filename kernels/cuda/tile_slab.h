@@ -34,6 +34,7 @@ using Any = TileShape<32, 32, 64, 1, 1, true>;
 using Small = TileShape<32, 32, 64, 1, 1>;
 using Square = TileShape<64, 64, 32, 2, 2>;
 using Wide = TileShape<64, 128, 32, 2, 2>;
+using Large = TileShape<128, 128, 32, 4, 2>;
 
 struct alignas(16) Four {
   float values[4];
