@@ -52,15 +52,23 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
       const int split = item / products, filter = item % products / l.pair_groups * kRows * 16;
       const int pair = item % l.pair_groups * kPairs;
       const int begin = l.steps() * split / l.splits, end = l.steps() * (split + 1) / l.splits;
+      float* partial = l.partial + ((block.index * l.splits + split) * l.padded_filters() + filter) * width;
+      const auto start = [&](FragmentC& sum, int row, int column) {
+        warp.set_pairs(sum, [&](int m, int n) {
+          return first_sample ? Pair{0, 0} : *reinterpret_cast<const Pair*>(partial + (row + m) * width + column + n);
+        });
+      };
       FragmentC sums[kRows][2 * kPairs], bias[kRows];
       FragmentB ones;
       warp.fill(ones, 1);
       UNCIAL_UNROLL
       for (int i = 0; i < kRows; ++i) {
-        warp.set_columns(bias[i], [](int) { return 0.0f; });
         UNCIAL_UNROLL
-        for (int j = 0; j < 2 * kPairs; ++j) sums[i][j] = bias[i];
+        for (int j = 0; j < 2 * kPairs; ++j)
+          start(sums[i][j], 16 * i, (2 * pair + j < l.taps.units ? 2 * pair + j : 0) * 8);
+        start(bias[i], 16 * i, l.taps.units * 8);
       }
+      UNCIAL_UNROLL_2
       for (int step = begin; step < end; ++step) {
         FragmentA a[kRows];
         UNCIAL_UNROLL
@@ -86,20 +94,17 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
           for (int i = 0; i < kRows; ++i) warp.multiply(bias[i], a[i], ones);
         }
       }
-      float* partial = l.partial + ((block.index * l.splits + split) * l.padded_filters() + filter) * width;
-      const auto add = [&](const FragmentC& sum, int row, int column) {
+      const auto keep = [&](const FragmentC& sum, int row, int column) {
         warp.each_pair(sum, [&](int m, int n, float first, float second) {
-          float* to = partial + (row + m) * width + column + n;
-          to[0] = first_sample ? first : to[0] + first;
-          to[1] = first_sample ? second : to[1] + second;
+          *reinterpret_cast<Pair*>(partial + (row + m) * width + column + n) = {first, second};
         });
       };
       UNCIAL_UNROLL
       for (int i = 0; i < kRows; ++i) {
         UNCIAL_UNROLL
         for (int j = 0; j < 2 * kPairs; ++j)
-          if (2 * pair + j < l.taps.units) add(sums[i][j], 16 * i, (2 * pair + j) * 8);
-        if (pair == 0) add(bias[i], 16 * i, l.taps.units * 8);
+          if (2 * pair + j < l.taps.units) keep(sums[i][j], 16 * i, (2 * pair + j) * 8);
+        if (pair == 0) keep(bias[i], 16 * i, l.taps.units * 8);
       }
     }
   });
@@ -175,16 +180,19 @@ struct Backward {
     const float* dy = chain.dy + first;
     const uint8_t* codes = chain.codes ? chain.codes + first : nullptr;
     auto* shared = block.memory<Bfloat16>();
-    block.each_thread([&](int t) {
-      for (int i = t; i < l.filters * pixels; i += block.threads) {
-        const int place = codes ? codes[i] : 0;
-        if (place == kDead) continue;
-        const int filter = chain.by_pixels.quotient(i), pixel = chain.by_pixels.remainder(i, filter);
-        const int h = chain.by_width.quotient(pixel), w = chain.by_width.remainder(pixel, h);
-        const int at = chain.pooled ? l.dy.of(2 * h + place / 2, 2 * w + place % 2) : l.dy.of(h, w);
-        shared[at + filter] = to_bfloat16(dy[i] * chain.scale);
-      }
-    });
+    struct Place {
+      float dy;
+      uint8_t code;
+    };
+    move_ahead(
+        block, l.filters * pixels, [&](int i) { return Place{dy[i], codes ? codes[i] : uint8_t(0)}; },
+        [&](int i, const Place& v) {
+          if (v.code == kDead) return;
+          const int filter = chain.by_pixels.quotient(i), pixel = chain.by_pixels.remainder(i, filter);
+          const int h = chain.by_width.quotient(pixel), w = chain.by_width.remainder(pixel, h);
+          const int at = chain.pooled ? l.dy.of(2 * h + v.code / 2, 2 * w + v.code % 2) : l.dy.of(h, w);
+          shared[at + filter] = to_bfloat16(v.dy * chain.scale);
+        });
   }
   UNCIAL_BODY void load_x(const Block& block, const BackwardLayer& l, int64_t n, bool first) const {
     if (first) {
@@ -194,13 +202,13 @@ struct Backward {
     }
     const int pixels = l.x.height * l.x.width, vectors = l.x.channels / 8;
     const auto* from = reinterpret_cast<const Vector16*>(l.kept + n * pixels * l.x.channels);
-    block.each_thread([&](int t) {
-      for (int i = t; i < pixels * vectors; i += block.threads) {
-        const int pixel = l.by_vectors.quotient(i);
-        const int at = block.memory<int>(4 * int64_t(l.x_pixels_at))[pixel] + l.by_vectors.remainder(i, pixel) * 8;
-        *block.memory<Vector16>(2 * int64_t(at)) = from[i];
-      }
-    });
+    const int* places = block.memory<int>(4 * int64_t(l.x_pixels_at));
+    move_ahead(
+        block, pixels * vectors, [&](int i) { return from[i]; },
+        [&](int i, const Vector16& v) {
+          const int pixel = l.by_vectors.quotient(i), at = places[pixel] + l.by_vectors.remainder(i, pixel) * 8;
+          *block.memory<Vector16>(2 * int64_t(at)) = v;
+        });
   }
   UNCIAL_BODY void input_gradient(const Block& block, const BackwardLayer& l, const BackwardLayer& before,
                                   int64_t n) const {

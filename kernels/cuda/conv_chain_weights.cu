@@ -40,7 +40,7 @@ struct Pack {
   }
 };
 
-constexpr int kOutputs = 32, kParts = 8;
+constexpr int kOutputs = 8, kParts = 32;
 
 /// A block adds kOutputs sums, kParts pieces of the slots each.
 struct Gather {
@@ -70,7 +70,7 @@ struct Gather {
   }
   /// Of every kParts-th slot. Several loads are on their way before the first sum.
   UNCIAL_BODY static float sum_of(const float* partial, int64_t size, int64_t slot, int64_t slots) {
-    constexpr int kAhead = 8;
+    constexpr int kAhead = 4;
     float sum = 0;
     for (; slot < slots; slot += kAhead * kParts) {
       float values[kAhead];

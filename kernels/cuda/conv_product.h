@@ -53,9 +53,8 @@ UNCIAL_BODY inline void make_tables(const Block& block, const ConvProduct& p) {
 UNCIAL_BODY inline void load_weights(const Block& block, const ConvProduct& p) {
   auto* to = block.memory<Vector16>(4 * p.weights_at);
   const auto* from = reinterpret_cast<const Vector16*>(p.weights);
-  block.each_thread([&](int t) {
-    for (int i = t; i < p.packed_words() / 4; i += block.threads) to[i] = from[i];
-  });
+  move_ahead(
+      block, p.packed_words() / 4, [&](int i) { return from[i]; }, [&](int i, const Vector16& v) { to[i] = v; });
 }
 
 /// finish(warp, above, below, m, n) for all blocks of twice 16 rows and 8 filters of x * w + bias(n).
@@ -137,16 +136,16 @@ UNCIAL_BODY inline void load_first(const Block& block, const FirstImage& f, cons
   auto* shared = block.memory<Bfloat16>();
   const int size = int(f.e.C * f.e.H * f.e.W), padding = int(f.e.padding);
   auto* staged = shared + f.staged_at;
-  block.each_thread([&](int t) {
-    for (int i = t; i < size; i += block.threads) {
-      const int line = f.by_width.quotient(i), w = f.by_width.remainder(i, line);
-      const int c = f.by_plane.quotient(i), h = line - c * int(f.e.H);
-      if (f.taps_are_channels)
-        staged[c * f.plane() + (h + padding) * f.columns() + w + padding] = to_bfloat16(x[i]);
-      else
-        shared[image.of(h, w) + c] = to_bfloat16(x[i]);
-    }
-  });
+  move_ahead<4>(
+      block, size, [&](int i) { return x[i]; },
+      [&](int i, float value) {
+        const int line = f.by_width.quotient(i), w = f.by_width.remainder(i, line);
+        const int c = f.by_plane.quotient(i), h = line - c * int(f.e.H);
+        if (f.taps_are_channels)
+          staged[c * f.plane() + (h + padding) * f.columns() + w + padding] = to_bfloat16(value);
+        else
+          shared[image.of(h, w) + c] = to_bfloat16(value);
+      });
   if (!f.taps_are_channels) return;
   const int *rows = block.memory<int>(4 * int64_t(f.rows_at)), *taps = block.memory<int>(4 * int64_t(f.taps_at));
   block.each_thread([&](int t) {

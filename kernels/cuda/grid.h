@@ -129,6 +129,25 @@ UNCIAL_BODY inline void note(Fault* place, const Fault& fault) {
 #endif
 }
 
+/// store(i, load(i)) for all i < count, by all threads of a block. kAhead loads of a thread are under way before
+/// the first store, because a load takes as long as hundreds of instructions.
+template <int kAhead = 8, class Load, class Store>
+UNCIAL_BODY void move_ahead(const Block& block, int count, Load load, Store store) {
+  block.each_thread([&](int t) {
+    for (int first = t; first < count; first += kAhead * block.threads) {
+      decltype(load(0)) values[kAhead];
+      UNCIAL_UNROLL
+      for (int j = 0; j < kAhead; ++j) {
+        const int i = first + j * block.threads;
+        values[j] = load(i < count ? i : first);  // no branch between loads
+      }
+      UNCIAL_UNROLL
+      for (int j = 0; j < kAhead; ++j)
+        if (const int i = first + j * block.threads; i < count) store(i, values[j]);
+    }
+  });
+}
+
 /// Threads of a block for `work` things to do: whole warps, a power of two.
 inline int threads_for(int64_t work, int most = 256) {
   int threads = kWarp;

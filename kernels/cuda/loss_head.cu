@@ -69,12 +69,14 @@ struct Rows4 {
 
   UNCIAL_BODY void operator()(const Block& block) const {
     const Shared s = shared_of(block);
-    block.each_thread([&](int t) {
-      const int row = row_of(h);
-      for (int c = 0; c < h.classes; ++c)
-        for (int f = t; f < row; f += block.threads)
-          s.w[c * row + f] = f < h.features ? factor(h, h.w[int64_t(c) * h.features + f]) : 0.0f;
-    });
+    const int row = row_of(h);
+    move_ahead(
+        block, h.classes * row,
+        [&](int i) {
+          const int c = by_row.quotient(i), f = by_row.remainder(i, c);
+          return f < h.features ? h.w[c * h.features + f] : 0.0f;
+        },
+        [&](int i, float w) { s.w[i] = factor(h, w); });
     for (int64_t first = block.index * kRows; first < h.N; first += blocks * kRows) {
       logits(block, s, first);
       gradients(block, s, first);
@@ -197,6 +199,7 @@ struct Rows4 {
   }
 
   int64_t blocks;
+  Divider by_row;
 };
 
 /// Weight and bias gradients, and the mean loss: sums over rows, kParts pieces of them at once. The bias is one
@@ -228,7 +231,7 @@ struct Columns {
     for (int k = 0; k < kAhead; ++k) {
       UNCIAL_UNROLL
       for (int c = 0; c < kMaxHeadClasses; ++c)
-        if (c < h.classes) sums[c] += x[k] * (bias ? d[k][c] : factor(h, d[k][c]));
+        if (c < h.classes) sums[c] += x[k] * (bias && !h.round_bias ? d[k][c] : factor(h, d[k][c]));
     }
   }
   UNCIAL_BODY void operator()(const Block& block) const {
@@ -272,7 +275,7 @@ void run(const LossHead& head) {
   const int64_t groups = (head.N + kRows - 1) / kRows, most = 2 * gpu_limits().multiprocessors;
   const int64_t blocks = groups < most ? groups : most;
   each_block<kRows * kRowThreads>(blocks, kRows * kRowThreads, Rows4::shared_bytes(head),
-                                  Rows4{head, fault_place(), blocks}, "loss_head");
+                                  Rows4{head, fault_place(), blocks, Divider(Rows4::row_of(head))}, "loss_head");
   each_block<kParts * kColumns>(head.features / kColumns + 1, kParts * kColumns, Columns::shared_bytes(head),
                                 Columns{head}, "loss_head");
 }

@@ -21,7 +21,8 @@ struct LossHead {
   const int64_t *dropout_state, *samples;  ///< or null
   uint32_t threshold;
   float scale;
-  bool round;  ///< factors of products to bfloat16
+  bool round;       ///< factors of products to bfloat16
+  bool round_bias;  ///< likewise what the bias gradient sums
   const int64_t* labels;
   double smoothing;
   const float* dloss;  ///< of the mean loss: a factor of all gradients

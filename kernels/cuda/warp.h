@@ -36,6 +36,10 @@ struct Largest {
   }
 };
 
+struct alignas(8) Pair {
+  float first, second;
+};
+
 // nvcc reads this once for the GPU and once for the host, where bodies do not run.
 #if defined(__CUDA_ARCH__)
 
@@ -107,6 +111,13 @@ struct Warp {
     const int n = lane() % 4 * 2;
     c.values[0] = c.values[2] = value(n);
     c.values[1] = c.values[3] = value(n + 1);
+  }
+  /// c[m, n] and c[m, n + 1] = value(m, n) for all m and even n.
+  template <class Value>
+  __device__ void set_pairs(FragmentC& c, Value value) const {
+    const Pair above = value(lane() / 4, lane() % 4 * 2), below = value(lane() / 4 + 8, lane() % 4 * 2);
+    c.values[0] = above.first, c.values[1] = above.second;
+    c.values[2] = below.first, c.values[3] = below.second;
   }
   /// use(m, n, c[m, n], c[m, n + 1]) for all m and even n.
   template <class Use>
@@ -181,6 +192,14 @@ struct Warp {
   void set_columns(FragmentC& c, Value value) const {
     for (auto& row : c.at)
       for (int n = 0; n < 8; ++n) row[n] = value(n);
+  }
+  template <class Value>
+  void set_pairs(FragmentC& c, Value value) const {
+    for (int m = 0; m < 16; ++m)
+      for (int n = 0; n < 8; n += 2) {
+        const Pair pair = value(m, n);
+        c.at[m][n] = pair.first, c.at[m][n + 1] = pair.second;
+      }
   }
   template <class Use>
   void each_pair(const FragmentC& c, Use use) const {

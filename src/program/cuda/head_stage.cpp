@@ -58,7 +58,9 @@ class HeadFinder : GpuQueries {
       if (rounding < 0) return false;
       found_.steps.insert(rounding);
       d = g_.out(rounding);
+      const int before = found_.dbias;
       add_bias_sum(d);
+      found_.round_bias = found_.dbias != before;
     }
     for (int s : g_.readers(g_.value(d).buffer))
       if (g_.is(s, "matmul")) add_gradient(s, g_.value(d).buffer);
@@ -144,7 +146,7 @@ class HeadStage final : public Stage {
     const Shape &z = graph.value(found.z).shape, &w = graph.value(found.w).shape;
     head_.N = z[0];
     head_.features = int(z[1]), head_.classes = int(w[0]);
-    head_.relu = found.relu, head_.round = found.round;
+    head_.relu = found.relu, head_.round = found.round, head_.round_bias = found.round_bias;
     head_.scale = 1;
     head_.smoothing = found.smoothing;
     if (found.dropout >= 0) {

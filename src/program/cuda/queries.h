@@ -35,7 +35,9 @@ class GpuQueries : public FuseQueries {
   /// Where a gradient ends up: a copy that alone reads it is left out, as one of `steps`.
   int where_it_goes(int v, std::set<int>& steps) const {
     const int copy = only_reader(g_.value(v).buffer);
-    if (copy < 0 || !g_.is(copy, "copy") || !g_.whole(g_.out(copy)) || !plain(g_.out(copy))) return v;
+    if (copy < 0 || !g_.is(copy, "copy") || !g_.whole(g_.in(copy, 0)) || !g_.whole(g_.out(copy)) ||
+        !plain(g_.out(copy)))
+      return v;
     steps.insert(copy);
     return g_.out(copy);
   }
