@@ -6,7 +6,8 @@ namespace uncial::cuda {
 
 template <class T>
 void accumulate(const T* a, const T* b, T* y, int64_t size) {
-  each(size, [=] UNCIAL_BODY(int64_t i) { y[i] = a[i] + b[i]; }, "accumulate");
+  each(
+      size, [=] UNCIAL_BODY(int64_t i) { y[i] = a[i] + b[i]; }, "accumulate");
 }
 
 template void accumulate<float>(const float*, const float*, float*, int64_t);

@@ -115,8 +115,7 @@ void affine_images(Images<T> images, const int64_t* indices, AugmentStream strea
       images.N, threads_for(images.H * images.W), fits ? bytes : 0,
       [=] UNCIAL_BODY(const Block& block) {
         const auto a = stream.block(indices[block.index], 0), b = stream.block(indices[block.index], 1);
-        const auto map =
-            kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, images.H, images.W);
+        const auto map = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, images.H, images.W);
         resample(block, images, copies.of(block, 0), fill, [&](int64_t i) {
           return kernels::affine_source(map, i % images.W, i / images.W, images.H, images.W);
         });
@@ -179,8 +178,8 @@ void erase_images(Images<T> images, const int64_t* indices, AugmentStream stream
       images.N, threads_for(images.sample_size()), 0,
       [=] UNCIAL_BODY(const Block& block) {
         const int64_t index = indices[block.index];
-        const auto box = kernels::erase_box(ranges, stream.block(index, 0), stream.block(index, 1), images.H,
-                                            images.W);
+        const auto box =
+            kernels::erase_box(ranges, stream.block(index, 0), stream.block(index, 1), images.H, images.W);
         const int64_t size = box.height * box.width;
         block.each_thread([&](int t) {
           for (int64_t i = t; i < images.C * size; i += block.threads) {

@@ -34,7 +34,8 @@ struct alignas(16) Vector16 {
 struct Divider {
   uint32_t divisor = 1, magic = 0;
   Divider() = default;
-  explicit Divider(int64_t d) : divisor(uint32_t(d)), magic(d == 1 ? 0 : uint32_t((int64_t(1) << 32) / d + 1)) {}
+  explicit Divider(int64_t d)
+      : divisor(uint32_t(d)), magic(d == 1 ? 0 : uint32_t((int64_t(1) << 32) / d + 1)) {}
   UNCIAL_BODY int quotient(int x) const {
     return divisor == 1 ? x : int(uint32_t(uint64_t(uint32_t(x)) * magic >> 32));
   }

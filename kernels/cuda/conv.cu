@@ -60,8 +60,9 @@ struct Problem {
           "describing a convolution");
     check(cudnnSetConvolutionGroupCount(conv, int(e.groups)), "describing a convolution");
     // Tensor cores see 11 bits of a factor (TF32).
-    check(cudnnSetConvolutionMathType(conv, RoundedFactors::in_effect() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
-          "describing a convolution");
+    check(
+        cudnnSetConvolutionMathType(conv, RoundedFactors::in_effect() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
+        "describing a convolution");
   }
 };
 

@@ -19,8 +19,7 @@ void conv2d_any(const ConvExtents& e, const T* x, const T* w, const T* bias, T* 
               const int64_t h = p * e.stride - e.padding + r * e.dilation,
                             v = q * e.stride - e.padding + s * e.dilation;
               if (h >= 0 && h < e.H && v >= 0 && v < e.W)
-                sum += x[((n * e.C + first + c) * e.H + h) * e.W + v] *
-                       w[((k * C + c) * e.R + r) * e.S + s];
+                sum += x[((n * e.C + first + c) * e.H + h) * e.W + v] * w[((k * C + c) * e.R + r) * e.S + s];
             }
         y[i] = sum;
       },
@@ -43,8 +42,7 @@ void conv2d_input_gradient_any(const ConvExtents& e, const T* dy, const T* w, co
             const int64_t p = row / e.stride, q = column / e.stride;
             if (p >= e.P || q >= e.Q) continue;
             for (int64_t k = group * K; k < (group + 1) * K; ++k)
-              sum += dy[((n * e.K + k) * e.P + p) * e.Q + q] *
-                     w[((k * C + c % C) * e.R + r) * e.S + s];
+              sum += dy[((n * e.K + k) * e.P + p) * e.Q + q] * w[((k * C + c % C) * e.R + r) * e.S + s];
           }
         dx[i] = sum;
       },

@@ -1,13 +1,13 @@
 #pragma once
 /// @file conv_chain.h
 /// Convolutions one behind the other with ReLU, 2x2 pooling and dropout, sample by sample in shared memory: a
-/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 factors, float32
-/// sums). What lies between two layers never leaves the block, save what the gradient needs.
+/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 factors,
+/// float32 sums). What lies between two layers never leaves the block, save what the gradient needs.
 ///
-/// Images in shared memory have their channels side by side, a halo of zeros, and 8 elements more a pixel than
-/// they need, so that 8 neighbours lie in different banks. Operands of products are not gathered: rows of a
-/// factor are found through tables of offsets. A first layer of few channels reads an image whose channels
-/// are the taps (im2col).
+/// Images in shared memory have their channels side by side, a halo of zeros, and 8 elements more a pixel
+/// than they need, so that 8 neighbours lie in different banks. Operands of products are not gathered: rows
+/// of a factor are found through tables of offsets. A first layer of few channels reads an image whose
+/// channels are the taps (im2col).
 
 #include <cstdint>
 
@@ -42,13 +42,13 @@ struct Taps {
 struct ConvProduct {
   SharedImage x;
   Taps taps;
-  int height, width;  ///< of y
-  bool windows;       ///< rows run by windows of 2x2: 32 rows are 8 windows, whose places lie 8 apart
-  int filter_tiles;   ///< of 8 filters; a multiple of what a warp takes
-  int tiles_a_warp;   ///< 1, 2, 4 or 8
-  int rows_at, units_at;      ///< tables of offsets into x, words of shared memory
-  int weights_at;             ///< packed weights, likewise
-  const uint32_t* weights;    ///< where they come from
+  int height, width;        ///< of y
+  bool windows;             ///< rows run by windows of 2x2: 32 rows are 8 windows, whose places lie 8 apart
+  int filter_tiles;         ///< of 8 filters; a multiple of what a warp takes
+  int tiles_a_warp;         ///< 1, 2, 4 or 8
+  int rows_at, units_at;    ///< tables of offsets into x, words of shared memory
+  int weights_at;           ///< packed weights, likewise
+  const uint32_t* weights;  ///< where they come from
   UNCIAL_BODY int rows() const { return windows ? height / 2 * (width / 2) * 4 : height * width; }
   UNCIAL_BODY int padded_rows() const { return (rows() + 31) / 32 * 32; }
   UNCIAL_BODY int steps() const { return taps.units / 2; }
@@ -65,22 +65,22 @@ struct ForwardLayer {
   ConvProduct product;
   int filters;
   bool relu;
-  const float* bias;        ///< or null
+  const float* bias;  ///< or null
   int out_height, out_width;
-  SharedImage y;            ///< x of the next layer's product; none for the last
-  int y_rows_at;            ///< table: where its pixels lie
-  Divider by_vectors;       ///< of 16 bytes a pixel of y
-  Bfloat16* kept;           ///< y as N, pixels, y.channels; or null
-  uint8_t* codes;           ///< N, pixels, y.channels; of the last layer N, filters, pixels; or null
+  SharedImage y;       ///< x of the next layer's product; none for the last
+  int y_rows_at;       ///< table: where its pixels lie
+  Divider by_vectors;  ///< of 16 bytes a pixel of y
+  Bfloat16* kept;      ///< y as N, pixels, y.channels; or null
+  uint8_t* codes;      ///< N, pixels, y.channels; of the last layer N, filters, pixels; or null
 };
 
-/// How a sample becomes the image of a first layer. With taps as channels, it is staged first, in a halo of its
-/// padding: tables tell where each pixel's filter begins in it, and where each tap lies from there.
+/// How a sample becomes the image of a first layer. With taps as channels, it is staged first, in a halo of
+/// its padding: tables tell where each pixel's filter begins in it, and where each tap lies from there.
 struct FirstImage {
   ConvExtents e;
   bool taps_are_channels;
-  int staged_at;            ///< elements
-  int rows_at, taps_at;     ///< tables
+  int staged_at;                         ///< elements
+  int rows_at, taps_at;                  ///< tables
   Divider by_width, by_plane, by_pairs;  ///< of the sample; of two channels a pixel of the image
   UNCIAL_BODY int columns() const { return int(e.W + 2 * e.padding); }
   UNCIAL_BODY int plane() const { return columns() * int(e.H + 2 * e.padding); }
@@ -110,24 +110,24 @@ struct ForwardChain {
 /// The products x * dy over pixels of one layer, and what they go with.
 struct BackwardLayer {
   SharedImage x, dy;
-  Taps taps;   ///< of x
-  int height, width;  ///< of dy
+  Taps taps;                       ///< of x
+  int height, width;               ///< of dy
   int filter_groups, rows_a_warp;  ///< of rows_a_warp * 16 filters
   int pair_groups, pairs_a_warp;   ///< of pairs_a_warp * 2 units
   int splits;                      ///< pieces of the pixels
   int x_rows_at, dy_rows_at, x_units_at;
   float* partial;  ///< slots, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
   int filters;
-  const Bfloat16* kept;   ///< x as ForwardLayer::kept, but for the first layer
-  Divider by_vectors;     ///< of 16 bytes a pixel of x
+  const Bfloat16* kept;  ///< x as ForwardLayer::kept, but for the first layer
+  Divider by_vectors;    ///< of 16 bytes a pixel of x
   bool has_input_gradient;
-  int x_pixels_at;        ///< table: where pixels of x lie
-  int dx_rows_at;         ///< table: where dy of the layer before lies for a pixel of x, or a window's first
-  ConvProduct product;    ///< dy * w, which gives dy of the layer before
-  bool dy_takes_x;        ///< dy of the layer before takes the place of x
-  bool pooled_before;     ///< the layer before has a pooling
-  bool mask_by_x;         ///< ... where x is above 0
-  const uint8_t* codes;   ///< ... spread by these codes of the pooling before; or null
+  int x_pixels_at;       ///< table: where pixels of x lie
+  int dx_rows_at;        ///< table: where dy of the layer before lies for a pixel of x, or a window's first
+  ConvProduct product;   ///< dy * w, which gives dy of the layer before
+  bool dy_takes_x;       ///< dy of the layer before takes the place of x
+  bool pooled_before;    ///< the layer before has a pooling
+  bool mask_by_x;        ///< ... where x is above 0
+  const uint8_t* codes;  ///< ... spread by these codes of the pooling before; or null
   UNCIAL_BODY int pixels() const { return height * width; }
   UNCIAL_BODY int steps() const { return (pixels() + 15) / 16; }
   UNCIAL_BODY int width_of_partial() const { return taps.units * 8 + 8; }
@@ -140,13 +140,13 @@ struct BackwardChain {
   int64_t N;
   int blocks, threads, shared_bytes;
   FirstImage first;
-  const float* x;       ///< N C H W
+  const float* x;               ///< N C H W
   Divider by_pixels, by_width;  ///< of dy
-  const float* dy;      ///< N, filters, pixels (pooled)
-  const uint8_t* codes; ///< likewise; or null
-  bool pooled;          ///< dy is
-  float scale;          ///< of dropout
-  int zeros_at, zeros;  ///< elements that stay zero: dy of pixels that are none
+  const float* dy;              ///< N, filters, pixels (pooled)
+  const uint8_t* codes;         ///< likewise; or null
+  bool pooled;                  ///< dy is
+  float scale;                  ///< of dropout
+  int zeros_at, zeros;          ///< elements that stay zero: dy of pixels that are none
 };
 
 /// Weights of a layer for one direction.

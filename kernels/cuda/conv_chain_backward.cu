@@ -3,8 +3,8 @@
 namespace uncial::cuda {
 namespace {
 
-/// dx, which a product made, as dy of the layer before: 0 where its activation was, or spread over the windows
-/// of its pooling.
+/// dx, which a product made, as dy of the layer before: 0 where its activation was, or spread over the
+/// windows of its pooling.
 struct IntoPrevious {
   const BackwardLayer& l;
   SharedImage dy;  ///< of the layer before
@@ -55,7 +55,8 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
       float* partial = l.partial + ((block.index * l.splits + split) * l.padded_filters() + filter) * width;
       const auto start = [&](FragmentC& sum, int row, int column) {
         warp.set_pairs(sum, [&](int m, int n) {
-          return first_sample ? Pair{0, 0} : *reinterpret_cast<const Pair*>(partial + (row + m) * width + column + n);
+          return first_sample ? Pair{0, 0}
+                              : *reinterpret_cast<const Pair*>(partial + (row + m) * width + column + n);
         });
       };
       FragmentC sums[kRows][2 * kPairs], bias[kRows];
@@ -73,9 +74,8 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
         FragmentA a[kRows];
         UNCIAL_UNROLL
         for (int i = 0; i < kRows; ++i)
-          warp.load_columns(a[i], [&](int k, int h) {
-            return shared + dy_rows[16 * step + k] + filter + 16 * i + 8 * h;
-          });
+          warp.load_columns(
+              a[i], [&](int k, int h) { return shared + dy_rows[16 * step + k] + filter + 16 * i + 8 * h; });
         UNCIAL_UNROLL
         for (int j = 0; j < kPairs; ++j) {
           FragmentB b[2];
@@ -175,7 +175,8 @@ struct Backward {
   /// The gradient of what came out of the chain, spread over the windows of a pooling.
   UNCIAL_BODY void load_dy(const Block& block, const BackwardLayer& l, int64_t n) const {
     clear(block, l.dy);
-    const int width = chain.pooled ? l.width / 2 : l.width, pixels = width * (chain.pooled ? l.height / 2 : l.height);
+    const int width = chain.pooled ? l.width / 2 : l.width,
+              pixels = width * (chain.pooled ? l.height / 2 : l.height);
     const int64_t first = n * l.filters * pixels;
     const float* dy = chain.dy + first;
     const uint8_t* codes = chain.codes ? chain.codes + first : nullptr;
@@ -185,7 +186,10 @@ struct Backward {
       uint8_t code;
     };
     move_ahead(
-        block, l.filters * pixels, [&](int i) { return Place{dy[i], codes ? codes[i] : uint8_t(0)}; },
+        block, l.filters * pixels,
+        [&](int i) {
+          return Place{dy[i], codes ? codes[i] : uint8_t(0)};
+        },
         [&](int i, const Place& v) {
           if (v.code == kDead) return;
           const int filter = chain.by_pixels.quotient(i), pixel = chain.by_pixels.remainder(i, filter);
@@ -206,7 +210,8 @@ struct Backward {
     move_ahead(
         block, pixels * vectors, [&](int i) { return from[i]; },
         [&](int i, const Vector16& v) {
-          const int pixel = l.by_vectors.quotient(i), at = places[pixel] + l.by_vectors.remainder(i, pixel) * 8;
+          const int pixel = l.by_vectors.quotient(i),
+                    at = places[pixel] + l.by_vectors.remainder(i, pixel) * 8;
           *block.memory<Vector16>(2 * int64_t(at)) = v;
         });
   }
@@ -214,11 +219,11 @@ struct Backward {
                                   int64_t n) const {
     load_weights(block, l.product);
     if (!l.dy_takes_x) clear(block, before.dy);
-    const uint8_t* codes =
-        l.codes ? l.codes + n * l.x.height * l.x.width * l.x.channels : nullptr;
-    multiply(block, l.product, [](int) { return 0.0f; },
-             IntoPrevious{l, before.dy, block.memory<Bfloat16>(), block.memory<int>(4 * int64_t(l.dx_rows_at)),
-                          block.memory<int>(4 * int64_t(l.x_pixels_at)), codes});
+    const uint8_t* codes = l.codes ? l.codes + n * l.x.height * l.x.width * l.x.channels : nullptr;
+    multiply(
+        block, l.product, [](int) { return 0.0f; },
+        IntoPrevious{l, before.dy, block.memory<Bfloat16>(), block.memory<int>(4 * int64_t(l.dx_rows_at)),
+                     block.memory<int>(4 * int64_t(l.x_pixels_at)), codes});
   }
 };
 

@@ -28,7 +28,9 @@ struct IntoImage {
     warp.each_pair(below, [&](int m, int n, float a, float b) { store(row + 16 + m, column + n, a, b); });
   }
   UNCIAL_BODY float activated(float value) const { return l.relu && value < 0 ? 0.0f : value; }
-  UNCIAL_BODY uint8_t code(const Largest& v) const { return l.relu && v.value <= 0 ? kDead : uint8_t(v.place); }
+  UNCIAL_BODY uint8_t code(const Largest& v) const {
+    return l.relu && v.value <= 0 ? kDead : uint8_t(v.place);
+  }
   UNCIAL_BODY void put(int pixel, int column, const Largest& first, const Largest& second) const {
     *reinterpret_cast<uint32_t*>(shared + pixels[pixel] + column) =
         bfloat16_pair(activated(first.value), activated(second.value));
@@ -109,7 +111,8 @@ struct Forward {
     block.each_thread([&](int t) {
       for (int i = t; i < pixels * vectors; i += block.threads) {
         const int pixel = l.by_vectors.quotient(i);
-        const int at = block.memory<int>(4 * int64_t(l.y_rows_at))[pixel] + l.by_vectors.remainder(i, pixel) * 8;
+        const int at =
+            block.memory<int>(4 * int64_t(l.y_rows_at))[pixel] + l.by_vectors.remainder(i, pixel) * 8;
         to[i] = *block.memory<Vector16>(2 * int64_t(at));
       }
     });
@@ -119,7 +122,8 @@ struct Forward {
     float* staged = block.memory<float>(4 * int64_t(chain.staging_at));
     auto* staged_codes = reinterpret_cast<uint8_t*>(staged + (size + 3) / 4 * 4);
     multiply(
-        block, l.product, [&](int filter) { return bias_of(l, filter); }, IntoStaging{l, staged, staged_codes});
+        block, l.product, [&](int filter) { return bias_of(l, filter); },
+        IntoStaging{l, staged, staged_codes});
     float* y = chain.y + n * size;
     uint8_t* codes = l.codes ? l.codes + n * size : nullptr;
     block.each_thread([&](int t) {
@@ -127,8 +131,8 @@ struct Forward {
     });
   }
   /// Four places, which one draw of random words decides on.
-  UNCIAL_BODY void write(const float* staged, const uint8_t* staged_codes, int i, int size, int64_t n, float* y,
-                         uint8_t* codes) const {
+  UNCIAL_BODY void write(const float* staged, const uint8_t* staged_codes, int i, int size, int64_t n,
+                         float* y, uint8_t* codes) const {
     Float4 four = *reinterpret_cast<const Float4*>(staged + i);
     uint32_t four_codes = *reinterpret_cast<const uint32_t*>(staged_codes + i);
     const ChainDropout& d = chain.dropout;

@@ -1,8 +1,8 @@
 #include "conv_chain.h"
 #include "warp.h"
 
-// Weights into the order of the tensor cores before a chain runs, and partial sums of their gradients together
-// afterwards: one launch each for all layers.
+// Weights into the order of the tensor cores before a chain runs, and partial sums of their gradients
+// together afterwards: one launch each for all layers.
 
 namespace uncial::cuda {
 namespace {
@@ -21,15 +21,13 @@ struct Pack {
     const int at = int(i - (j == 0 ? 0 : ends[j - 1]));
     const int fragment = at / kPackedWords, step = fragment / job.filter_tiles,
               tile = fragment % job.filter_tiles;
-    job.packed[at] = packed_word(at % kPackedWords, [&](int k, int n) {
-      return weight(job, step * 16 + k, tile * 8 + n);
-    });
+    job.packed[at] = packed_word(at % kPackedWords,
+                                 [&](int k, int n) { return weight(job, step * 16 + k, tile * 8 + n); });
   }
   /// Of the product: inner place k, column n.
   UNCIAL_BODY static float weight(const PackJob& job, int k, int n) {
     const int taps = job.R * job.S;
-    if (job.taps_are_channels)
-      return n < job.K && k < taps * job.C ? at(job, n, k % job.C, k / job.C) : 0.0f;
+    if (job.taps_are_channels) return n < job.K && k < taps * job.C ? at(job, n, k % job.C, k / job.C) : 0.0f;
     const int inner = job.transposed ? job.K : job.C, outer = job.transposed ? job.C : job.K;
     const int padded = (inner + 7) / 8 * 8, tap = k / padded, c = k % padded;
     if (tap >= taps || c >= inner || n >= outer) return 0.0f;
@@ -112,7 +110,8 @@ void run(const GatherJob* jobs, int count) {
     gather.jobs[j] = jobs[j];
     gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kOutputs);
   }
-  each_block(total, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), gather, "weight_gradients");
+  each_block(total, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), gather,
+             "weight_gradients");
 }
 
 }  // namespace uncial::cuda

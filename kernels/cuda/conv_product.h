@@ -54,7 +54,8 @@ UNCIAL_BODY inline void load_weights(const Block& block, const ConvProduct& p) {
   auto* to = block.memory<Vector16>(4 * p.weights_at);
   const auto* from = reinterpret_cast<const Vector16*>(p.weights);
   move_ahead(
-      block, p.packed_words() / 4, [&](int i) { return from[i]; }, [&](int i, const Vector16& v) { to[i] = v; });
+      block, p.packed_words() / 4, [&](int i) { return from[i]; },
+      [&](int i, const Vector16& v) { to[i] = v; });
 }
 
 /// finish(warp, above, below, m, n) for all blocks of twice 16 rows and 8 filters of x * w + bias(n).
@@ -78,9 +79,8 @@ UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias b
         FragmentA a[2];
         UNCIAL_UNROLL
         for (int i = 0; i < 2; ++i)
-          warp.load_rows(a[i], [&](int row, int h) {
-            return shared + rows[m + 16 * i + row] + units[2 * step + h];
-          });
+          warp.load_rows(
+              a[i], [&](int row, int h) { return shared + rows[m + 16 * i + row] + units[2 * step + h]; });
         const uint32_t* packed = weights + (step * p.filter_tiles + tile) * kPackedWords;
         UNCIAL_UNROLL
         for (int j = 0; j < kTiles; ++j) {
@@ -147,7 +147,8 @@ UNCIAL_BODY inline void load_first(const Block& block, const FirstImage& f, cons
           shared[image.of(h, w) + c] = to_bfloat16(value);
       });
   if (!f.taps_are_channels) return;
-  const int *rows = block.memory<int>(4 * int64_t(f.rows_at)), *taps = block.memory<int>(4 * int64_t(f.taps_at));
+  const int *rows = block.memory<int>(4 * int64_t(f.rows_at)),
+            *taps = block.memory<int>(4 * int64_t(f.taps_at));
   block.each_thread([&](int t) {
     for (int i = t; i < image.height * image.width * (image.channels / 2); i += block.threads) {
       const int pixel = f.by_pairs.quotient(i), first = 2 * f.by_pairs.remainder(i, pixel);

@@ -13,8 +13,7 @@ void dropout(Rows<const T> x, const int64_t* samples, const int64_t* state, uint
       x.rows * blocks,
       [=] UNCIAL_BODY(int64_t i) {
         const int64_t row = i / blocks, first = i % blocks * 4;
-        const auto words =
-            DropoutMask::of(state, threshold).row(samples[row]).block(uint64_t(first / 4));
+        const auto words = DropoutMask::of(state, threshold).row(samples[row]).block(uint64_t(first / 4));
         for (int64_t j = 0; j < 4 && first + j < x.cols; ++j) {
           const int64_t at = row * x.cols + first + j;
           y.data[at] = words[size_t(j)] < threshold ? T(0) : x.data[at] * scale;

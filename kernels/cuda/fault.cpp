@@ -8,8 +8,8 @@ std::string text_of(const Fault& f) {
     case kLabel:
       return join("cross_entropy: label ", f.value, " at index ", f.place, " is outside [0, ", f.limit, ").");
     case kIndex:
-      return join("gather: index ", f.value, " at position ", f.place, " is outside [", -f.limit, ", ", f.limit,
-                  ").");
+      return join("gather: index ", f.value, " at position ", f.place, " is outside [", -f.limit, ", ",
+                  f.limit, ").");
     case kOneHotIndex:
       return join("one_hot: index ", f.value, " at position ", f.place, " is outside [0, ", f.limit, ").");
     case kDivisionByZero:

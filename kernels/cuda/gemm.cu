@@ -76,18 +76,19 @@ bool multiply_by_library(const Gemm<T>& g) {
   constexpr bool kFloat = sizeof(T) == 4;
   const T one = 1, none = 0;
   const cudaDataType_t type = kFloat ? CUDA_R_32F : CUDA_R_64F;
-  const cublasComputeType_t arithmetic = !kFloat                        ? CUBLAS_COMPUTE_64F
+  const cublasComputeType_t arithmetic = !kFloat                       ? CUBLAS_COMPUTE_64F
                                          : RoundedFactors::in_effect() ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                                        : CUBLAS_COMPUTE_32F;
   check(cublasGemmStridedBatchedEx(blas(), left.how, right.how, int(g.N), int(g.M), int(g.K), &one, g.b, type,
                                    int(left.distance), g.b_batch, g.a, type, int(right.distance), g.a_batch,
-                                   &none, g.c, type, int(g.N), g.M * g.N, int(g.batch),
-                                   arithmetic, CUBLAS_GEMM_DEFAULT),
+                                   &none, g.c, type, int(g.N), g.M * g.N, int(g.batch), arithmetic,
+                                   CUBLAS_GEMM_DEFAULT),
         "gemm");
   if (const T* bias = g.bias) {
     T* c = g.c;
     const int64_t N = g.N;
-    each(g.batch * g.M * g.N, [=] UNCIAL_BODY(int64_t i) { c[i] += bias[i % N]; }, "gemm");
+    each(
+        g.batch * g.M * g.N, [=] UNCIAL_BODY(int64_t i) { c[i] += bias[i % N]; }, "gemm");
   }
   return true;
 }

@@ -129,8 +129,8 @@ UNCIAL_BODY inline void note(Fault* place, const Fault& fault) {
 #endif
 }
 
-/// store(i, load(i)) for all i < count, by all threads of a block. kAhead loads of a thread are under way before
-/// the first store, because a load takes as long as hundreds of instructions.
+/// store(i, load(i)) for all i < count, by all threads of a block. kAhead loads of a thread are under way
+/// before the first store, because a load takes as long as hundreds of instructions.
 template <int kAhead = 8, class Load, class Store>
 UNCIAL_BODY void move_ahead(const Block& block, int count, Load load, Store store) {
   block.each_thread([&](int t) {
@@ -164,7 +164,8 @@ __global__ void __launch_bounds__(256) each_kernel(int64_t n, const __grid_const
 }
 
 template <int kMostThreads, class Body>
-__global__ void __launch_bounds__(kMostThreads) block_kernel(int64_t count, const __grid_constant__ Body body) {
+__global__ void __launch_bounds__(kMostThreads)
+    block_kernel(int64_t count, const __grid_constant__ Body body) {
   extern __shared__ __align__(16) char shared[];
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) body(Block{i, int(blockDim.x), shared});
 }
@@ -189,8 +190,8 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
   const auto kernel = block_kernel<kMostThreads, Body>;
   if (shared_bytes > kSharedWithoutAsking)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), what);
-  kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes), current_stream()>>>(
-      count, body);
+  kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes),
+           current_stream()>>>(count, body);
   check_launch(what);
 }
 

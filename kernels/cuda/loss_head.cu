@@ -54,7 +54,8 @@ struct Rows4 {
     const bool drops = h.dropout_state != nullptr;
     uint32_t words[4] = {0, 0, 0, 0};
     if (drops) {
-      const auto drawn = DropoutMask::of(h.dropout_state, h.threshold).row(h.samples[row]).block(uint64_t(first / 4));
+      const auto drawn =
+          DropoutMask::of(h.dropout_state, h.threshold).row(h.samples[row]).block(uint64_t(first / 4));
       for (int j = 0; j < 4; ++j) words[j] = drawn[size_t(j)];
     }
     for (int j = 0; j < 4; ++j) {
@@ -102,14 +103,16 @@ struct Rows4 {
         }
       UNCIAL_UNROLL
       for (int c = 0; c < kMaxHeadClasses; ++c)
-        if (c < h.classes) s.partial[(t / kRowThreads * h.classes + c) * kRowThreads + t % kRowThreads] = sums[c];
+        if (c < h.classes)
+          s.partial[(t / kRowThreads * h.classes + c) * kRowThreads + t % kRowThreads] = sums[c];
     });
     constexpr int kPiece = kRowThreads / kPieces;
     block.each_thread([&](int t) {
       for (int i = t; i < kRows * h.classes * kPieces; i += block.threads) {
         float sum = 0;
         // Each starts elsewhere, so that neighbours read different banks.
-        for (int k = 0; k < kPiece; ++k) sum += s.partial[i / kPieces * kRowThreads + k * kPieces + i % kPieces];
+        for (int k = 0; k < kPiece; ++k)
+          sum += s.partial[i / kPieces * kRowThreads + k * kPieces + i % kPieces];
         s.pieces[i] = sum;
       }
     });
@@ -193,17 +196,16 @@ struct Rows4 {
     double mean = 0;
     if (h.smoothing != 0)
       for (int k = 0; k < h.classes; ++k) mean += log_sum - double(logits[k]);
-    h.row_losses[row] = h.smoothing == 0
-                            ? of_label
-                            : (1 - h.smoothing) * of_label + h.smoothing * mean / double(h.classes);
+    h.row_losses[row] =
+        h.smoothing == 0 ? of_label : (1 - h.smoothing) * of_label + h.smoothing * mean / double(h.classes);
   }
 
   int64_t blocks;
   Divider by_row;
 };
 
-/// Weight and bias gradients, and the mean loss: sums over rows, kParts pieces of them at once. The bias is one
-/// feature more, whose x is 1.
+/// Weight and bias gradients, and the mean loss: sums over rows, kParts pieces of them at once. The bias is
+/// one feature more, whose x is 1.
 struct Columns {
   LossHead h;
 
@@ -252,7 +254,8 @@ struct Columns {
       const int f = first + t % kColumns;
       for (int c = t / kColumns; c < h.classes; c += kParts) {
         float sum = 0;
-        for (int part = 0; part < kParts; ++part) sum += partial[(c * kParts + part) * kColumns + t % kColumns];
+        for (int part = 0; part < kParts; ++part)
+          sum += partial[(c * kParts + part) * kColumns + t % kColumns];
         if (f < h.features && h.dw) h.dw[int64_t(c) * h.features + f] = sum;
         if (f == h.features && h.dbias) h.dbias[c] = sum;
       }
@@ -275,7 +278,8 @@ void run(const LossHead& head) {
   const int64_t groups = (head.N + kRows - 1) / kRows, most = 2 * gpu_limits().multiprocessors;
   const int64_t blocks = groups < most ? groups : most;
   each_block<kRows * kRowThreads>(blocks, kRows * kRowThreads, Rows4::shared_bytes(head),
-                                  Rows4{head, fault_place(), blocks, Divider(Rows4::row_of(head))}, "loss_head");
+                                  Rows4{head, fault_place(), blocks, Divider(Rows4::row_of(head))},
+                                  "loss_head");
   each_block<kParts * kColumns>(head.features / kColumns + 1, kParts * kColumns, Columns::shared_bytes(head),
                                 Columns{head}, "loss_head");
 }

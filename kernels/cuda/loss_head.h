@@ -16,8 +16,8 @@ inline constexpr int64_t kMaxHeadBytes = 96 * 1024;  ///< of weights, in shared 
 struct LossHead {
   int64_t N;
   int features, classes;
-  const float *z, *w, *bias;  ///< (N, features), (classes, features), (classes) or null
-  bool relu;                  ///< x = max(z, 0), and then dropout
+  const float *z, *w, *bias;               ///< (N, features), (classes, features), (classes) or null
+  bool relu;                               ///< x = max(z, 0), and then dropout
   const int64_t *dropout_state, *samples;  ///< or null
   uint32_t threshold;
   float scale;
@@ -28,8 +28,8 @@ struct LossHead {
   const float* dloss;  ///< of the mean loss: a factor of all gradients
   float* loss;
   float *logits, *dz, *dw, *dbias;  ///< each may be null
-  double* row_losses;        ///< scratch: N
-  float *x, *dlogits;        ///< scratch: (N, features), (N, kMaxHeadClasses)
+  double* row_losses;               ///< scratch: N
+  float *x, *dlogits;               ///< scratch: (N, features), (N, kMaxHeadClasses)
 };
 
 void run(const LossHead& head);

@@ -35,7 +35,10 @@ template <class Body>
 void each_channel(const NormExtents& e, Body body, const char* what) {
   each_block<kThreads>(
       e.C, threads_for(e.N * e.L, kThreads), 0,
-      [=] UNCIAL_BODY(const Block& block) { body(block, Channel{e, block.index}); }, what);
+      [=] UNCIAL_BODY(const Block& block) {
+        body(block, Channel{e, block.index});
+      },
+      what);
 }
 
 template <class T>
@@ -75,8 +78,7 @@ struct Backward {
     const double inverse = 1 / math::sqrt(double(variance[c]) + epsilon);
     const T dy_mean = T(sum_dy / count), slope = T(sum_dy_x * inverse * inverse / count),
             factor = T(double(scale[c]) * inverse), centre = mean[c];
-    channel.each(block,
-                 [&](int64_t i) { dx[i] = (dy[i] - dy_mean - (x[i] - centre) * slope) * factor; });
+    channel.each(block, [&](int64_t i) { dx[i] = (dy[i] - dy_mean - (x[i] - centre) * slope) * factor; });
     block.each_thread([&](int t) {
       if (t == 0) dshift[c] = T(sum_dy), dscale[c] = T(sum_dy_x * inverse);
     });

@@ -2,8 +2,8 @@
 
 #include "grid.h"
 
-// One thread an element of what is written. Gradients are gathered: a thread looks at all windows that see its
-// place, in order, so no sum depends on which thread comes first.
+// One thread an element of what is written. Gradients are gathered: a thread looks at all windows that see
+// its place, in order, so no sum depends on which thread comes first.
 
 namespace uncial::cuda {
 namespace {
@@ -19,7 +19,8 @@ UNCIAL_BODY inline Range window(const PoolExtents& e, int64_t p, int64_t side) {
 /// The windows that see place h along one axis.
 UNCIAL_BODY inline Range windows(const PoolExtents& e, int64_t h, int64_t count) {
   const int64_t from = h + e.padding - e.kernel + 1;
-  const int64_t first = from <= 0 ? 0 : (from + e.stride - 1) / e.stride, end = (h + e.padding) / e.stride + 1;
+  const int64_t first = from <= 0 ? 0 : (from + e.stride - 1) / e.stride,
+                end = (h + e.padding) / e.stride + 1;
   return {first, end > count ? count : end};
 }
 

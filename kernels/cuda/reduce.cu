@@ -4,8 +4,8 @@
 
 #include "grid.h"
 
-// Sums are cut into pieces by the extents alone and added by a fixed tree, so they have the same bits on every
-// run.
+// Sums are cut into pieces by the extents alone and added by a fixed tree, so they have the same bits on
+// every run.
 
 namespace uncial::cuda {
 namespace {
@@ -135,8 +135,8 @@ void reduce_extreme(Extreme which, const T* x, T* y, int64_t* index, ReduceShape
   which == Extreme::max ? extreme<Extreme::max>(x, y, index, s) : extreme<Extreme::min>(x, y, index, s);
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                        \
-  template void reduce_sum<T>(const T*, typename kernels::SumOf<T>::Result*, ReduceShape);           \
+#define UNCIAL_INSTANTIATE(T)                                                              \
+  template void reduce_sum<T>(const T*, typename kernels::SumOf<T>::Result*, ReduceShape); \
   template void reduce_extreme<T>(Extreme, const T*, T*, int64_t*, ReduceShape);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)

@@ -7,7 +7,8 @@ namespace uncial::cuda {
 
 template <class T>
 void round_bfloat16(const T* x, T* y, int64_t size) {
-  each(size, [=] UNCIAL_BODY(int64_t i) { y[i] = formula::rounded_to_bfloat16(x[i]); }, "round_bfloat16");
+  each(
+      size, [=] UNCIAL_BODY(int64_t i) { y[i] = formula::rounded_to_bfloat16(x[i]); }, "round_bfloat16");
 }
 
 template void round_bfloat16<float>(const float*, float*, int64_t);

@@ -24,7 +24,8 @@ template <class T>
 void fill_elements(T value, const View& y) {
   const Walk<1> walk(y.shape, {&y.strides});
   T* to = y.as<T>();
-  each(y.size(), [=] UNCIAL_BODY(int64_t i) { to[walk.at(i).of[0]] = value; }, "strided_fill");
+  each(
+      y.size(), [=] UNCIAL_BODY(int64_t i) { to[walk.at(i).of[0]] = value; }, "strided_fill");
 }
 
 }  // namespace

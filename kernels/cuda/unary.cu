@@ -7,23 +7,25 @@ namespace {
 
 template <class T, class V>
 void forward(const T& f, const V* x, V* y, int64_t size) {
-  each(size, [=] UNCIAL_BODY(int64_t i) { y[i] = f.forward(x[i]); }, "unary");
+  each(
+      size, [=] UNCIAL_BODY(int64_t i) { y[i] = f.forward(x[i]); }, "unary");
 }
 template <class T, class V>
 void backward(const T& f, const V* v, const V* dy, V* dx, int64_t size) {
-  each(size, [=] UNCIAL_BODY(int64_t i) { dx[i] = dy[i] * f.derivative(v[i]); }, "unary_backward");
+  each(
+      size, [=] UNCIAL_BODY(int64_t i) { dx[i] = dy[i] * f.derivative(v[i]); }, "unary_backward");
 }
 template <class T, class V>
 void second(const T& f, const V* v, const V* dy, const V* g, V* dv, int64_t size) {
-  each(size, [=] UNCIAL_BODY(int64_t i) { dv[i] = g[i] * dy[i] * f.second(v[i]); }, "unary_second");
+  each(
+      size, [=] UNCIAL_BODY(int64_t i) { dv[i] = g[i] * dy[i] * f.second(v[i]); }, "unary_second");
 }
 
 }  // namespace
 
 template <class T>
 void unary(const T& f, View x, View y) {
-  dispatch(floats, y.dtype, "unary",
-           [&]<class V>() { forward(f, x.as<const V>(), y.as<V>(), y.size()); });
+  dispatch(floats, y.dtype, "unary", [&]<class V>() { forward(f, x.as<const V>(), y.as<V>(), y.size()); });
 }
 template <class T>
 void unary_backward(const T& f, View v, View dy, View dx) {

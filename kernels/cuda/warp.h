@@ -125,11 +125,12 @@ struct Warp {
     use(lane() / 4, lane() % 4 * 2, c.values[0], c.values[1]);
     use(lane() / 4 + 8, lane() % 4 * 2, c.values[2], c.values[3]);
   }
-  /// use(w, n, first, second) for all w < 8 and even n with the largest of rows w and w + 8 of both, in columns n
-  /// and n + 1.
+  /// use(w, n, first, second) for all w < 8 and even n with the largest of rows w and w + 8 of both, in
+  /// columns n and n + 1.
   template <class Use>
   __device__ void each_largest(const FragmentC& above, const FragmentC& below, Use use) const {
-    use(lane() / 4, lane() % 4 * 2, Largest::of(above.values[0], above.values[2], below.values[0], below.values[2]),
+    use(lane() / 4, lane() % 4 * 2,
+        Largest::of(above.values[0], above.values[2], below.values[0], below.values[2]),
         Largest::of(above.values[1], above.values[3], below.values[1], below.values[3]));
   }
 };

@@ -46,7 +46,8 @@ Tensor zeros(const Shape& shape, DType dtype, Device device) {
 Tensor ones(const Shape& shape, DType dtype, Device device) { return full(shape, 1, dtype, device); }
 
 Tensor full(const Shape& shape, double value, DType dtype, Device device) {
-  return generate(shape, dtype, "full", [=](int64_t) { return value; }, device);
+  return generate(
+      shape, dtype, "full", [=](int64_t) { return value; }, device);
 }
 
 Tensor arange(double start, double stop, double step, DType dtype) {

@@ -32,8 +32,7 @@ struct DropoutOp : Op {
     dispatch(floats, c.out[0].dtype, name(), [&]<class T>() {
       kernels::dropout<T>(c.device(), Rows<const T>{c.in[0].as<const T>(), rows, cols},
                           c.in[2].as<const int64_t>(), c.in[1].as<const int64_t>(), dropout_threshold(p),
-                          T(1 / (1 - p)),
-                          Rows<T>{c.out[0].as<T>(), rows, cols});
+                          T(1 / (1 - p)), Rows<T>{c.out[0].as<T>(), rows, cols});
     });
   }
 

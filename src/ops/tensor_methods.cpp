@@ -78,9 +78,7 @@ Tensor Tensor::clone() const { return op<CopyOp>({*this}, dtype()); }
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 Tensor Tensor::to(DType wanted) const { return wanted == dtype() ? *this : op<CopyOp>({*this}, wanted); }
 
-Tensor Tensor::to(Device wanted) const {
-  return wanted == device() ? *this : op<MoveOp>({*this}, wanted);
-}
+Tensor Tensor::to(Device wanted) const { return wanted == device() ? *this : op<MoveOp>({*this}, wanted); }
 
 namespace {
 /// In-place changes leave no trace on the tape: overwriting a result of an operator would give wrong

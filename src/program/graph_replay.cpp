@@ -28,7 +28,7 @@ void GraphReplay::run(std::span<const Tensor> inputs) {
     for (const Tensor& x : inputs) copies_.push_back(empty_like(x));
   for (size_t i = 0; i < inputs.size(); ++i)
     uncial::cuda::copy(copies_[i].view().data, copies_[i].device(), inputs[i].view().data, inputs[i].device(),
-               inputs[i].bytes());
+                       inputs[i].bytes());
   schedule_.bind_inputs(copies_);
   copied_.run();
 }

@@ -3,8 +3,8 @@
 
 #include "conv_chain.h"
 
-#include "program/cuda/chain_plan.h"
 #include <cmath>
+#include "program/cuda/chain_plan.h"
 
 #include "support/check_op.h"
 #include "support/gpus.h"
@@ -56,7 +56,8 @@ float product(const Layer& l, const Tensor& x, int64_t n, int64_t k, int64_t p, 
   for (int64_t c = 0; c < e.C; ++c)
     for (int64_t r = 0; r < e.R; ++r)
       for (int64_t s = 0; s < e.S; ++s)
-        sum += at(x, n, c, p * e.stride - e.padding + r * e.dilation, q * e.stride - e.padding + s * e.dilation) *
+        sum += at(x, n, c, p * e.stride - e.padding + r * e.dilation,
+                  q * e.stride - e.padding + s * e.dilation) *
                at(l.w, k, c, r, s);
   return sum;
 }
@@ -89,7 +90,8 @@ Tensor backward(Layer& l, const Tensor& x, const Tensor& dy) {
     if (l.spec.pool) p = 2 * p + code / 2, q = 2 * q + code % 2;
     l.dbias.span<float>()[size_t(k)] += g;
     each_place({1, e.C, e.R, e.S}, [&](int64_t, int64_t c, int64_t r, int64_t s, size_t j) {
-      const int64_t h = p * e.stride - e.padding + r * e.dilation, w = q * e.stride - e.padding + s * e.dilation;
+      const int64_t h = p * e.stride - e.padding + r * e.dilation,
+                    w = q * e.stride - e.padding + s * e.dilation;
       const size_t weight = size_t(k * e.C * e.R * e.S) + j;
       l.dw.span<float>()[weight] += g * at(x, n, c, h, w);
       if (h >= 0 && w >= 0 && h < e.H && w < e.W)
@@ -119,8 +121,13 @@ struct Chain {
     x = integers({first.N, first.C, first.H, first.W}, 2, 1);
     for (const ConvSpec& s : specs) {
       const uint64_t seed = layers.size() + 2;
-      layers.push_back({s, integers({s.e.K, s.e.C, s.e.R, s.e.S}, 1, seed), integers({s.e.K}, 3, seed + 10), {}, {},
-                        {}, {}});
+      layers.push_back({s,
+                        integers({s.e.K, s.e.C, s.e.R, s.e.S}, 1, seed),
+                        integers({s.e.K}, 3, seed + 10),
+                        {},
+                        {},
+                        {},
+                        {}});
     }
     for (size_t i = 0; i < layers.size(); ++i) forward(layers[i], input(i));
     dy = integers(pooled(specs.back()), 2, 30);
@@ -139,8 +146,8 @@ PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool fir
                  Tensor& packed) {
   const ConvExtents& e = l.spec.e;
   packed = full({program::cuda::packed_words(p)}, -1, DType::int32, w.device());
-  return {there<float>(w), there<uint32_t>(packed), int(e.K), int(e.C), int(e.R), int(e.S),
-          p.filter_tiles, p.taps.units, first && e.C < 8, transposed};
+  return {there<float>(w), there<uint32_t>(packed), int(e.K),     int(e.C),         int(e.R),
+          int(e.S),        p.filter_tiles,          p.taps.units, first && e.C < 8, transposed};
 }
 
 /// Both directions on the GPU, against what the loops gave.

@@ -21,7 +21,7 @@ struct Layer {
 struct Net {
   std::vector<Tensor> parameters;  ///< w, b of each layer, then of the dense one
   std::vector<Layer> layers;
-  double p;  ///< of dropout
+  double p;        ///< of dropout
   int64_t hidden;  ///< features of a dense layer before the last, or 0
   Tensor state;
 
@@ -32,8 +32,8 @@ struct Net {
       add({l.filters, channels, l.kernel, l.kernel}, device);
       channels = l.filters;
     }
-    const Tensor y = features(zeros({1, image[0], image[1], image[2]}, DType::float32, device),
-                              arange(0, 1).to(device));
+    const Tensor y =
+        features(zeros({1, image[0], image[1], image[2]}, DType::float32, device), arange(0, 1).to(device));
     if (hidden > 0) add({hidden, y.size(1)}, device);
     add({10, hidden > 0 ? hidden : y.size(1)}, device);
   }

@@ -17,9 +17,9 @@ void conv2d_weight_gradient(const ConvExtents& e, const T* x, const T* dy, T* dw
   conv2d_weight_gradient_any(e, x, dy, dw);
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                    \
-  template void conv2d<T>(const ConvExtents&, const T*, const T*, const T*, T*);                 \
-  template void conv2d_input_gradient<T>(const ConvExtents&, const T*, const T*, const T*, T*);  \
+#define UNCIAL_INSTANTIATE(T)                                                                   \
+  template void conv2d<T>(const ConvExtents&, const T*, const T*, const T*, T*);                \
+  template void conv2d_input_gradient<T>(const ConvExtents&, const T*, const T*, const T*, T*); \
   template void conv2d_weight_gradient<T>(const ConvExtents&, const T*, const T*, T*);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)

@@ -69,14 +69,15 @@ bool few_channels(const ConvExtents& e) { return e.C < 8; }
 
 SharedImage input_image(const ConvSpec& s, bool first) {
   const ConvExtents& e = s.e;
-  return first && few_channels(e) ? image_of(e.C * e.R * e.S, e.P, e.Q, 0) : image_of(e.C, e.H, e.W, e.padding);
+  return first && few_channels(e) ? image_of(e.C * e.R * e.S, e.P, e.Q, 0)
+                                  : image_of(e.C, e.H, e.W, e.padding);
 }
 
 Taps taps_of(const ConvSpec& s, bool first, const SharedImage& x) {
   const ConvExtents& e = s.e;
   if (first && few_channels(e)) return {1, 1, 1, 1, 0, round_up(x.channels / 8, 2)};
-  return {int(e.R),        int(e.S), int(e.stride), int(e.dilation), -int(e.padding),
-          round_up(e.R * e.S * (x.channels / 8), 2)};
+  return {int(e.R),        int(e.S),        int(e.stride),
+          int(e.dilation), -int(e.padding), round_up(e.R * e.S * (x.channels / 8), 2)};
 }
 
 void place_first(FirstImage& f, const SharedImage& image, SharedMemory& memory, int first, int last) {
@@ -118,7 +119,8 @@ void cut_gradient(BackwardLayer& l, int warps) {
       const int splits = std::clamp(warps / products, 1, l.steps());
       const double rounds = double(ceil_div(products * splits, warps));
       // What a step costs: its products, and the operands that it loads.
-      const double cost = rounds * double(ceil_div(l.steps(), splits)) * (2.0 * rows * columns + rows + columns);
+      const double cost =
+          rounds * double(ceil_div(l.steps(), splits)) * (2.0 * rows * columns + rows + columns);
       if (best > 0 && cost >= best) continue;
       best = cost;
       l.rows_a_warp = rows, l.pairs_a_warp = columns, l.splits = splits;
@@ -158,7 +160,8 @@ std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, con
   }
   place_first(chain.first, chain.layer[0].product.x, memory, 0, 1 << 20);
   const ForwardLayer& last = chain.layer[chain.layers - 1];
-  memory.always(&chain.staging_at, round_up(int64_t(last.filters) * last.out_height * last.out_width, 4) * 5, 4);
+  memory.always(&chain.staging_at, round_up(int64_t(last.filters) * last.out_height * last.out_width, 4) * 5,
+                4);
   const int64_t bytes = memory.plan();
   if (bytes > limits.shared_bytes) return {};
   chain.shared_bytes = int(bytes);
@@ -190,8 +193,8 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs,
   if (i == 0) return;
   ConvProduct& p = l.product;
   p.x = l.dy;
-  p.taps = {int(e.R),      int(e.S), 1, int(e.dilation), -int(outside),
-            round_up(e.R * e.S * (p.x.channels / 8), 2)};
+  p.taps = {int(e.R),        int(e.S),      1,
+            int(e.dilation), -int(outside), round_up(e.R * e.S * (p.x.channels / 8), 2)};
   p.height = int(e.H), p.width = int(e.W);
   cut_filters(p, e.C);
   const ConvSpec& before = specs[size_t(i) - 1];
@@ -228,7 +231,8 @@ BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads)
   chain.first.taps_are_channels = few_channels(specs[0].e);
   chain.pooled = specs.back().pool;
   const int64_t width = specs.back().e.Q / (chain.pooled ? 2 : 1);
-  chain.by_width = Divider(width), chain.by_pixels = Divider(width * (specs.back().e.P / (chain.pooled ? 2 : 1)));
+  chain.by_width = Divider(width),
+  chain.by_pixels = Divider(width * (specs.back().e.P / (chain.pooled ? 2 : 1)));
   for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs, threads / kWarp);
   SharedMemory memory;
   memory.always(&chain.zeros_at, chain.zeros * 2, 2);

@@ -29,8 +29,14 @@ class ChainStage : public Stage {
     const PlannedChain::Memory& memory = chain_->memory[i];
     return {memory_of<float>(runtime, chain_->found.links[i].weights),
             in_arena<uint32_t>(runtime, transposed ? memory.packed_transposed : memory.packed),
-            int(e.K), int(e.C), int(e.R), int(e.S), p.filter_tiles, p.taps.units,
-            i == 0 && chain_->forward.first.taps_are_channels, transposed};
+            int(e.K),
+            int(e.C),
+            int(e.R),
+            int(e.S),
+            p.filter_tiles,
+            p.taps.units,
+            i == 0 && chain_->forward.first.taps_are_channels,
+            transposed};
   }
   size_t links() const { return chain_->found.links.size(); }
 
@@ -86,7 +92,8 @@ class ForwardStage final : public ChainStage {
 
 class BackwardStage final : public ChainStage {
  public:
-  explicit BackwardStage(std::shared_ptr<PlannedChain> chain) : ChainStage(std::move(chain), chain->found.backward) {
+  explicit BackwardStage(std::shared_ptr<PlannedChain> chain)
+      : ChainStage(std::move(chain), chain->found.backward) {
     const FoundChain& found = chain_->found;
     values_ = {found.x, found.dy};
     for (const ChainLink& link : found.links) {

@@ -26,7 +26,8 @@ struct PlannedChain {
 };
 
 /// Nothing when the chain does not fit into the GPU's shared memory.
-std::shared_ptr<PlannedChain> plan_chain(const Graph& graph, const FoundChain& found, const GpuLimits& limits);
+std::shared_ptr<PlannedChain> plan_chain(const Graph& graph, const FoundChain& found,
+                                         const GpuLimits& limits);
 
 std::unique_ptr<Stage> forward_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain);
 std::unique_ptr<Stage> backward_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain);

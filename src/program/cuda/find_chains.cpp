@@ -64,7 +64,8 @@ class Finder : GpuQueries {
     return build(convs);
   }
   bool rounded(int conv) const {
-    return fusions_.convs.at(conv).norm < 0 && rounding_of(g_.in(conv, 0)) >= 0 && rounding_of(g_.in(conv, 1)) >= 0;
+    return fusions_.convs.at(conv).norm < 0 && rounding_of(g_.in(conv, 0)) >= 0 &&
+           rounding_of(g_.in(conv, 1)) >= 0;
   }
 
   FoundChain build(const std::vector<int>& convs) const {
@@ -120,7 +121,7 @@ class Finder : GpuQueries {
     const Shape &x = g_.value(g_.in(conv, 0)).shape, &w = g_.value(g_.in(conv, 1)).shape,
                 &y = g_.value(g_.out(conv)).shape;
     const auto of = [&](const char* name) { return attribute<int64_t>(*g_.step(conv).op, name); };
-    return {x[0], x[1],          x[2],          x[3],           w[0],          w[2], w[3],
+    return {x[0], x[1], x[2],         x[3],          w[0],           w[2],        w[3],
             y[2], y[3], of("stride"), of("padding"), of("dilation"), of("groups")};
   }
 
@@ -135,14 +136,16 @@ class Finder : GpuQueries {
       if (trains && !masks_fit(link, i == 0)) return false;
     }
     steps.insert(chain.backward.begin(), chain.backward.end());
-    return closed(steps, seen_outside) && image(chain.x) && plain(chain.y) && (chain.dy < 0 || plain(chain.dy));
+    return closed(steps, seen_outside) && image(chain.x) && plain(chain.y) &&
+           (chain.dy < 0 || plain(chain.dy));
   }
   /// The gradient undoes what the forward pass fused, and goes on to the layer before.
   bool masks_fit(const ChainLink& link, bool first) const {
     const ConvFusion& fusion = fusions_.convs.at(link.conv);
     const ConvGradientFusion& gradient = *gradient_of(link.conv);
     if ((gradient.input >= 0) == first) return false;
-    if (fusion.pool >= 0) return gradient.forward == link.conv && (gradient.dropout >= 0) == (fusion.dropout >= 0);
+    if (fusion.pool >= 0)
+      return gradient.forward == link.conv && (gradient.dropout >= 0) == (fusion.dropout >= 0);
     if (gradient.forward >= 0) return false;
     return fusion.relu >= 0 ? gradient.relu_y >= 0 && same_window(gradient.relu_y, fusion.result)
                             : gradient.relu_y < 0;

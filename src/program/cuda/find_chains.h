@@ -1,6 +1,7 @@
 #pragma once
 /// @file find_chains.h
-/// Recorded steps that run as one chain of convolutions in shared memory (kernels/cuda/conv_chain.h). Internal.
+/// Recorded steps that run as one chain of convolutions in shared memory (kernels/cuda/conv_chain.h).
+/// Internal.
 
 #include <functional>
 #include <set>
@@ -21,11 +22,11 @@ struct ChainLink {
 /// Convolutions of bfloat16 factors one behind the other, and all of their gradients.
 struct FoundChain {
   std::vector<ChainLink> links;
-  int x = -1;        ///< value, before its rounding
-  int y = -1;        ///< value: what comes out
+  int x = -1;  ///< value, before its rounding
+  int y = -1;  ///< value: what comes out
   bool round_y = false;
-  int dropout = -1;  ///< step behind the last pooling, or -1
-  int dy = -1;       ///< value: the gradient of y without rounding, or -1 without gradients
+  int dropout = -1;                 ///< step behind the last pooling, or -1
+  int dy = -1;                      ///< value: the gradient of y without rounding, or -1 without gradients
   std::set<int> forward, backward;  ///< the steps that it stands for
 };
 

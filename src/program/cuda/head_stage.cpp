@@ -141,7 +141,8 @@ class HeadStage final : public Stage {
  public:
   HeadStage(const Graph& graph, const FoundHead& found) : found_(found) {
     steps_.assign(found.steps.begin(), found.steps.end());
-    for (int v : {found.z, found.w, found.bias, found.labels, found.dloss, found.loss, found.logits, found.dz, found.dw, found.dbias})
+    for (int v : {found.z, found.w, found.bias, found.labels, found.dloss, found.loss, found.logits, found.dz,
+                  found.dw, found.dbias})
       if (v >= 0) values_.push_back(v);
     const Shape &z = graph.value(found.z).shape, &w = graph.value(found.w).shape;
     head_.N = z[0];
@@ -171,7 +172,8 @@ class HeadStage final : public Stage {
     };
     h.z = floats(found_.z), h.w = floats(found_.w), h.bias = floats(found_.bias);
     h.labels = integers(found_.labels), h.dloss = floats(found_.dloss);
-    h.loss = floats(found_.loss), h.logits = floats(found_.logits), h.dz = floats(found_.dz), h.dw = floats(found_.dw), h.dbias = floats(found_.dbias);
+    h.loss = floats(found_.loss), h.logits = floats(found_.logits), h.dz = floats(found_.dz),
+    h.dw = floats(found_.dw), h.dbias = floats(found_.dbias);
     h.dropout_state = integers(state_), h.samples = integers(samples_);
     h.row_losses = reinterpret_cast<double*>(runtime.arena + row_losses_.offset);
     h.x = reinterpret_cast<float*>(runtime.arena + x_.offset);

@@ -17,8 +17,8 @@ struct GpuPlan {
   std::vector<Block*> blocks;  ///< kept alive by the stages
 };
 
-/// Chains of bfloat16 convolutions run in shared memory, products of rounded factors on tensor cores; all else
-/// as recorded.
+/// Chains of bfloat16 convolutions run in shared memory, products of rounded factors on tensor cores; all
+/// else as recorded.
 GpuPlan plan_for_gpu(const Graph& graph);
 
 }  // namespace uncial::program::cuda
