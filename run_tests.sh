@@ -154,7 +154,7 @@ if [[ $mode != fast ]]; then
   part 'sanitizers, with an emulated GPU'
   memory_tests=(test_core test_io test_program)
   # What runs on the GPU: operators, optimisers, augmentation.
-  memory_tests+=(test_cuda test_types test_shape_ops test_pool test_norm test_dropout test_loss test_conv test_matmul
+  memory_tests+=(test_cuda test_cuda_kernels test_types test_shape_ops test_pool test_norm test_dropout test_loss test_conv test_matmul
     test_precision test_optim test_vision test_elementwise test_reduce)
   # A test asks for more memory than there is and expects an Error: new must say no, as it does without a sanitizer.
   export ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1
@@ -171,8 +171,8 @@ if [[ $mode != fast ]]; then
   part 'CUDA for sm_75 and sm_90'
   if ! find_cuda; then
     printf 'SKIPPED: cuda: no CUDA toolkit with cuDNN was found: no kernel was compiled by nvcc\n'
-  elif check 'build with CUDA' scripts/build.sh cuda-compile test_cuda -- -DUNCIAL_TESTS=ON -DUNCIAL_PROGRAMS=OFF -DUNCIAL_BENCHMARKS=OFF; then
-    run_ctest build/cuda-compile --tests-regex '^test_cuda$'
+  elif check 'build with CUDA' scripts/build.sh cuda-compile test_cuda test_cuda_kernels -- -DUNCIAL_TESTS=ON -DUNCIAL_PROGRAMS=OFF -DUNCIAL_BENCHMARKS=OFF; then
+    run_ctest build/cuda-compile --tests-regex '^test_cuda(_kernels)?$'
   fi
 fi
 

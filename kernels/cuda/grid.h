@@ -5,7 +5,7 @@
 ///
 /// Bodies of blocks are written as phases: `block.each_thread(f)` calls f(thread) for all threads and waits
 /// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live
-/// longer than a phase lie in shared memory. Sums and other reductions follow a fixed tree: the same bits on
+/// longer than a phase lie in shared memory, or as in registers.h. Sums and other reductions follow a fixed tree: the same bits on
 /// every run, and in the emulator.
 
 #include <cstdint>

@@ -31,7 +31,7 @@ fault() {
 
 # Prints "file included-path" for each #include in the files below the given folders.
 includes() {
-  grep -rHoE --include='*.h' --include='*.cpp' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<][^">]+' "$@" |
+  grep -rHoE --include='*.h' --include='*.cpp' --include='*.cu' '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<][^">]+' "$@" |
     sed -E 's/:[[:space:]]*#[[:space:]]*include[[:space:]]*["<]/ /'
 }
 
@@ -56,6 +56,7 @@ for room in "${!allowed[@]}"; do
   check_room "$room" "${folders[@]}"
 done
 check_room kernels kernels/cpu
+check_room kernels kernels/cuda
 
 while read -r file path; do
   [[ ! $path =~ $foreign ]] || fault "$file includes $path: users must not need that library"
