@@ -82,9 +82,13 @@ if [[ -z $gpu ]]; then
   printf 'error: gpu_check: nvidia-smi shows no GPU on this machine.\n' >&2
   exit 5
 fi
-commit=$(git rev-parse --short HEAD 2>/dev/null || true)
-if [[ -n $commit && -n $(git status --porcelain --untracked-files=no 2>/dev/null) ]]; then commit+=', with changes'; fi
-[[ -n $commit ]] || commit=$(cat -- "${prebuilt:-${deps:-$root}}/COMMIT" 2>/dev/null || echo unknown)
+if [[ -n $prebuilt ]]; then
+  commit=$(cat -- "$prebuilt/COMMIT")
+else
+  commit=$(git rev-parse --short HEAD 2>/dev/null || true)
+  if [[ -n $commit && -n $(git status --porcelain --untracked-files=no 2>/dev/null) ]]; then commit+=', with changes'; fi
+  [[ -n $commit ]] || commit=$(cat -- "${deps:-$root}/COMMIT" 2>/dev/null || echo unknown)
+fi
 
 # record NAME STATUS SECONDS [NOTE]: a line of the part's results. STATUS: passed, failed, unfinished, refused, "not run".
 record() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4:-}" >>"$rows"; }
