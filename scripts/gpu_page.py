@@ -42,11 +42,21 @@ def section(part: str, result: dict | None) -> list[str]:
     return [*lines, ""]
 
 
-def page(results: dict) -> str:
+def beside_the_peers(out: pathlib.Path) -> list[str]:
+    """What benchmarks/gpu/contest.py wrote, as a part of this page."""
+    table = out / "bench" / "contest.md"
+    if not table.exists():
+        return []
+    return [f"#{line}" if line.startswith("#") else line for line in table.read_text().splitlines()] + [""]
+
+
+def page(results: dict, out: pathlib.Path) -> str:
     lines = ["# On a GPU", "", "Written by `scripts/gpu_check.sh`: what ran, what failed, what the machine refused, what was",
              "not run. GPU, driver, memory and compute capability as nvidia-smi names them.", ""]
     for part in PARTS:
         lines += section(part, results.get(part))
+        if part == "bench":
+            lines += beside_the_peers(out)
     return "\n".join(lines)
 
 
@@ -67,7 +77,7 @@ def main() -> None:
         "gpu": options.gpu, "commit": options.commit, "command": options.command, "seconds": options.seconds,
         "rows": read_rows(options.rows)}
     file.write_text(json.dumps(results, indent=1) + "\n")
-    (options.out / "gpu.md").write_text(page(results))
+    (options.out / "gpu.md").write_text(page(results, options.out))
     print(f"{options.part}: {counts(results[options.part]['rows'])}")
 
 
