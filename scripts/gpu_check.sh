@@ -83,7 +83,7 @@ if [[ -z $gpu ]]; then
   exit 5
 fi
 if [[ -n $prebuilt ]]; then
-  commit=$(cat -- "$prebuilt/COMMIT")
+  commit=$(cat -- "$prebuilt/COMMIT" 2>/dev/null || echo unknown)
 else
   commit=$(git rev-parse --short HEAD 2>/dev/null || true)
   if [[ -n $commit && -n $(git status --porcelain --untracked-files=no 2>/dev/null) ]]; then commit+=', with changes'; fi
