@@ -174,9 +174,12 @@ part_sanitize() {
     record compute-sanitizer 'not run' 0 'there is none on this machine'
     return
   fi
-  local tool
+  local tool of_tool
   for tool in ${tools//,/ }; do
-    run_tests "$limit" "$tool " "$kernel_tests" compute-sanitizer --tool "$tool" --error-exitcode 99 --print-limit 5
+    of_tool=()
+    # A test asks for more memory than there is, and expects an Error.
+    if [[ $tool == memcheck ]]; then of_tool=(--report-api-errors no); fi
+    run_tests "$limit" "$tool " "$kernel_tests" compute-sanitizer --tool "$tool" --error-exitcode 99 "${of_tool[@]}" --print-limit 5
   done
 }
 

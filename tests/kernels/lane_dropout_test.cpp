@@ -72,7 +72,8 @@ TEST_CASE("dropout keeps the decisions of the row-major kernel, and drops NaN") 
     for (int64_t lane = 0; lane < simd.lanes; ++lane) {
       for (int64_t j = 0; j < n; ++j) row[size_t(j)] = x[j * simd.lanes + lane];
       const int64_t sample = 1000 + lane;
-      cpu::dropout<float>({row.data(), 1, n}, &sample, mask, 2, {kept.data(), 1, n});
+      const int64_t state[] = {int64_t(mask.seed), int64_t(mask.layer), int64_t(mask.epoch)};
+      cpu::dropout<float>({row.data(), 1, n}, &sample, state, mask.threshold, 2, {kept.data(), 1, n});
       int64_t wrong = 0;
       for (int64_t j = 0; j < n; ++j)
         wrong +=
