@@ -3,8 +3,9 @@
 
   results.py WORK OUT --commit COMMIT --command COMMAND
 
-WORK holds versus_*.jsonl, roofline_*.json and kernels.json. OUT gets cpu.md and its raw data (cpu_versus.json,
-cpu_roofline.json, cpu_kernels.json); WORK gets charts.json, which bench_charts draws.
+WORK holds versus_*.jsonl, roofline_*.json, kernels.json and processes.json. OUT gets cpu.md and its raw data (cpu_versus.json,
+cpu_roofline.json, cpu_kernels.json, cpu_processes.json); WORK gets charts.json, which bench_charts draws. What OUT/cpu_limits.md
+says of lines that were missed, written by hand, is linked.
 """
 import argparse
 import collections
@@ -108,6 +109,15 @@ def kernel_table(document):
     return lines
 
 
+def process_table(processes):
+    lines = ["| process | starts | seconds, median (most) | most memory, MiB |", "|---|---|---|---|"]
+    names = {"first": "start, one prediction, end", "epoch": "an epoch of training, 60,000 samples"}
+    for p in processes:
+        lines.append(f"| {p['model']}: {names[p['task']]}, batch {p['batch']}, {p['threads']} threads | {p['starts']} | "
+                     f"{p['seconds']:.3f} ({p['most_seconds']:.3f}) | {p['peak_mib']:.1f} |")
+    return lines
+
+
 def roofline_lines(rooflines):
     lines = ["| threads | multiply-adds, GFLOP/s | AMX bfloat16, GFLOP/s | copy L1 / L2 / L3 / memory, GB/s |", "|---|---|---|---|"]
     for r in rooflines:
@@ -154,6 +164,8 @@ def main():
                  for p in sorted(glob.glob(os.path.join(args.work, "roofline_*.json")), reverse=True)]
     with open(os.path.join(args.work, "kernels.json"), encoding="utf-8") as f:
         kernels = public(json.load(f))
+    with open(os.path.join(args.work, "processes.json"), encoding="utf-8") as f:
+        processes = json.load(f)
 
     origin = {"date": datetime.date.today().isoformat(), "machine": machine(), "commit": args.commit,
               "command": args.command}
@@ -161,7 +173,8 @@ def main():
     page = ["# Speed on a CPU", "",
             "Made by `benchmarks/run.sh`. Contestants take turns, each turn a fresh process after a wait for a quiet machine; "
             "the ratio to the best peer is taken within each round. *Others took* is the largest share of the machine's CPU "
-            "time that other processes had in a turn: above 5 % only the ratios count.", ""]
+            "time that other processes had in a turn: above 5 % only the ratios count. "
+            "What was aimed at, what was missed and why: [cpu_limits.md](cpu_limits.md).", ""]
     charts = []
     for task, title in TASKS.items():
         mine = [d for d in duels if d.task == task]
@@ -170,6 +183,8 @@ def main():
         charts.append(chart(mine, task))
         page += [f"## {title}", "", *duel_table(mine), "", f"![{title}](cpu_{task}.png)", "", stamp,
                  "Raw data: [cpu_versus.json](cpu_versus.json)", ""]
+    page += ["## Start and memory", "", *process_table(processes), "", stamp,
+             "Raw data: [cpu_processes.json](cpu_processes.json)", ""]
     page += ["## Kernels", "", "Columns *times X*: how often ours runs in the time of one run of X.", "",
              *kernel_table(kernels), "", stamp, "Raw data: [cpu_kernels.json](cpu_kernels.json)", "",
              "## What the machine can do", "", *roofline_lines(rooflines), "", stamp,
@@ -178,7 +193,7 @@ def main():
     turns = [dict(name=n, model=d.model, task=d.task, batch=d.batch, threads=d.threads, values=list(v.values()))
              for d in duels for n, v in d.values.items()]
     for name, data in (("cpu_versus.json", {**origin, "turns": turns}), ("cpu_roofline.json", {**origin, "rooflines": rooflines}),
-                       ("cpu_kernels.json", {**origin, **kernels})):
+                       ("cpu_kernels.json", {**origin, **kernels}), ("cpu_processes.json", {**origin, "processes": processes})):
         with open(os.path.join(args.out, name), "w", encoding="utf-8") as f:
             json.dump(data, f, indent=1)
             f.write("\n")

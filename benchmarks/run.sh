@@ -83,6 +83,10 @@ if [[ ! -s $work/kernels.json ]]; then
     --benchmark_out_format=json
 fi
 
+if [[ ! -s $work/processes.json ]]; then
+  python3 "$root/benchmarks/processes.py" "$bin/bench_net" "$work/processes.json" --threads "${threads%%,*}"
+fi
+
 commit=$(git -C "$root" describe --always --dirty --abbrev=7)
 python3 "$root/benchmarks/results.py" "$work" "$out" --commit "$commit" --command "benchmarks/run.sh ${shown[*]}"
 "$bin/bench_charts" --charts "$work/charts.json" --out "$out"

@@ -12,46 +12,64 @@ using kernels::AugmentStream;
 using kernels::Images;
 using kernels::SourcePoint;
 
-constexpr int64_t kSharedBytes = 48 * 1024;  // of a block, without asking for more
-
 /// A plane that is read while its place is written: in shared memory where it fits, else in memory of the
-/// block's own.
+/// block's own. A rim of the fill value lies around it, one pixel above and left, two below and right, so
+/// that all four neighbours of a point between (-1, -1) and (W, H) are there without a question.
 template <class T>
-struct PlaneCopy {
-  T* spilled;  ///< planes of all blocks, or null
-  int64_t H, W;
+struct RimmedPlane {
+  T* pixels;
+  int H, W;
 
-  static int64_t bytes(const Images<T>& images) { return images.H * images.W * int64_t(sizeof(T)); }
-  UNCIAL_BODY T* of(const Block& block, int64_t offset) const {
-    return spilled ? spilled + block.index * H * W : block.memory<T>(offset);
+  static int64_t size(const Images<T>& images) { return (images.H + 3) * (images.W + 3); }
+  UNCIAL_BODY int width() const { return W + 3; }
+
+  /// The four neighbours of a point mixed.
+  UNCIAL_BODY T at(SourcePoint point) const {
+    const T* p = pixels + ((point.y >> kernels::kPointBits) + 1) * int64_t(width()) +
+                 (point.x >> kernels::kPointBits) + 1;
+    return kernels::bilinear(point, p[0], p[1], p[width()], p[width() + 1]);
+  }
+  /// Copies a plane and draws the rim.
+  UNCIAL_BODY void fill_from(const Block& block, const T* plane, T fill, const IndexDivider& rows) const {
+    move_ahead<4>(
+        block, (H + 3) * width(),
+        [&](int i) {
+          const int row = int(rows.quotient(i)), y = row - 1, x = i - row * width() - 1;
+          const bool inside = y >= 0 && y < H && x >= 0 && x < W;
+          return inside ? plane[y * W + x] : fill;
+        },
+        [&](int i, T value) { pixels[i] = value; });
   }
 };
 
-/// The four neighbours of a point mixed; `fill` lies around the image.
+/// What resampling a batch takes: where planes are copied to, and how pixels are counted.
 template <class T>
-UNCIAL_BODY T sample_at(const T* plane, int64_t H, int64_t W, SourcePoint point, T fill) {
-  const int64_t x = point.x >> kernels::kPointBits, y = point.y >> kernels::kPointBits;
-  const auto at = [&](int64_t row, int64_t column) {
-    return row >= 0 && row < H && column >= 0 && column < W ? plane[row * W + column] : fill;
-  };
-  return kernels::bilinear(point, at(y, x), at(y, x + 1), at(y + 1, x), at(y + 1, x + 1));
-}
+struct Resampling {
+  Images<T> images;
+  IndexDivider rows, rimmed_rows;
 
-/// Resamples every plane of sample block.index at source(pixel).
-template <class T, class Source>
-UNCIAL_BODY void resample(const Block& block, const Images<T>& images, T* copy, T fill, Source source) {
-  const int64_t size = images.H * images.W;
-  for (int64_t c = 0; c < images.C; ++c) {
-    T* plane = images.plane(block.index, c);
-    block.each_thread([&](int t) {
-      for (int64_t i = t; i < size; i += block.threads) copy[i] = plane[i];
-    });
-    block.each_thread([&](int t) {
-      for (int64_t i = t; i < size; i += block.threads)
-        plane[i] = sample_at(copy, images.H, images.W, source(i), fill);
-    });
+  explicit Resampling(const Images<T>& batch)
+      : images(batch),
+        rows(batch.W, batch.H * batch.W),
+        rimmed_rows(batch.W + 3, RimmedPlane<T>::size(batch)) {}
+
+  /// Resamples every plane of sample block.index at source(x, y).
+  template <class Source>
+  UNCIAL_BODY void run(const Block& block, T* copy, T fill, Source source) const {
+    const int H = int(images.H), W = int(images.W), size = H * W;
+    const RimmedPlane<T> from{copy, H, W};
+    for (int64_t c = 0; c < images.C; ++c) {
+      T* plane = images.plane(block.index, c);
+      from.fill_from(block, plane, fill, rimmed_rows);
+      block.each_thread([&](int t) {
+        for (int i = t; i < size; i += block.threads) {
+          const int y = int(rows.quotient(i));
+          plane[i] = from.at(source(i - y * W, y));
+        }
+      });
+    }
   }
-}
+};
 
 /// The random field of one sample, smoothed along rows and then columns.
 struct Field {
@@ -107,18 +125,29 @@ struct Field {
 template <class T>
 void affine_images(Images<T> images, const int64_t* indices, AugmentStream stream,
                    kernels::AffineRanges ranges, T fill) {
-  const int64_t bytes = PlaneCopy<T>::bytes(images);
-  const bool fits = bytes <= kSharedBytes;
+  // A map takes as many instructions as some ten pixels, so one thread makes it, not all of a sample's block.
+  const Temporary map_memory(images.N * int64_t(sizeof(kernels::AffineMap)));
+  auto* maps = map_memory.as<kernels::AffineMap>();
+  const int64_t H = images.H, W = images.W;
+  each(
+      images.N,
+      [=] UNCIAL_BODY(int64_t n) {
+        const auto a = stream.block(indices[n], 0), b = stream.block(indices[n], 1);
+        maps[n] = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, H, W);
+      },
+      "affine_images");
+  const int64_t bytes = RimmedPlane<T>::size(images) * int64_t(sizeof(T));
+  const bool fits = bytes <= kSharedWithoutAsking;
   const Temporary memory(fits ? 0 : images.N * bytes);
-  const PlaneCopy<T> copies{fits ? nullptr : memory.as<T>(), images.H, images.W};
+  T* spilled = fits ? nullptr : memory.as<T>();
+  const Resampling<T> resample(images);
   each_block(
-      images.N, threads_for(images.H * images.W), fits ? bytes : 0,
+      images.N, threads_for(H * W), fits ? bytes : 0,
       [=] UNCIAL_BODY(const Block& block) {
-        const auto a = stream.block(indices[block.index], 0), b = stream.block(indices[block.index], 1);
-        const auto map = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, images.H, images.W);
-        resample(block, images, copies.of(block, 0), fill, [&](int64_t i) {
-          return kernels::affine_source(map, i % images.W, i / images.W, images.H, images.W);
-        });
+        T* copy = spilled ? spilled + block.index * bytes / int64_t(sizeof(T)) : block.memory<T>();
+        const kernels::AffineMap map = maps[block.index];
+        resample.run(block, copy, fill,
+                     [&](int x, int y) { return kernels::affine_source(map, x, y, H, W); });
       },
       "affine_images");
 }
@@ -126,22 +155,23 @@ void affine_images(Images<T> images, const int64_t* indices, AugmentStream strea
 template <class T>
 void elastic_images(Images<T> images, const int64_t* indices, AugmentStream stream,
                     kernels::ElasticField field) {
-  // Three planes of integers and the copy, all of one size.
-  static_assert(sizeof(T) == sizeof(int32_t));
-  const int64_t size = images.H * images.W, bytes = 4 * PlaneCopy<T>::bytes(images);
-  const bool fits = bytes <= kSharedBytes;
+  static_assert(sizeof(T) == sizeof(int32_t));  // the field's three planes and the copy lie side by side
+  const int64_t H = images.H, W = images.W, size = H * W, words = 3 * size + RimmedPlane<T>::size(images);
+  const int64_t bytes = words * int64_t(sizeof(T));
+  const bool fits = bytes <= kSharedWithoutAsking;
   const Temporary memory(fits ? 0 : images.N * bytes);
   auto* spilled = fits ? nullptr : memory.as<int32_t>();
+  const Resampling<T> resample(images);
   each_block(
       images.N, threads_for(size), fits ? bytes : 0,
       [=] UNCIAL_BODY(const Block& block) {
-        int32_t* planes = spilled ? spilled + block.index * 4 * size : block.memory<int32_t>();
-        const Field f{planes, planes + size, planes + 2 * size, images.H, images.W, field};
+        int32_t* planes = spilled ? spilled + block.index * words : block.memory<int32_t>();
+        const Field f{planes, planes + size, planes + 2 * size, H, W, field};
         f.draw(block, stream, indices[block.index]);
         const int64_t scale = kernels::elastic_scale(field.amplitude, f.largest(block));
-        resample(block, images, reinterpret_cast<T*>(planes + 3 * size), T(0), [&](int64_t i) {
-          return kernels::elastic_source(i % images.W, i / images.W, f.x[i], f.y[i], scale, images.H,
-                                         images.W);
+        resample.run(block, reinterpret_cast<T*>(planes + 3 * size), T(0), [&](int x, int y) {
+          const int64_t i = y * W + x;
+          return kernels::elastic_source(x, y, f.x[i], f.y[i], scale, H, W);
         });
       },
       "elastic_images");

@@ -7,10 +7,12 @@ namespace uncial::cuda {
 template <class T>
 void take_batch(kernels::SampleTable table, const kernels::EpochPlace* place, int64_t count, T* images,
                 int64_t* labels, int64_t* sources, double* rate) {
+  const IndexDivider samples(table.size, count * table.size);
   each(
       count * table.size,
       [=] UNCIAL_BODY(int64_t i) {
-        const int64_t n = i / table.size, pixel = i % table.size, sample = table.order[place->sample + n];
+        const int64_t n = samples.quotient(i), pixel = i - n * table.size,
+                      sample = table.order[place->sample + n];
         images[i] = T(table.images[sample * table.size + pixel]) / T(255);
         if (pixel == 0) labels[n] = table.labels[sample], sources[n] = table.sources[sample];
         if (i == 0) *rate = table.rates[place->step];

@@ -42,6 +42,16 @@ struct Divider {
   UNCIAL_BODY int remainder(int x, int quotient) const { return x - quotient * int(divisor); }
 };
 
+/// The same for numbers of any size below `limit`: a division where the multiplication would not be exact.
+struct IndexDivider {
+  int64_t divisor = 1;
+  Divider fast;
+  bool is_fast = false;
+  IndexDivider(int64_t d, int64_t limit)
+      : divisor(d), fast(d < int64_t(1) << 31 ? d : 1), is_fast(limit <= (int64_t(1) << 31) / d) {}
+  UNCIAL_BODY int64_t quotient(int64_t x) const { return is_fast ? fast.quotient(int(x)) : x / divisor; }
+};
+
 /// 32-bit words of a packed factor of 16x8 elements (warp.h).
 inline constexpr int kPackedWords = 64;
 

@@ -5,8 +5,8 @@
 ///
 /// Bodies of blocks are written as phases: `block.each_thread(f)` calls f(thread) for all threads and waits
 /// for them, so shared memory that one phase wrote can be read by the next. Values of a thread that live
-/// longer than a phase lie in shared memory, or as in registers.h. Sums and other reductions follow a fixed tree: the same bits on
-/// every run, and in the emulator.
+/// longer than a phase lie in shared memory, or as in registers.h. Sums and other reductions follow a fixed
+/// tree: the same bits on every run, and in the emulator.
 
 #include <cstdint>
 
@@ -129,23 +129,27 @@ UNCIAL_BODY inline void note(Fault* place, const Fault& fault) {
 #endif
 }
 
-/// store(i, load(i)) for all i < count, by all threads of a block. kAhead loads of a thread are under way
-/// before the first store, because a load takes as long as hundreds of instructions.
+/// use(i, load(i)) for i = t, t + threads, ... < count, in this order. kAhead loads of a thread are under way
+/// before the first use, because a load takes as long as hundreds of instructions.
+template <int kAhead = 8, class Index, class Load, class Use>
+UNCIAL_BODY void walk_ahead(int t, int threads, Index count, Load load, Use use) {
+  for (Index first = Index(t); first < count; first += kAhead * threads) {
+    decltype(load(first)) values[kAhead];
+    UNCIAL_UNROLL
+    for (int j = 0; j < kAhead; ++j) {
+      const Index i = first + j * threads;
+      values[j] = load(i < count ? i : first);  // no branch between loads
+    }
+    UNCIAL_UNROLL
+    for (int j = 0; j < kAhead; ++j)
+      if (const Index i = first + j * threads; i < count) use(i, values[j]);
+  }
+}
+
+/// store(i, load(i)) for all i < count, by all threads of a block.
 template <int kAhead = 8, class Load, class Store>
 UNCIAL_BODY void move_ahead(const Block& block, int count, Load load, Store store) {
-  block.each_thread([&](int t) {
-    for (int first = t; first < count; first += kAhead * block.threads) {
-      decltype(load(0)) values[kAhead];
-      UNCIAL_UNROLL
-      for (int j = 0; j < kAhead; ++j) {
-        const int i = first + j * block.threads;
-        values[j] = load(i < count ? i : first);  // no branch between loads
-      }
-      UNCIAL_UNROLL
-      for (int j = 0; j < kAhead; ++j)
-        if (const int i = first + j * block.threads; i < count) store(i, values[j]);
-    }
-  });
+  block.each_thread([&](int t) { walk_ahead<kAhead>(t, block.threads, count, load, store); });
 }
 
 /// Threads of a block for `work` things to do: whole warps, a power of two.

@@ -25,7 +25,9 @@ void sum_runs(const T* x, R* y, int64_t outer, int64_t n, int64_t pieces) {
                       end = begin + kPiece < n ? begin + kPiece : n;
         const A total = block.sum<A>([&](int t) {
           A sum = 0;
-          for (int64_t i = begin + t; i < end; i += block.threads) sum += A(x[o * n + i]);
+          walk_ahead(
+              t, block.threads, int(end - begin), [&](int i) { return x[o * n + begin + i]; },
+              [&](int, T value) { sum += A(value); });
           return sum;
         });
         block.each_thread([&](int t) {
@@ -46,7 +48,9 @@ void sum_columns(const T* x, R* y, ReduceShape s, int64_t rows, int64_t pieces) 
                       end = begin + rows < s.n ? begin + rows : s.n;
         const T* from = x + column / s.inner * s.n * s.inner + column % s.inner;
         A sum = 0;
-        for (int64_t r = begin; r < end; ++r) sum += A(from[r * s.inner]);
+        walk_ahead(
+            0, 1, end - begin, [&](int64_t r) { return from[(begin + r) * s.inner]; },
+            [&](int64_t, T value) { sum += A(value); });
         y[i] = R(sum);
       },
       "reduce_sum");

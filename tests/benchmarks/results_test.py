@@ -39,6 +39,8 @@ with tempfile.TemporaryDirectory() as folder:
                                                  "copy_gb_per_second": {"L1": 100, "memory": 10}}))
     write(f"{work}/kernels.json", json.dumps({"context": {"host_name": "secret", "isa": "avx2"},
                                               "benchmarks": [kernel("naive", 50.0), kernel("uncial", 10.0)]}))
+    write(f"{work}/processes.json", json.dumps([{"task": "first", "model": "mlp", "batch": 1, "threads": 2, "starts": 7,
+                                                 "seconds": 0.0101, "most_seconds": 0.012, "peak_mib": 11.62}]))
     subprocess.run([sys.executable, RESULTS, work, out, "--commit", "abc", "--command", "make it"], check=True)
     subprocess.run([BENCH_CHARTS, "--charts", f"{work}/charts.json", "--out", out], check=True)
     with open(f"{out}/cpu.md", encoding="utf-8") as f:
@@ -46,8 +48,9 @@ with tempfile.TemporaryDirectory() as folder:
     expect(page, "| mlp | 1 | 2 | 450 | b 300 | **1.50** (1.50-1.50) | 1% |")
     expect(page, "| mlp | 1 | 2 | 45.0 | a 90.0 | **0.50** (0.50-0.50) | 1% |")
     expect(page, "| conv 3x3 | 1.0 | 80 | 5.00 |")
+    expect(page, "| mlp: start, one prediction, end, batch 1, 2 threads | 7 | 0.010 (0.012) | 11.6 |")
     expect(page, "commit abc: `make it`")
-    for name in ("cpu_train.png", "cpu_latency.png", "cpu_versus.json", "cpu_kernels.json", "cpu_roofline.json"):
+    for name in ("cpu_train.png", "cpu_latency.png", "cpu_versus.json", "cpu_kernels.json", "cpu_roofline.json", "cpu_processes.json"):
         with open(f"{out}/{name}", "rb") as f:
             if b"secret" in f.read():
                 faults.append(f"{name} names the machine")
