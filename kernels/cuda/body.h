@@ -29,6 +29,11 @@ struct alignas(16) Vector16 {
   uint32_t words[4];
 };
 
+/// As many floats.
+struct alignas(16) Float4 {
+  float v[4];
+};
+
 /// Division by a number that is known before a kernel starts: a multiplication.
 /// Exact while numerator * divisor < 2^32.
 struct Divider {

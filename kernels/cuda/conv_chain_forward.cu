@@ -71,10 +71,6 @@ struct IntoStaging {
   }
 };
 
-struct alignas(16) Float4 {
-  float v[4];
-};
-
 struct Forward {
   ForwardChain chain;
 

@@ -12,10 +12,6 @@ constexpr int kRowThreads = 128, kRows = 4, kParts = 64, kColumns = 8;
 constexpr int kAhead = 4;   ///< rows whose loads are under way together
 constexpr int kPieces = 8;  ///< of a row's partial sums, in the second of three steps
 
-struct alignas(16) Float4 {
-  float v[4];
-};
-
 UNCIAL_BODY inline float factor(const LossHead& h, float value) {
   return h.round ? formula::rounded_to_bfloat16(value) : value;
 }

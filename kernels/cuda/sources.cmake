@@ -34,3 +34,8 @@ list(GET CMAKE_CUDA_ARCHITECTURES 0 oldest)
 string(REGEX MATCH "[0-9]+" oldest ${oldest})
 target_compile_definitions(uncial PRIVATE UNCIAL_CUDA_OLDEST=${oldest})
 set_target_properties(uncial PROPERTIES CUDA_SEPARABLE_COMPILATION OFF)
+
+# What no other build compiles, by itself: all kernels through nvcc in a third of the time that the whole takes.
+if(CMAKE_GENERATOR MATCHES Ninja)
+  add_custom_target(cuda_objects DEPENDS "$<FILTER:$<TARGET_OBJECTS:uncial>,INCLUDE,kernels/cuda/>")
+endif()

@@ -145,7 +145,7 @@ struct Chain {
 PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool first, bool transposed,
                  Tensor& packed) {
   const ConvExtents& e = l.spec.e;
-  packed = full({program::cuda::packed_words(p)}, -1, DType::int32, w.device());
+  packed = full({p.packed_words()}, -1, DType::int32, w.device());
   return {there<float>(w), there<uint32_t>(packed), int(e.K),     int(e.C),         int(e.R),
           int(e.S),        p.filter_tiles,          p.taps.units, first && e.C < 8, transposed};
 }

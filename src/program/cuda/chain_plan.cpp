@@ -130,7 +130,6 @@ void cut_gradient(BackwardLayer& l, int warps) {
 
 }  // namespace
 
-int64_t packed_words(const ConvProduct& product) { return product.packed_words(); }
 int64_t partial_floats(const BackwardLayer& l, int blocks) {
   return int64_t(blocks) * l.splits * l.padded_filters() * l.width_of_partial();
 }
@@ -154,7 +153,7 @@ std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, con
     p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
     cut_filters(p, s.e.K);
     memory.always(&p.x.at, bytes_of(p.x), 2);
-    memory.always(&p.weights_at, packed_words(p) * 4, 4);
+    memory.always(&p.weights_at, int64_t(p.packed_words()) * 4, 4);
     want_tables(memory, p);
     if (i + 1 < chain.layers) memory.always(&l.y_rows_at, int64_t(l.out_height) * l.out_width * 4, 4);
   }
@@ -219,7 +218,7 @@ void place_layer(BackwardChain& chain, int i, SharedMemory& memory) {
   if (i == 0) return place_first(chain.first, l.x, memory, phase, phase);
   want_tables(memory, l.product);
   memory.always(&l.dx_rows_at, l.product.rows() * 4, 4);
-  memory.want(&l.product.weights_at, packed_words(l.product) * 4, 4, phase + 1, phase + 1);
+  memory.want(&l.product.weights_at, int64_t(l.product.packed_words()) * 4, 4, phase + 1, phase + 1);
 }
 
 BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads) {

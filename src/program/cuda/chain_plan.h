@@ -16,8 +16,6 @@ using uncial::cuda::ConvSpec;
 using uncial::cuda::ForwardChain;
 using uncial::cuda::GpuLimits;
 
-/// Words of packed weights of a product.
-int64_t packed_words(const uncial::cuda::ConvProduct& product);
 /// Floats of a layer's partial sums, all slots.
 int64_t partial_floats(const uncial::cuda::BackwardLayer& layer, int blocks);
 

@@ -146,13 +146,13 @@ std::shared_ptr<PlannedChain> plan_chain(const Graph&, const FoundChain& found, 
   for (size_t i = 0; i < specs.size(); ++i) {
     PlannedChain::Memory& memory = chain->memory.emplace_back();
     const ForwardLayer& f = forward->layer[i];
-    memory.packed.bytes = 4 * packed_words(f.product);
+    memory.packed.bytes = 4 * int64_t(f.product.packed_words());
     if (!chain->trains()) continue;
     const bool last = i + 1 == specs.size();
     const int64_t places = forward->N * f.out_height * f.out_width * (last ? f.filters : f.y.channels);
     memory.codes.bytes = places;
     memory.kept.bytes = last ? 0 : 2 * places;
-    memory.packed_transposed.bytes = i > 0 ? 4 * packed_words(backward->layer[i].product) : 0;
+    memory.packed_transposed.bytes = i > 0 ? 4 * int64_t(backward->layer[i].product.packed_words()) : 0;
     memory.partial.bytes = 4 * partial_floats(backward->layer[i], backward->blocks);
   }
   return chain;
