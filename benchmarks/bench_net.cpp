@@ -5,7 +5,6 @@
 // train, infer: samples_per_second. latency: microseconds of one sample's forward pass. epoch (60,000 samples
 // through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
 #include <sched.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cinttypes>
@@ -159,10 +158,12 @@ void first(const BenchNet& spec, const Flags& flags) {
   (*net)(Samples(spec.sample, 1, flags.device).images(0, 1)).to(Device::cpu());
 }
 
+/// The most memory this program held. Not getrusage()'s figure, which begins with that of the process before exec.
 int64_t peak_memory_kib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6));
+  return 0;
 }
 
 Json measure(const BenchNet& spec, const Flags& flags, double start) {

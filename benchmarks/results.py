@@ -17,6 +17,8 @@ import platform
 import statistics
 
 OURS = "uncial"
+# Ways in which this library runs one operator, as bench_kernels names them.
+FORMS = {"uncial": "row-major", "lanes": "lanes", "winograd": "Winograd"}
 TASKS = {"train": "Training", "infer": "Inference", "latency": "Latency of one sample"}
 
 
@@ -90,22 +92,24 @@ def duel_table(duels):
 
 
 def kernel_table(document):
-    """One line a case: our figure, and our speed as a multiple of each other contestant's."""
+    """One line a case: our fastest form, and its speed as a multiple of each other contestant's."""
     cases = collections.defaultdict(dict)
     for run in document["benchmarks"]:
         family, shape, who = run["name"].split("/")[:3]
-        cases[f"{family} {shape}"][who] = run
-    others = sorted({w for c in cases.values() for w in c} - {OURS})
-    lines = ["| kernel | GFLOP/s | % of peak | " + " | ".join(f"times {o}" for o in others) + " |",
-             "|---" * (3 + len(others)) + "|"]
+        if not run.get("error_occurred"):
+            cases[f"{family} {shape}"][who] = run
+    others = sorted({w for c in cases.values() for w in c} - FORMS.keys())
+    lines = ["| kernel | form | GFLOP/s | % of peak | " + " | ".join(f"times {o}" for o in others) + " |",
+             "|---" * (4 + len(others)) + "|"]
     for name, runs in cases.items():
-        ours = runs.get(OURS)
-        if not ours or ours.get("error_occurred"):
-            lines.append(f"| {name} | wrong answer |" + " |" * (1 + len(others)))
+        forms = [w for w in runs if w in FORMS]
+        if not forms:
+            lines.append(f"| {name} | wrong answer |" + " |" * (2 + len(others)))
             continue
-        times = [f"{runs[o]['real_time'] / ours['real_time']:.2f}" if o in runs and not runs[o].get("error_occurred") else ""
-                 for o in others]
-        lines.append(f"| {name} | {ours['GFLOP/s']:.1f} | {ours['%peak']:.0f} | " + " | ".join(times) + " |")
+        form = min(forms, key=lambda w: runs[w]["real_time"])
+        ours = runs[form]
+        times = [f"{runs[o]['real_time'] / ours['real_time']:.2f}" if o in runs else "" for o in others]
+        lines.append(f"| {name} | {FORMS[form]} | {ours['GFLOP/s']:.1f} | {ours['%peak']:.0f} | " + " | ".join(times) + " |")
     return lines
 
 
@@ -185,7 +189,8 @@ def main():
                  "Raw data: [cpu_versus.json](cpu_versus.json)", ""]
     page += ["## Start and memory", "", *process_table(processes), "", stamp,
              "Raw data: [cpu_processes.json](cpu_processes.json)", ""]
-    page += ["## Kernels", "", "Columns *times X*: how often ours runs in the time of one run of X.", "",
+    page += ["## Kernels", "", "Form: the fastest of ours; a recorded program has the batch in the lanes, or Winograd's form of that. "
+             "Columns *times X*: how often it runs in the time of one run of X.", "",
              *kernel_table(kernels), "", stamp, "Raw data: [cpu_kernels.json](cpu_kernels.json)", "",
              "## What the machine can do", "", *roofline_lines(rooflines), "", stamp,
              "Raw data: [cpu_roofline.json](cpu_roofline.json)", ""]

@@ -38,7 +38,7 @@ with tempfile.TemporaryDirectory() as folder:
     write(f"{work}/roofline_2.json", json.dumps({"threads": 2, "fma_gflops": {"avx2": 100}, "amx_bf16_gflops": "no AMX",
                                                  "copy_gb_per_second": {"L1": 100, "memory": 10}}))
     write(f"{work}/kernels.json", json.dumps({"context": {"host_name": "secret", "isa": "avx2"},
-                                              "benchmarks": [kernel("naive", 50.0), kernel("uncial", 10.0)]}))
+                                              "benchmarks": [kernel("naive", 50.0), kernel("uncial", 10.0), kernel("lanes", 5.0)]}))
     write(f"{work}/processes.json", json.dumps([{"task": "first", "model": "mlp", "batch": 1, "threads": 2, "starts": 7,
                                                  "seconds": 0.0101, "most_seconds": 0.012, "peak_mib": 11.62}]))
     subprocess.run([sys.executable, RESULTS, work, out, "--commit", "abc", "--command", "make it"], check=True)
@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as folder:
         page = f.read()
     expect(page, "| mlp | 1 | 2 | 450 | b 300 | **1.50** (1.50-1.50) | 1% |")
     expect(page, "| mlp | 1 | 2 | 45.0 | a 90.0 | **0.50** (0.50-0.50) | 1% |")
-    expect(page, "| conv 3x3 | 1.0 | 80 | 5.00 |")
+    expect(page, "| conv 3x3 | lanes | 1.0 | 80 | 10.00 |")
     expect(page, "| mlp: start, one prediction, end, batch 1, 2 threads | 7 | 0.010 (0.012) | 11.6 |")
     expect(page, "commit abc: `make it`")
     for name in ("cpu_train.png", "cpu_latency.png", "cpu_versus.json", "cpu_kernels.json", "cpu_roofline.json", "cpu_processes.json"):
