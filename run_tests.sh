@@ -143,7 +143,7 @@ run_ctest build/release
 
 if [[ $mode != fast ]]; then
   part 'packaging'
-  for case in static shared moved pkg-config; do
+  for case in static shared moved pkg-config tutorial; do
     check "outside program: $case" tests/consumer/check.sh "$case" || true
   done
   check 'installed pipeline' tests/consumer/check_pipeline.sh build/release || true

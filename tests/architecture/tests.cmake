@@ -11,6 +11,12 @@ uncial_add_check(arrows ${architecture}/check_arrows.sh ${PROJECT_SOURCE_DIR})
 uncial_add_check(headers ${architecture}/check_headers.sh ${CMAKE_CXX_COMPILER} ${public_headers})
 uncial_add_check(compile_cost ${architecture}/check_compile_cost.sh ${CMAKE_CXX_COMPILER} ${public_headers})
 uncial_add_check(shell ${architecture}/check_shell.sh ${PROJECT_SOURCE_DIR})
+uncial_add_check(reference ${architecture}/check_reference.sh ${PROJECT_SOURCE_DIR})
+find_program(UNCIAL_PYTHON python3)
+if(UNCIAL_PYTHON)
+  add_test(NAME architecture_links COMMAND ${UNCIAL_PYTHON} ${architecture}/check_links.py ${PROJECT_SOURCE_DIR})
+  set_tests_properties(architecture_links PROPERTIES LABELS architecture)
+endif()
 
 # Sanitizers and -O0 change what is in an object, so these hold for release builds.
 if(CMAKE_BUILD_TYPE STREQUAL Release)

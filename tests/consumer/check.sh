@@ -5,13 +5,14 @@
 #   shared      the installed shared library, found by CMake; what it exports
 #   moved       the same after its folder was renamed; it reads its own copy of MNIST
 #   pkg-config  both, with pkg-config and a plain compiler, no CMake
+#   tutorial    the project of docs/tutorial/07-shipping.md, with the installed static library
 #   subproject  add_subdirectory; with clang++ if there is one, so that this also checks uncial with clang
 #
-# static needs a finished build/release, moved and pkg-config need what static and shared left in
+# static needs a finished build/release; moved, pkg-config and tutorial need what static and shared left in
 # build/consumer.
 set -euo pipefail
 
-case=${1:?usage: tests/consumer/check.sh static|shared|moved|pkg-config|subproject}
+case=${1:?usage: tests/consumer/check.sh static|shared|moved|pkg-config|tutorial|subproject}
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd -- "$root"
 work=$root/build/consumer
@@ -81,6 +82,21 @@ case $case in
       "${CXX:-g++}" -std=c++20 -O1 "$source/main.cpp" -o "$work/plain-$kind" "${flags[@]}" -Wl,-rpath,"${folder%/pkgconfig}"
       "$work/plain-$kind"
     done
+    ;;
+
+  tutorial)
+    folder=$work/tutorial
+    rm -rf "$folder"
+    python3 tests/tutorial/chapter.py files docs/tutorial/07-shipping.md "$folder"
+    cmake -S "$folder" -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/static"
+    cmake --build "$folder/build" --parallel "$jobs"
+    cd -- "$folder"
+    "$root/build/release/tests/tutorial_07-shipping" >/dev/null  # writes the model and the picture
+    answer=$(build/digit digits.safetensors digit.png)
+    [[ $answer =~ ^7,\ with\ (100|9[0-9])\ %$ ]] || fail "the program says '$answer', not a 7"
+    status=0
+    build/digit digit.png digit.png || status=$?
+    ((status == 1)) || fail "a picture for a model: exit code $status"
     ;;
 
   subproject)
