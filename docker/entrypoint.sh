@@ -13,7 +13,7 @@ fail() {  # text exit-code
 
 # A user that the image does not know (docker run --user) has no home here, and Jupyter and matplotlib need one.
 if [[ ! -w ${HOME:-/} ]]; then
-  HOME=$(mktemp -d /tmp/home.XXXXXX)
+  HOME=$(mktemp -d "${TMPDIR:-/tmp}/home.XXXXXX")
   export HOME
 fi
 
@@ -30,7 +30,7 @@ case ${1:-pipeline} in
     command -v uncial-lab >/dev/null || fail 'there is no JupyterLab in this image. Build the stage lab: docker build --target lab .' 2
     warn_of_unwritable_folders
     uncial-update-notebooks /opt/uncial/share/uncial/notebooks /workspace/notebooks
-    touch /tmp/uncial-lab  # tells the health check what to ask
+    echo 8888 >"${TMPDIR:-/tmp}/uncial-lab"  # tells the health check where to ask
     exec uncial-lab 0.0.0.0 8888 "${UNCIAL_PORT:-8888}" /workspace "${@:2}"
     ;;
   pipeline) exec run_pipeline.sh "${@:2}" ;;
