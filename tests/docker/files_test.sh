@@ -6,7 +6,7 @@ repository=${1:?usage: tests/docker/files_test.sh REPOSITORY}
 source "${BASH_SOURCE[0]%/*}/support.sh"
 PATH=$PATH:$repository/build/python-venv/bin
 cd "$repository" || exit 1
-err=$work/err out=$work/out skipped=false
+out=$work/out skipped=false
 
 skip() {
   echo "SKIPPED: $1"
