@@ -41,7 +41,7 @@ while (($#)); do
     --gpu) gpu=true ;;
     --port)
       (($# >= 2)) || fail '--port needs a value. See ./start.sh --help.' 2
-      [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] && (($2 >= 1024 && $2 <= 65535)) ||
+      [[ $2 =~ ^[1-9][0-9]{3,4}$ && $2 -ge 1024 && $2 -le 65535 ]] ||
         fail "--port: got '$2', expected a number from 1024 to 65535." 2
       port=$2
       shift
@@ -108,13 +108,13 @@ check_engine() {  # sets compose, security
   local without_it='or run ./start.sh --local, which needs no Docker'
   command -v docker >/dev/null || fail "Docker is not installed. Install it (Debian: docker.io and docker-compose), $without_it." 4
   local answer
-  if ! answer=$(docker info --format '{{.SecurityOptions}}' 2>&1); then
+  if ! answer=$(docker version --format '{{.Server.Version}}' 2>&1); then  # info --format exits with 0 before Docker 23
     case $answer in
       *'permission denied'*) fail "$(id -un) may not use Docker. Add the user to its group (sudo usermod -aG docker $(id -un), then log in anew), $without_it." 4 ;;
       *) fail "Docker does not answer: ${answer##*$'\n'} Start it (sudo systemctl start docker, or Docker Desktop), $without_it." 4 ;;
     esac
   fi
-  security=$answer
+  security=$(docker info --format '{{.SecurityOptions}}' 2>/dev/null || true)
   if docker compose version >/dev/null 2>&1; then
     compose=(docker compose)
   elif command -v docker-compose >/dev/null; then

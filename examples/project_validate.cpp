@@ -109,10 +109,25 @@ std::string check_model(const fs::path& path) {
   return fmt::format("{} parameters", model.net->parameter_count());
 }
 
+/// What a clone holds beside the sources.
+constexpr const char* kRepository[] = {
+    "Dockerfile",    "docker-compose.yml", "docker-compose.gpu.yml", ".dockerignore", "docker", "start.sh",
+    "docs/docker.md"};
+
+std::string check_repository(const fs::path& root) {
+  for (const char* name : kRepository)
+    if (!fs::exists(root / name))
+      fail(ErrorKind::io, io::printable((root / name).native()),
+           ": not found, expected in a clone. Bring it back with: git checkout -- ", name);
+  return fmt::format("{} files and folders", std::size(kRepository));
+}
+
 void run(cli::Program& program) {
   program.parse();
   program.prepare_json();
   Checklist list(program);
+  if (fs::exists(program.root() / "CMakeLists.txt"))  // an installation has none
+    list.run("repository", [&] { return check_repository(program.root()); });
   list.run("data", [&] { return check_data(program.root()); });
   for (const char* name : {"cnn", "mlp", "lenet5", "tiny"})
     list.run(fmt::format("network {}", name), [&] { return check_network(name); });

@@ -20,9 +20,11 @@ stub docker <<STUB
 echo "docker \$*" >>$work/calls
 env | grep -E '^(UNCIAL_|[A-Z]*_VOLUME)' | sort >$work/environment
 case "\$*" in
-  info*)
+  version*)
     [[ \${ENGINE:-} != down ]] || { echo 'Cannot connect to the Docker daemon. Is it running?' >&2; exit 1; }
     [[ \${ENGINE:-} != denied ]] || { echo 'dial unix /var/run/docker.sock: connect: permission denied' >&2; exit 1; }
+    ;;
+  info*)
     [[ \$* != *Runtimes* ]] || { echo "{\${RUNTIMES:-}}"; exit; }
     echo "[name=seccomp \${SECURITY:-}]"
     ;;
