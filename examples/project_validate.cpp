@@ -115,8 +115,9 @@ constexpr const char* kRepository[] = {
     "docs/docker.md"};
 
 std::string check_repository(const fs::path& root) {
+  std::error_code error;
   for (const char* name : kRepository)
-    if (!fs::exists(root / name))
+    if (!fs::exists(root / name, error))
       fail(ErrorKind::io, io::printable((root / name).native()),
            ": not found, expected in a clone. Bring it back with: git checkout -- ", name);
   return fmt::format("{} files and folders", std::size(kRepository));
@@ -126,7 +127,8 @@ void run(cli::Program& program) {
   program.parse();
   program.prepare_json();
   Checklist list(program);
-  if (fs::exists(program.root() / "CMakeLists.txt"))  // an installation has none
+  std::error_code error;
+  if (fs::exists(program.root() / "CMakeLists.txt", error))  // an installation has none
     list.run("repository", [&] { return check_repository(program.root()); });
   list.run("data", [&] { return check_data(program.root()); });
   for (const char* name : {"cnn", "mlp", "lenet5", "tiny"})
@@ -138,7 +140,6 @@ void run(cli::Program& program) {
       io::require_writable_folder(program.root() / folder);
       return std::string("can be written");
     });
-  std::error_code error;
   for (const auto& entry : fs::directory_iterator(program.root() / "models", error))
     if (const std::string name = entry.path().filename(); name.ends_with("_final.safetensors"))
       list.run("model",
