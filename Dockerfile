@@ -78,6 +78,10 @@ FROM runtime AS lab
 USER root
 RUN apt_install python3
 COPY --from=python /opt/venv /opt/venv/
+# What the notebooks point to.
+COPY README.md /workspace/
+COPY docs /workspace/docs/
+COPY examples /workspace/examples/
 COPY notebooks /opt/uncial/share/uncial/notebooks/
 # A list of what is handed out, by which a later image knows what nobody has changed.
 RUN cd /opt/uncial/share/uncial/notebooks \

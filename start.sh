@@ -169,7 +169,7 @@ run_in_docker() {
 # The Python package and JupyterLab in .venv, made anew where sources are newer.
 prepare_environment() {
   local python=.venv/bin/python
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || fail 'Python 3.9 or newer is needed (python3 on the PATH).' 4
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || fail 'Python 3.11 or newer is needed (python3 on the PATH).' 4
   [[ -x $python ]] || python3 -m venv .venv ||
     fail 'the virtual environment .venv was not made. On Debian install python3-venv.' 4
   local stamp=.venv/uncial_installed
