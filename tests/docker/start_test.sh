@@ -69,7 +69,7 @@ expect 4 'JupyterLab of this folder is running' ./start RUNNING=0123abcd "$run"
 
 # ---- Port: a taken one is passed over, one that was asked for is not.
 listen || fail 'no server of the test'
-free=$((port + 1))
+free=$port  # when the server has ended
 expect 4 "port $port is taken by another program; " ./start "$run" --port "$port"
 says_not calls ' up '
 end_listener
