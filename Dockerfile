@@ -68,7 +68,7 @@ ARG PIP_TRUSTED_HOST=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY notebooks/requirements.txt notebooks/
 RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install -r notebooks/requirements.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml ./
 COPY python python/
 RUN /opt/venv/bin/pip install --config-settings=cmake.define.UNCIAL_PYTHON_LIBRARY=FIND \
       --config-settings=cmake.define.CMAKE_PREFIX_PATH=/opt/uncial .
