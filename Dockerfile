@@ -10,7 +10,7 @@ ARG BUILD_IMAGE=${BASE_IMAGE}
 
 # ---- build: the library, once, shared by the programs and the Python package
 FROM ${BUILD_IMAGE} AS build
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ARG APT_MIRROR=
 WORKDIR /src
 COPY docker/apt_install.sh /usr/local/sbin/apt_install
@@ -39,7 +39,7 @@ RUN cp -a /opt/uncial /opt/runtime \
 
 # ---- runtime: the programs and the pipeline
 FROM ${BASE_IMAGE} AS runtime
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ARG APT_MIRROR=
 COPY docker/apt_install.sh /usr/local/sbin/apt_install
 COPY --from=build /opt/runtime_packages.txt /opt/
@@ -48,7 +48,8 @@ RUN xargs -a /opt/runtime_packages.txt apt_install tini ca-certificates
 RUN if owner=$(getent passwd 1000); then userdel "${owner%%:*}"; fi \
  && groupadd --gid 1000 uncial \
  && useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash uncial \
- && install --directory --owner=1000 --group=1000 /workspace /workspace/{data,models,figures,notebooks}
+ && install --directory --owner=1000 --group=1000 \
+      /workspace /workspace/data /workspace/models /workspace/figures /workspace/notebooks
 COPY --from=build /opt/runtime /opt/uncial/
 RUN echo /opt/uncial/lib >/etc/ld.so.conf.d/uncial.conf && ldconfig
 COPY docker/entrypoint.sh /usr/local/bin/uncial-entrypoint
@@ -75,7 +76,8 @@ RUN /opt/venv/bin/pip install --config-settings=cmake.define.UNCIAL_PYTHON_LIBRA
 
 # ---- lab: the programs, JupyterLab and the notebooks
 FROM runtime AS lab
-USER root
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+USER 0:0
 RUN apt_install python3
 COPY --from=python /opt/venv /opt/venv/
 # What the notebooks point to.
@@ -84,13 +86,14 @@ COPY docs /workspace/docs/
 COPY examples /workspace/examples/
 COPY notebooks /opt/uncial/share/uncial/notebooks/
 # A list of what is handed out, by which a later image knows what nobody has changed.
-RUN cd /opt/uncial/share/uncial/notebooks \
- && find . -type f ! -name .shipped -print0 | sort -z | xargs -0 sha256sum >/tmp/shipped && mv /tmp/shipped .shipped \
+WORKDIR /opt/uncial/share/uncial/notebooks
+RUN find . -type f ! -name .shipped -print0 | sort -z | xargs -0 sha256sum >/tmp/shipped && mv /tmp/shipped .shipped \
  && cp -a . /workspace/notebooks/ && chown -R 1000:1000 /workspace/notebooks
 COPY docker/lab.sh /usr/local/bin/uncial-lab
 COPY docker/update_notebooks.sh /usr/local/bin/uncial-update-notebooks
 COPY docker/healthcheck.sh /usr/local/bin/uncial-healthcheck
 ENV PATH=/opt/venv/bin:$PATH
+WORKDIR /workspace
 USER 1000:1000
 EXPOSE 8888
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["uncial-healthcheck"]

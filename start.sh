@@ -129,7 +129,6 @@ check_engine() {  # sets compose, security
 # Folders of this clone, written as this user; or Docker's volumes, where that user has another number in the container
 # (rootless engines, remapped users) or is root, which nothing in the container should be.
 choose_folders() {
-  local folder
   if [[ $security != *rootless* && $security != *userns* ]] && ((EUID != 0)); then
     mkdir -p data models figures notebooks 2>/dev/null || true
     if [[ -w data && -w models && -w figures && -w notebooks ]]; then

@@ -6,8 +6,8 @@
 set -euo pipefail
 
 if [[ -n ${APT_MIRROR:-} ]]; then
-  find /etc/apt -name '*.list' -o -name '*.sources' |
-    xargs --no-run-if-empty sed --in-place --regexp-extended "s#https?://[^/[:space:]]+/(debian|ubuntu)#${APT_MIRROR%/}/\1#"
+  find /etc/apt \( -name '*.list' -o -name '*.sources' \) \
+    -exec sed --in-place --regexp-extended "s#https?://[^/[:space:]]+/(debian|ubuntu)#${APT_MIRROR%/}/\1#" {} +
 fi
 
 missing=()

@@ -40,7 +40,7 @@ while IFS= read -r path; do
 done < <(let_through)
 
 # The classic builder reads the Dockerfile, and JupyterLab is published for this machine alone.
-! grep -nE '^# *syntax=|RUN --mount|<<' Dockerfile || fail 'the Dockerfile needs BuildKit'
+! grep -nE '^# *syntax=|^[^#]*(RUN --mount|<<)' Dockerfile || fail 'the Dockerfile needs BuildKit'
 grep -A 1 'ports:' docker-compose.yml | grep -q '"127.0.0.1:' || fail 'docker-compose.yml publishes for other machines'
 [[ $(sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile) == debian:bookworm-slim ]] || fail 'the base image is not debian:bookworm-slim'
 

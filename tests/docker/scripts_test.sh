@@ -8,6 +8,8 @@ export TMPDIR=$work
 
 # ---- entrypoint.sh: who runs what
 stub run_pipeline.sh <<<'echo "pipeline: $*"'
+# shellcheck disable=SC2016  # a command's own variable
+stub show_home <<<'touch "$HOME/file" && echo "$HOME"'
 expect 0 '' "$docker/entrypoint.sh"
 says out 'pipeline: '
 expect 0 '' "$docker/entrypoint.sh" pipeline --fast
@@ -18,9 +20,9 @@ expect 0 '' "$docker/entrypoint.sh" echo 'one  word' --option
 says out 'one  word --option'
 refused 2 "there is no command 'nonsense' here" "$docker/entrypoint.sh" nonsense
 refused 2 'no JupyterLab in this image' "$docker/entrypoint.sh" lab
-expect 0 '' env HOME=/nonexistent "$docker/entrypoint.sh" bash -c 'touch "$HOME/file" && echo "$HOME"'
+expect 0 '' env HOME=/nonexistent "$docker/entrypoint.sh" show_home
 says out "$work/home."
-expect 0 '' env HOME="$work" "$docker/entrypoint.sh" bash -c 'echo "$HOME"'
+expect 0 '' env HOME="$work" "$docker/entrypoint.sh" show_home
 grep -qxF "$work" out || fail 'a home that can be written is not kept'
 stub uncial-lab <<<'echo "lab: $*"'
 stub uncial-update-notebooks <<<'echo "update: $*"'
@@ -32,7 +34,7 @@ says uncial-lab 8888
 # ---- healthcheck.sh: asks where the marker says, and nothing without one
 rm uncial-lab
 expect 0 '' "$docker/healthcheck.sh"
-listen || fail 'no server of the test'
+listen 0 || fail 'no server of the test'
 echo "$port" >uncial-lab
 expect 0 '' "$docker/healthcheck.sh"
 end_listener
@@ -41,7 +43,7 @@ rm uncial-lab
 
 # ---- lab.sh: the address, once it answers, and the token
 mkdir -p folder/notebooks
-listen && end_listener  # a port that is free
+listen 0 && end_listener  # a port that is free
 stub jupyter <<STUB
 printf '%s\n' "\$@" >$work/arguments
 echo "\$JUPYTER_TOKEN" >$work/token
@@ -78,7 +80,7 @@ says_not err 'two words'
 
 # ---- update_notebooks.sh
 ship() {  # folder: writes its list
-  (cd "$1" && find . -type f ! -name .shipped | sort | xargs sha256sum >list && mv list .shipped)
+  (cd "$1" && find . -type f ! -name .shipped | sort | xargs sha256sum >../list && mv ../list .shipped)
 }
 mkdir -p old/deep new/deep
 for file in same changed_by_us changed_by_user deep/changed_by_us removed_by_user; do echo "old $file" >"old/$file"; done

@@ -12,7 +12,7 @@ chmod 755 "$work"
 
 # Nothing but this is on the PATH: whether this machine has Docker or a GPU makes no difference.
 mkdir tools
-for tool in bash cat dirname env find head id mkdir sed sort touch grep; do
+for tool in bash cat dirname env find head id ln mkdir sed sort touch grep; do
   ln -s "$(command -v $tool)" tools/$tool
 done
 
@@ -68,7 +68,7 @@ says_not calls ' up '
 expect 4 'JupyterLab of this folder is running' ./start RUNNING=0123abcd "$run"
 
 # ---- Port: a taken one is passed over, one that was asked for is not.
-listen || fail 'no server of the test'
+listen 0 || fail 'no server of the test'
 free=$port  # when the server has ended
 expect 4 "port $port is taken by another program; " ./start "$run" --port "$port"
 says_not calls ' up '
@@ -93,6 +93,7 @@ refused_before_build() {
   says_not calls 'build'
 }
 refused_before_build 'no GPU can be used: there is no NVIDIA driver' "$run" --gpu
+# shellcheck disable=SC2016  # the stand-in's own variable
 stub nvidia-smi <<<'echo "${GPU:-NVIDIA-SMI has failed}"; [[ -n ${GPU:-} ]]'
 refused_before_build 'nvidia-smi sees none (NVIDIA-SMI has failed)' "$run" --gpu
 refused_before_build 'install the NVIDIA container toolkit' GPU='NVIDIA H100' "$run" --gpu

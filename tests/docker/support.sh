@@ -21,10 +21,10 @@ says_not() {
   ! grep -qF -e "$2" "$1" || fail "'$2' is in $1"
 }
 
-# listen [PORT]: a web server that answers everything with 200, as $listener at $port; without PORT at a free one.
+# listen PORT: a web server that answers everything with 200, as $listener at $port; with 0 at a free one.
 listen() {
   rm -f port
-  python3 - "${1:-0}" <<'PYTHON' &
+  python3 - "$1" <<'PYTHON' &
 import http.server, os, sys
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -43,6 +43,7 @@ PYTHON
     kill -0 "$listener" 2>/dev/null || return 1
     sleep 0.05
   done
+  # shellcheck disable=SC2034  # for the tests
   port=$(<port)
 }
 
