@@ -18,4 +18,5 @@ done
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o Acquire::Retries=3 update
 apt-get -q -o Acquire::Retries=3 install --yes --no-install-recommends "${missing[@]}"
+apt-get clean  # its caches alone are 80 MB; Debian's own image has a hook for that, others have none
 rm -rf /var/lib/apt/lists/*

@@ -75,6 +75,7 @@ says said "http://127.0.0.1:8899/lab/tree/notebooks/cnn_mnist_from_scratch.ipynb
 JUPYTER_TOKEN=mine-1.0_~ lab
 says said '?token=mine-1.0_~'
 [[ $(<token) == mine-1.0_~ ]] || fail "JUPYTER_TOKEN became '$(<token)'"
+stub jupyter <<<'exit 0'
 refused 2 'error: lab: JUPYTER_TOKEN' env 'JUPYTER_TOKEN=two words' "$docker/lab.sh" 127.0.0.1 "$port" 8899 "$work/folder"
 says_not err 'two words'
 

@@ -25,7 +25,7 @@ case "\$*" in
     [[ \${ENGINE:-} != denied ]] || { echo 'dial unix /var/run/docker.sock: connect: permission denied' >&2; exit 1; }
     ;;
   info*)
-    [[ \$* != *Runtimes* ]] || { echo "{\${RUNTIMES:-}}"; exit; }
+    [[ \$* != *Runtimes* ]] || { echo "{runc \${RUNTIMES:-}}"; exit; }
     echo "[name=seccomp \${SECURITY:-}]"
     ;;
   'compose version') [[ \${COMPOSE:-} == v2 ]] ;;
