@@ -111,8 +111,8 @@ std::string check_model(const fs::path& path) {
 
 /// What a clone holds beside the sources.
 constexpr const char* kRepository[] = {
-    "Dockerfile",    "docker-compose.yml", "docker-compose.gpu.yml", ".dockerignore", "docker", "start.sh",
-    "docs/docker.md"};
+    "Dockerfile", "docker-compose.yml", "docker-compose.gpu.yml", ".dockerignore",
+    "docker",     "start.sh",           "docs/docker.md"};
 
 std::string check_repository(const fs::path& root) {
   std::error_code error;
