@@ -72,7 +72,7 @@ RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install -r notebooks/requirem
 COPY pyproject.toml ./
 COPY python python/
 RUN /opt/venv/bin/pip install --config-settings=cmake.define.UNCIAL_PYTHON_LIBRARY=FIND \
-      --config-settings=cmake.define.CMAKE_PREFIX_PATH=/opt/uncial .
+      --config-settings=cmake.define.uncial_ROOT=/opt/uncial .
 
 # ---- lab: the programs, JupyterLab and the notebooks
 FROM runtime AS lab
