@@ -196,6 +196,13 @@ if [[ $mode == release ]]; then
   check 'program of the README: at least 98.3 %' scripts/check_accuracy.sh "$logs/program_of_the_README.log" 98.3 || true
   check 'augmentation experiment' build/release/bin/mnist_augment --out build/runs/augment || true
   check 'augmentation: at least 96.5 %' scripts/check_accuracy.sh "$logs/augmentation_experiment.log" 96.5 || true
+
+  part 'image'
+  if docker info >/dev/null 2>&1; then
+    check 'image' tests/docker/check_image.sh || true
+  else
+    printf 'SKIPPED: image: no Docker engine answers here\n'
+  fi
 fi
 
 part ''

@@ -109,10 +109,27 @@ std::string check_model(const fs::path& path) {
   return fmt::format("{} parameters", model.net->parameter_count());
 }
 
+/// What a clone holds beside the sources.
+constexpr const char* kRepository[] = {
+    "Dockerfile", "docker-compose.yml", "docker-compose.gpu.yml", ".dockerignore",
+    "docker",     "start.sh",           "docs/docker.md"};
+
+std::string check_repository(const fs::path& root) {
+  std::error_code error;
+  for (const char* name : kRepository)
+    if (!fs::exists(root / name, error))
+      fail(ErrorKind::io, io::printable((root / name).native()),
+           ": not found, expected in a clone. Bring it back with: git checkout -- ", name);
+  return fmt::format("{} files and folders", std::size(kRepository));
+}
+
 void run(cli::Program& program) {
   program.parse();
   program.prepare_json();
   Checklist list(program);
+  std::error_code error;
+  if (fs::exists(program.root() / "CMakeLists.txt", error))  // an installation has none
+    list.run("repository", [&] { return check_repository(program.root()); });
   list.run("data", [&] { return check_data(program.root()); });
   for (const char* name : {"cnn", "mlp", "lenet5", "tiny"})
     list.run(fmt::format("network {}", name), [&] { return check_network(name); });
@@ -123,7 +140,6 @@ void run(cli::Program& program) {
       io::require_writable_folder(program.root() / folder);
       return std::string("can be written");
     });
-  std::error_code error;
   for (const auto& entry : fs::directory_iterator(program.root() / "models", error))
     if (const std::string name = entry.path().filename(); name.ends_with("_final.safetensors"))
       list.run("model",

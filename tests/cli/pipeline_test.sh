@@ -29,6 +29,9 @@ done
 grep -q '"accuracy"' train.json || fail 'train.json has no accuracy'
 expect 0 '' project_validate --out o
 ! grep -q FAILED out || fail 'project_validate: a check failed'
+mkdir clone && touch clone/CMakeLists.txt
+expect 4 '1 of' project_validate --out clone
+grep -q 'FAILED *repository .*Dockerfile' out || fail 'project_validate: does not miss the Dockerfile of a clone'
 expect 0 '' project_status --out o
 grep -q 'tiny ' out || fail 'project_status does not list the network'
 head -c 200 o/models/mnist_tiny_final.safetensors >half && mv half o/models/mnist_tiny_final.safetensors
