@@ -6,6 +6,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/canvas.cpp
   ${CMAKE_CURRENT_LIST_DIR}/canvas_images.cpp
   ${CMAKE_CURRENT_LIST_DIR}/canvas_output.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/category_plot.cpp
   ${CMAKE_CURRENT_LIST_DIR}/colour.cpp
   ${CMAKE_CURRENT_LIST_DIR}/compose.cpp
   ${CMAKE_CURRENT_LIST_DIR}/confusion_figure.cpp
@@ -17,6 +18,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/line_chart.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pixelwise.cpp
   ${CMAKE_CURRENT_LIST_DIR}/png_write.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/spread_chart.cpp
   ${CMAKE_CURRENT_LIST_DIR}/svg.cpp
 )
 
