@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/figure_list.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/core/error.h"
@@ -36,7 +37,7 @@ class Checklist {
       if (failures_++ == 0) kind_ = error.kind();
       remark = error.what();
     }
-    program_.print("{:<6} {:<18} {}\n", ok ? "ok" : "FAILED", what, remark);
+    program_.print("{:<6} {:<30} {}\n", ok ? "ok" : "FAILED", what, remark);
     results_.push_back({{"check", what}, {"ok", ok}, {"remark", remark}});
   }
   const nlohmann::ordered_json& results() const { return results_; }
@@ -122,6 +123,11 @@ void run(cli::Program& program) {
     list.run(fmt::format("folder {}", folder), [&] {
       io::require_writable_folder(program.root() / folder);
       return std::string("can be written");
+    });
+  for (const cli::FigureInfo& figure : cli::figure_list())
+    list.run(fmt::format("figure {}", figure.name), [&] {
+      const std::string remark = cli::check_figure(program.root(), figure);
+      return remark.empty() ? fmt::format("not made yet: {} draws it", figure.program) : remark;
     });
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(program.root() / "models", error))

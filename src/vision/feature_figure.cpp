@@ -54,7 +54,7 @@ void draw_scale(Canvas& canvas, double x, double y, double h, const Scale& scale
 
 void draw_square(Canvas& canvas, double x, double y, double side, const Tensor& values, const Scale& scale) {
   canvas.heat_map(x, y, side, side, values, scale.low, scale.high, scale.map);
-  canvas.stroke_rect(x - 0.5, y - 0.5, side + 1, side + 1, palette::light);
+  canvas.stroke_rect(x - 1, y - 1, side + 2, side + 2, palette::light);
 }
 
 constexpr double kInput = 168, kCell = 56, kLayerHeading = 26, kLayerSpace = 12, kHelpLine = 17;

@@ -22,17 +22,17 @@ std::string number(double value) {
   return shown == "-0" ? "0" : std::string(shown);
 }
 
-std::string attribute(std::string_view name, double value) {
-  return join(" ", name, "=\"", number(value), "\"");
+std::string attribute(const std::string& name, double value) {
+  return " " + name + "=\"" + number(value) + "\"";
 }
 
 /// `name` is fill or stroke.
-std::string paint(std::string_view name, Colour colour) {
+std::string paint(const std::string& name, Colour colour) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string hex = "#";
   for (const uint8_t v : {colour.r, colour.g, colour.b}) hex += {kDigits[v >> 4], kDigits[v & 15]};
-  std::string text = join(" ", name, "=\"", hex, "\"");
-  if (colour.a < 255) text += attribute(join(name, "-opacity"), colour.a / 255.0);
+  std::string text = " " + name + "=\"" + hex + "\"";
+  if (colour.a < 255) text += attribute(name + "-opacity", colour.a / 255.0);
   return text;
 }
 
