@@ -74,8 +74,9 @@ bool is_own_png(std::string_view head) {
 
 bool is_own_drawing(std::string_view head) {
   constexpr std::string_view kStart = "<!-- uncial ";
-  const size_t end = head.find(" -->\n<svg xmlns=\"");
-  return head.starts_with(kStart) && end != head.npos && head.find_first_of(">\n") > end;
+  if (!head.starts_with(kStart)) return false;
+  const size_t end = head.find_first_of(" \n", kStart.size());  // of the version
+  return end != head.npos && head.substr(end).starts_with(" -->\n<svg xmlns=\"");
 }
 
 /// The beginning of a header whose end is missing. In front of a name inside a text there would be a
