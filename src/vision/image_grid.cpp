@@ -43,7 +43,6 @@ void draw_probabilities(Canvas& canvas, double x, double y, double cell, const G
 /// Where the cells are.
 struct GridLayout {
   int columns, rows;
-  bool captions, bars;
   double labels;  // width of the row labels
   double width, height, across;
   double top = 0;  // of the first row and its headings
@@ -52,8 +51,8 @@ struct GridLayout {
     const auto any = [&](auto has) { return std::any_of(cells.begin(), cells.end(), has); };
     columns = std::clamp(int(cells.size()), 1, options.columns);
     rows = int((cells.size() + size_t(columns) - 1) / size_t(columns));
-    captions = any([](const GridCell& c) { return !c.caption.empty(); });
-    bars = any([](const GridCell& c) { return !c.bars.empty(); });
+    const bool captions = any([](const GridCell& c) { return !c.caption.empty(); });
+    const bool bars = any([](const GridCell& c) { return !c.bars.empty(); });
     labels = options.row_labels.empty() ? 0 : widest(Canvas(1, 1), options.row_labels, kRowLabel) + 14;
     width = options.cell + (bars ? 6 + kDigitWidth + kBarWidth : 0);
     across = width + kSpace + (bars ? 8 : 0);

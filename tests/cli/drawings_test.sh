@@ -2,7 +2,7 @@
 # Figures as PNG and as SVG: both there, alike, and looked after.
 #   tests/cli/drawings_test.sh FOLDER_OF_PROGRAMS
 here=$(cd -- "${BASH_SOURCE[0]%/*}" && pwd)
-source "$here/support.sh"
+source "${BASH_SOURCE[0]%/*}/support.sh"
 
 expect 0 '' "${train[@]}" --out o --json train.json
 expect 0 '' mnist_samples --out o --count 1 --json samples.json
@@ -15,12 +15,15 @@ for pair in train:training_history train:confusion_matrix train:prediction_sampl
   done
 done
 
-browser=$(command -v chromium || command -v google-chrome || true)
-if [ -z "$browser" ]; then
+options=() compared=0
+if browser=$(command -v chromium || command -v google-chrome); then
+  options=(--browser "$browser") compared=8
+else
   echo 'SKIPPED: drawings: no chromium was found: SVG was read, but its looks were not compared with the PNG'
 fi
-python3 "$here/drawings.py" o/figures ${browser:+--browser "$browser"} >compared || fail "drawings.py: $(cat compared)"
-[ "$(grep -c ' apart' compared)" = "$([ -n "$browser" ] && echo 8 || echo 0)" ] || fail "not eight figures were compared"
+python3 "$here/drawings.py" o/figures "${options[@]}" >comparison || fail "drawings.py: $(cat comparison)"
+grep -q '^8 figures, 0 faults' comparison || fail "not eight figures: $(cat comparison)"
+[ "$(grep -c ' apart' comparison)" = $compared ] || fail "not $compared figures were compared: $(cat comparison)"
 
 # The same again gives the same bytes.
 cp -r o/figures before
