@@ -14,8 +14,7 @@ namespace {
 
 using namespace uncial;
 
-constexpr const char *kFigure = "augmentation_experiment",
-                     *kNumbers = "figures/augmentation_experiment.json",
+constexpr const char *kFigure = "augmentation_experiment", *kNumbers = "figures/augmentation_experiment.json",
                      *kCheckpoints = "models/mnist_augment";
 
 /// One kind and the strengths that are tried: these shares of `strongest`.
@@ -27,13 +26,14 @@ struct Kind {
   vision::Colour colour;
 };
 namespace palette = vision::palette;
-constexpr std::array kKinds{Kind{"rotation", &cli::AugmentStrengths::degrees, 40, "°", palette::blue},
-                            Kind{"zoom", &cli::AugmentStrengths::zoom, 0.4, "", palette::orange},
-                            Kind{"shift", &cli::AugmentStrengths::shift, 0.12, " of the side", palette::green},
-                            Kind{"shear", &cli::AugmentStrengths::shear, 40, "°", palette::red},
-                            Kind{"elastic", &cli::AugmentStrengths::elastic, 4, " pixels", palette::purple},
-                            Kind{"noise", &cli::AugmentStrengths::noise, 0.4, " of ink", palette::sky},
-                            Kind{"erase", &cli::AugmentStrengths::erase, 0.8, " of images", palette::grey}};
+constexpr std::array kKinds{
+    Kind{"rotation", &cli::AugmentStrengths::degrees, 40, "°", palette::blue},
+    Kind{"zoom", &cli::AugmentStrengths::zoom, 0.4, "", palette::orange},
+    Kind{"shift", &cli::AugmentStrengths::shift, 0.12, " of the side", palette::green},
+    Kind{"shear", &cli::AugmentStrengths::shear, 40, "°", palette::red},
+    Kind{"elastic", &cli::AugmentStrengths::elastic, 4, " pixels", palette::purple},
+    Kind{"noise", &cli::AugmentStrengths::noise, 0.4, " of ink", palette::sky},
+    Kind{"erase", &cli::AugmentStrengths::erase, 0.8, " of images", palette::grey}};
 constexpr std::array kMarkers{vision::Marker::disc, vision::Marker::square, vision::Marker::ring,
                               vision::Marker::frame};
 

@@ -174,21 +174,23 @@ vision::Canvas comparison_figure(const Contestant& a, const Contestant& b, int64
   constexpr double kWidth = 340, kHeight = 300, kTop = 44;
   vision::Canvas canvas(int(3 * kWidth), int(kTop + 2 * kHeight));
   canvas.text(canvas.width() / 2.0, 24,
-              fmt::format("{} and {}: {} epochs on {} images", a.network.name, b.network.name, a.recipe.epochs,
-                          train_samples),
+              fmt::format("{} and {}: {} epochs on {} images", a.network.name, b.network.name,
+                          a.recipe.epochs, train_samples),
               {.size = 19, .align = vision::Align::centre, .bold = true});
   const auto draw_bars = [&](int row, int column, const vision::BarChart& chart) {
     vision::draw_bars(canvas, column * kWidth, kTop + row * kHeight, kWidth, kHeight, chart);
   };
-  auto training = bars(a, b, "Training time", "s", cli::spread(a.seconds).mean, cli::spread(b.seconds).mean,
-                       "{:.1f}");
+  auto training =
+      bars(a, b, "Training time", "s", cli::spread(a.seconds).mean, cli::spread(b.seconds).mean, "{:.1f}");
   training.errors = {cli::spread(a.seconds).deviation, cli::spread(b.seconds).deviation};
   vision::draw_spread(canvas, 0, kTop, kWidth, kHeight, accuracy_chart(a, b));
   draw_bars(0, 1, error_chart(a, b));
-  draw_bars(0, 2, bars(a, b, "Parameters", "thousands", double(a.cost.parameters) / 1e3,
-                       double(b.cost.parameters) / 1e3, "{:.1f}"));
-  draw_bars(1, 0, bars(a, b, "Multiply-adds an image", "millions", double(a.cost.multiply_adds) / 1e6,
-                       double(b.cost.multiply_adds) / 1e6, "{:.2f}"));
+  draw_bars(0, 2,
+            bars(a, b, "Parameters", "thousands", double(a.cost.parameters) / 1e3,
+                 double(b.cost.parameters) / 1e3, "{:.1f}"));
+  draw_bars(1, 0,
+            bars(a, b, "Multiply-adds an image", "millions", double(a.cost.multiply_adds) / 1e6,
+                 double(b.cost.multiply_adds) / 1e6, "{:.2f}"));
   draw_bars(1, 1, training);
   draw_bars(1, 2, bars(a, b, "Latency of one image", "ms", a.latency_ms, b.latency_ms, "{:.3f}"));
   return canvas;

@@ -18,8 +18,8 @@ using Json = nlohmann::ordered_json;
 
 std::string percent(const Json& value) { return fmt::format("{:.2f}", 100 * value.get<double>()); }
 
-/// Those figures of a group that have been made. Drawings become a part of the page; a figure of which only the
-/// PNG is there is shown as that.
+/// Those figures of a group that have been made. Drawings become a part of the page; a figure of which only
+/// the PNG is there is shown as that.
 void add_figures(cli::ReportPage& page, const std::filesystem::path& root, std::string_view group,
                  bool with_heading = true) {
   constexpr int64_t kMost = int64_t(1) << 26;

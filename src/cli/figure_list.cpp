@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 constexpr const char *kData = "Data", *kTraining = "The network trained last";
 constexpr std::array kFigures{
     FigureInfo{"mnist_samples", "mnist_samples", kData, "Test images, a row a class"},
-    FigureInfo{"augmentation_samples", "mnist_samples", kData, "Training images as augmentation changes them"},
+    FigureInfo{"augmentation_samples", "mnist_samples", kData,
+               "Training images as augmentation changes them"},
     FigureInfo{"training_history", "mnist_train", kTraining, "Loss and accuracy over the epochs"},
     FigureInfo{"confusion_matrix", "mnist_train", kTraining,
                "True classes against answers on the test images, as counts and as rates"},
@@ -52,7 +53,8 @@ std::string check_figure(const fs::path& root, const FigureInfo& figure) {
          io::printable((has_png ? png : svg).filename().native()), ". Run ", figure.program, " again.");
 
   const Shape pixels = io::read_png(png, {.max_pixels = kPixels}).shape();
-  if (!is_own_file(svg)) fail_figure(svg, "got a file that these programs did not make, expected theirs", figure);
+  if (!is_own_file(svg))
+    fail_figure(svg, "got a file that these programs did not make, expected theirs", figure);
   const std::string text = io::read_file(svg, kBytes);
   if (!text.ends_with("</svg>\n")) fail_figure(svg, "ends early, expected </svg> at the end", figure);
   // The canvas draws figures at 2x: see Canvas.

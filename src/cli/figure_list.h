@@ -15,8 +15,8 @@ struct FigureInfo {
 /// In the order of the report.
 std::span<const FigureInfo> figure_list();
 
-/// Reads both files of a figure below `root` and returns a remark, "" when neither is there. Throws Error(io) when
-/// one is missing, and Error(data) when one is damaged or they are not of one picture.
+/// Reads both files of a figure below `root` and returns a remark, "" when neither is there. Throws Error(io)
+/// when one is missing, and Error(data) when one is damaged or they are not of one picture.
 std::string check_figure(const std::filesystem::path& root, const FigureInfo& figure);
 
 }  // namespace uncial::cli

@@ -107,13 +107,14 @@ vision::Canvas history_figure(const train::History& history, const std::string& 
   const bool augmented = recipe.augment.make() != nullptr;
   const std::string of_images = augmented ? "training (augmented)" : "training",
                     of_labels = recipe.label_smoothing > 0 ? "training (smoothed labels)" : of_images;
-  const vision::LineChart loss{.title = network + ": loss",
-                               .x_label = "epoch",
-                               .y_label = "cross-entropy",
-                               .series = {curve(history, of_labels, &Record::loss, kTrainingCurve),
-                                          curve(history, "validation", &Record::validation_loss, kValidationCurve)},
-                               .marked_x = best,
-                               .mark_label = best ? fmt::format("best: epoch {}", history.best_epoch) : ""};
+  const vision::LineChart loss{
+      .title = network + ": loss",
+      .x_label = "epoch",
+      .y_label = "cross-entropy",
+      .series = {curve(history, of_labels, &Record::loss, kTrainingCurve),
+                 curve(history, "validation", &Record::validation_loss, kValidationCurve)},
+      .marked_x = best,
+      .mark_label = best ? fmt::format("best: epoch {}", history.best_epoch) : ""};
   vision::LineChart accuracy{
       .title = network + ": accuracy",
       .x_label = "epoch",
@@ -145,22 +146,23 @@ vision::Canvas prediction_figure(const train::Report& report, const data::Datase
     while (cells.size() % kColumns != 0) cells.emplace_back();  // each part begins a row
     headings.push_back({int(cells.size() / kColumns), text});
   };
-  if (!right.empty()) begin_part(fmt::format("Right: {} of {} images, from sure to unsure", right.size(), data.size()));
+  if (!right.empty())
+    begin_part(fmt::format("Right: {} of {} images, from sure to unsure", right.size(), data.size()));
   for (size_t i = 0; i < std::min(kRight, right.size()); ++i) {
     const double share = double(i) / double(kRight - 1);  // squared twice: most are near certain
     const size_t place = size_t((1 - std::pow(1 - share, 4)) * double(right.size() - 1));
     cells.push_back(answer_cell(right[place], report, data));
   }
-  if (!wrong.empty()) begin_part(fmt::format("Wrong: {} of {} images, the surest first", wrong.size(), data.size()));
+  if (!wrong.empty())
+    begin_part(fmt::format("Wrong: {} of {} images, the surest first", wrong.size(), data.size()));
   for (size_t i = 0; i < std::min(kWrong, wrong.size()); ++i)
     cells.push_back(answer_cell(wrong[i], report, data));
   return vision::image_grid(
-      cells,
-      {.title = "Answers on test images",
-       .columns = int(kColumns),
-       .cell = 84,
-       .note = "Bars: the probability of each class. Green is the true class, orange a wrong answer.",
-       .headings = headings});
+      cells, {.title = "Answers on test images",
+              .columns = int(kColumns),
+              .cell = 84,
+              .note = "Bars: the probability of each class. Green is the true class, orange a wrong answer.",
+              .headings = headings});
 }
 
 std::vector<int64_t> first_of_each_class(const data::Dataset& data, int count) {
@@ -175,10 +177,11 @@ std::vector<int64_t> first_of_each_class(const data::Dataset& data, int count) {
 vision::Canvas sample_figure(const data::Dataset& data, int columns) {
   std::vector<GridCell> cells;
   for (const int64_t i : first_of_each_class(data, columns)) cells.push_back({.image = image_of(data, i)});
-  return vision::image_grid(cells, {.title = fmt::format("{}: the first {} images of each class", data.name(), columns),
-                                    .columns = columns,
-                                    .cell = 56,
-                                    .row_labels = data.classes()});
+  return vision::image_grid(
+      cells, {.title = fmt::format("{}: the first {} images of each class", data.name(), columns),
+              .columns = columns,
+              .cell = 56,
+              .row_labels = data.classes()});
 }
 
 vision::Canvas augmentation_figure(const data::Dataset& data, const vision::Augment& augment,

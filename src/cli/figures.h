@@ -16,7 +16,8 @@ namespace uncial::cli {
 /// One image of a data set as (H, W) float32 in [0, 1].
 Tensor image_of(const data::Dataset& data, int64_t index);
 
-/// Loss and accuracy over the epochs; the best epoch is marked. `recipe` tells what the training curves are of.
+/// Loss and accuracy over the epochs; the best epoch is marked. `recipe` tells what the training curves are
+/// of.
 vision::Canvas history_figure(const train::History& history, const std::string& network,
                               const Recipe& recipe = {});
 /// A few right and the most confident wrong answers, each with its probabilities.

@@ -9,8 +9,8 @@
 namespace uncial::cli {
 namespace {
 
-/// Light and dark by the reader's setting. Pictures keep their white paper. Wide tables and pictures scroll on a
-/// phone, so that their text stays large enough.
+/// Light and dark by the reader's setting. Pictures keep their white paper. Wide tables and pictures scroll
+/// on a phone, so that their text stays large enough.
 constexpr std::string_view kStyle = R"(
 :root { color-scheme: light dark; --text: #1c1f23; --soft: #5b626b; --back: #ffffff; --line: #d9dde2; --row: #f5f6f8; }
 @media (prefers-color-scheme: dark) {
@@ -88,17 +88,20 @@ void ReportPage::picture(std::string_view png, std::string_view caption) {
 }
 
 void ReportPage::drawing(std::string_view svg, std::string_view caption) {
-  svg.remove_prefix(std::min(svg.find("<svg "), svg.size()));  // the mark in front of it says whose the file is
+  svg.remove_prefix(
+      std::min(svg.find("<svg "), svg.size()));  // the mark in front of it says whose the file is
   body_ += join("<figure><div class=\"picture\">\n", svg, "</div><figcaption>", escaped(caption),
                 "</figcaption></figure>\n");
 }
 
 std::string ReportPage::html() const {
   // The policy keeps scripts from running and anything from being loaded, whatever is in a picture's file.
-  return std::string(kPageStart) + UNCIAL_VERSION
+  return std::string(kPageStart) +
+         UNCIAL_VERSION
          "\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-         "style-src 'unsafe-inline'\">\n<title>" + escaped(title_) + "</title>\n<style>" +
-         std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" + escaped(title_) + "</h1>\n" + body_ +
+         "style-src 'unsafe-inline'\">\n<title>" +
+         escaped(title_) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" +
+         escaped(title_) + "</h1>\n" + body_ +
          "<footer>Made by uncial " UNCIAL_VERSION ".</footer>\n</body>\n</html>\n";
 }
 

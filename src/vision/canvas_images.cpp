@@ -69,8 +69,8 @@ void Canvas::draw_blocks(double x, double y, double w, double h, int64_t rows, i
   blocks.reserve(size_t(H * W));
   for (int64_t i = 0; i < H; ++i)
     for (int64_t j = 0; j < W; ++j)
-      blocks.push_back(
-          colour(element_at(double(i) + 0.5, double(H), rows), element_at(double(j) + 0.5, double(W), columns)));
+      blocks.push_back(colour(element_at(double(i) + 0.5, double(H), rows),
+                              element_at(double(j) + 0.5, double(W), columns)));
 
   const auto edge = [](double v, int limit) { return int(std::clamp(v, 0.0, double(limit))); };
   for (int j = edge(top, device_height()); j < edge(bottom, device_height()); ++j)

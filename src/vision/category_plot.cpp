@@ -31,9 +31,9 @@ void draw_texts(Canvas& canvas, Box box, const CategoryPlot& plot, const Categor
       canvas.text(plot.middle(i), plot.bottom + 14 + kLine * double(k), lines[k],
                   fitted(canvas, lines[k], kLabel, plot.slot - 4));
   }
-  TextStyle upwards = fitted(canvas, texts.y_label,
-                             {.size = kLabelSize, .colour = kText, .align = Align::centre},
-                             plot.bottom - plot.top);
+  TextStyle upwards =
+      fitted(canvas, texts.y_label, {.size = kLabelSize, .colour = kText, .align = Align::centre},
+             plot.bottom - plot.top);
   upwards.degrees = 90;
   canvas.text(box.x + 16, (plot.top + plot.bottom) / 2, texts.y_label, upwards);
 }

@@ -21,7 +21,8 @@ void check(const SpreadChart& chart) {
 
 std::vector<double> finite(const std::vector<double>& values) {
   std::vector<double> kept;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(kept), [](double v) { return std::isfinite(v); });
+  std::copy_if(values.begin(), values.end(), std::back_inserter(kept),
+               [](double v) { return std::isfinite(v); });
   return kept;
 }
 
@@ -74,8 +75,8 @@ void draw_spread(Canvas& canvas, double x, double y, double w, double h, const S
     // Side by side, so that equal ones do not hide each other.
     const double step = std::min(2.5 * kRadius, 2 * (half - kRadius) / double(values.size()));
     for (size_t k = 0; k < values.size(); ++k)
-      canvas.circle(middle + (double(k) - (double(values.size()) - 1) / 2) * step, plot.at(values[k]), kRadius,
-                    chart.colours.empty() ? palette::blue : chart.colours[i]);
+      canvas.circle(middle + (double(k) - (double(values.size()) - 1) / 2) * step, plot.at(values[k]),
+                    kRadius, chart.colours.empty() ? palette::blue : chart.colours[i]);
     if (!chart.value_texts.empty())
       plot.draw_value(canvas, i, plot.at(s.high) - kRadius, chart.value_texts[i]);
   }

@@ -112,9 +112,8 @@ std::string dashes(Point from, Point to, Colour colour, double thickness, double
 }
 
 std::string text(Point anchor, std::string_view text, const TextStyle& style, double em, double length) {
-  const std::string place = style.degrees == 0
-                                ? attribute("x", anchor.x) + attribute("y", anchor.y)
-                                : " transform=\"translate(" + point(anchor) + ")rotate(-90)\"";
+  const std::string place = style.degrees == 0 ? attribute("x", anchor.x) + attribute("y", anchor.y)
+                                               : " transform=\"translate(" + point(anchor) + ")rotate(-90)\"";
   return "<text" + place + attribute("font-size", em) +
          (style.align == Align::left     ? ""
           : style.align == Align::centre ? " text-anchor=\"middle\""

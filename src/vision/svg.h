@@ -1,7 +1,7 @@
 #pragma once
 // What a canvas draws, as SVG elements. Numbers have at most three decimals and know no locale, so the same
-// drawing gives the same bytes. There are no ids, classes or style sheets: an element stays harmless inside an
-// HTML page that holds other pictures.
+// drawing gives the same bytes. There are no ids, classes or style sheets: an element stays harmless inside
+// an HTML page that holds other pictures.
 
 #include <span>
 #include <string>

@@ -1,6 +1,7 @@
 #pragma once
-/// A reader for the XML that the library writes. It knows elements, attributes in double quotes, text, comments
-/// and the five named entities, and throws std::runtime_error for whatever else comes: strict on purpose.
+/// A reader for the XML that the library writes. It knows elements, attributes in double quotes, text,
+/// comments and the five named entities, and throws std::runtime_error for whatever else comes: strict on
+/// purpose.
 
 #include <cctype>
 #include <map>
@@ -51,7 +52,8 @@ class XmlReader {
     if (!take(token)) fault("expected " + std::string(token));
   }
   void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \n\t\r").find(text_[at_]) != std::string_view::npos) ++at_;
+    while (at_ < text_.size() && std::string_view(" \n\t\r").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
   void skip_comments() {
     for (skip_space(); take("<!--"); skip_space()) {
@@ -62,7 +64,8 @@ class XmlReader {
   }
   std::string name() {
     const size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '-')) ++at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '-'))
+      ++at_;
     if (at_ == begin) fault("expected a name");
     return std::string(text_.substr(begin, at_ - begin));
   }

@@ -211,7 +211,8 @@ TEST_CASE("a spread chart has a dot for each value at its height", "[vision]") {
 TEST_CASE("markers differ in more than colour", "[vision]") {
   std::set<std::string> pictures;
   for (const Marker marker : {Marker::disc, Marker::ring, Marker::square, Marker::frame}) {
-    const Canvas canvas = chart_figure({{.series = {{.x = {1, 2}, .y = {NAN, 1}, .marker = marker}}}}, 420, 320);
+    const Canvas canvas =
+        chart_figure({{.series = {{.x = {1, 2}, .y = {NAN, 1}, .marker = marker}}}}, 420, 320);
     CHECK(count_of(canvas, palette::blue) > 30);
     pictures.insert(canvas.png());
   }

@@ -154,7 +154,7 @@ TEST_CASE("SVG leaves out what draws nothing", "[vision]") {
   canvas.image(20, 20, 5, 5, zeros({2, 2}));
   canvas.image(NAN, 0, 5, 5, zeros({2, 2}));
   canvas.image(0, 0, 5, 5, zeros({0, 2}));
-  CHECK(elements_of(canvas).size() == 2);  // the root and the paper
+  CHECK(elements_of(canvas).size() == 2);               // the root and the paper
   canvas.fill_rect(-1e30, -5, 2e30, 7, palette::blue);  // cut to the picture
   const XmlElement rect = last_of(canvas);
   CHECK(rect.at("x") == "0");

@@ -98,8 +98,8 @@ struct FeatureLayer {
   std::string name = "";
   Tensor maps = {};  ///< (C, H, W); at most `channels` of them are shown
 };
-/// The input and, a row a layer, its maps, all of one layer on one scale: diverging about 0 when one of them is
-/// negative, else from dark to yellow. Throws a usage Error for maps of another rank.
+/// The input and, a row a layer, its maps, all of one layer on one scale: diverging about 0 when one of them
+/// is negative, else from dark to yellow. Throws a usage Error for maps of another rank.
 Canvas feature_figure(const Tensor& input, const std::vector<FeatureLayer>& layers, const std::string& title,
                       int channels = 16);
 /// Convolution filters (K, C, R, S), zero in the middle of a diverging scale. With one channel a square a
