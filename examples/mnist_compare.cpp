@@ -174,8 +174,8 @@ vision::Canvas comparison_figure(const Contestant& a, const Contestant& b, int64
   constexpr double kWidth = 340, kHeight = 300, kTop = 44;
   vision::Canvas canvas(int(3 * kWidth), int(kTop + 2 * kHeight));
   canvas.text(canvas.width() / 2.0, 24,
-              fmt::format("{} and {}: {} epochs on {} images", a.network.name, b.network.name,
-                          a.recipe.epochs, train_samples),
+              fmt::format("{} and {}: {} epoch{} on {} images", a.network.name, b.network.name,
+                          a.recipe.epochs, a.recipe.epochs == 1 ? "" : "s", train_samples),
               {.size = 19, .align = vision::Align::centre, .bold = true});
   const auto draw_bars = [&](int row, int column, const vision::BarChart& chart) {
     vision::draw_bars(canvas, column * kWidth, kTop + row * kHeight, kWidth, kHeight, chart);

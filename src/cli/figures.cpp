@@ -125,7 +125,7 @@ vision::Canvas history_figure(const train::History& history, const std::string& 
       .mark_label = best_label(history)};
   if (const auto floor = accuracy_floor(accuracy.series)) {
     accuracy.y_low = *floor;
-    accuracy.y_label += fmt::format(" (above {:g})", *floor);
+    accuracy.y_label += fmt::format(" (from {:g})", *floor);
   }
   return vision::chart_figure({loss, accuracy});
 }

@@ -119,7 +119,7 @@ Canvas feature_figure(const Tensor& input, const std::vector<FeatureLayer>& laye
         ceil_div(std::max<int64_t>(1, std::min<int64_t>(channels, layer.maps.size(0))), columns);
     heights.push_back(kLayerHeading + double(rows) * (kCell + kSpace) + kLayerSpace);
     height += heights.back();
-    scales.push_back(scale_of(layer.maps));
+    scales.push_back(scale_of(layer.maps.slice(0, {0, channels})));  // an unseen map must not pale the others
   }
   const double left = kMargin + kInput + 36, width = left + columns * (kCell + kSpace) + 64 + kMargin;
   const Head head(title, "", width);
