@@ -14,8 +14,7 @@ namespace {
 
 using namespace uncial;
 
-constexpr const char *kFigure = "figures/augmentation_experiment.png",
-                     *kNumbers = "figures/augmentation_experiment.json",
+constexpr const char *kFigure = "augmentation_experiment", *kNumbers = "figures/augmentation_experiment.json",
                      *kCheckpoints = "models/mnist_augment";
 
 /// One kind and the strengths that are tried: these shares of `strongest`.
@@ -27,13 +26,16 @@ struct Kind {
   vision::Colour colour;
 };
 namespace palette = vision::palette;
-constexpr std::array kKinds{Kind{"rotation", &cli::AugmentStrengths::degrees, 40, " deg", palette::blue},
-                            Kind{"zoom", &cli::AugmentStrengths::zoom, 0.4, "", palette::orange},
-                            Kind{"shift", &cli::AugmentStrengths::shift, 0.12, " of side", palette::green},
-                            Kind{"shear", &cli::AugmentStrengths::shear, 40, " deg", palette::red},
-                            Kind{"elastic", &cli::AugmentStrengths::elastic, 4, " px", palette::purple},
-                            Kind{"noise", &cli::AugmentStrengths::noise, 0.4, " of ink", palette::sky},
-                            Kind{"erase", &cli::AugmentStrengths::erase, 0.8, " prob.", palette::grey}};
+constexpr std::array kKinds{
+    Kind{"rotation", &cli::AugmentStrengths::degrees, 40, "°", palette::blue},
+    Kind{"zoom", &cli::AugmentStrengths::zoom, 0.4, "", palette::orange},
+    Kind{"shift", &cli::AugmentStrengths::shift, 0.12, " of the side", palette::green},
+    Kind{"shear", &cli::AugmentStrengths::shear, 40, "°", palette::red},
+    Kind{"elastic", &cli::AugmentStrengths::elastic, 4, " pixels", palette::purple},
+    Kind{"noise", &cli::AugmentStrengths::noise, 0.4, " of ink", palette::sky},
+    Kind{"erase", &cli::AugmentStrengths::erase, 0.8, " of images", palette::grey}};
+constexpr std::array kMarkers{vision::Marker::disc, vision::Marker::square, vision::Marker::ring,
+                              vision::Marker::frame};
 
 /// One training: a kind at a strength, or the baseline without any.
 struct Trial {
@@ -79,8 +81,10 @@ std::vector<cli::TrainingJob> jobs_of(const std::vector<Trial>& trials, const cl
 std::vector<vision::Series> curves_of(const std::vector<Trial>& trials) {
   std::vector<vision::Series> series;
   for (const Kind& kind : kKinds) {
-    vision::Series curve{.label = fmt::format("{} (to {:g}{})", kind.name, kind.strongest, kind.unit),
-                         .colour = kind.colour};
+    vision::Series curve{.label = fmt::format("{} (up to {:g}{})", kind.name, kind.strongest, kind.unit),
+                         .colour = kind.colour,
+                         .dashed = series.size() >= kMarkers.size(),
+                         .marker = kMarkers[series.size() % kMarkers.size()]};
     for (const Trial& trial : trials) {
       if (trial.kind && trial.kind != &kind) continue;
       curve.x.push_back(100 * trial.share);
@@ -123,8 +127,9 @@ void run(cli::Program& program) {
   recipe.augment = {};  // each trial has its own
   std::vector<Trial> trials = all_trials(steps);
   const std::vector<cli::TrainingJob> jobs = jobs_of(trials, program, network, recipe, resume);
-  const cli::Output& output = program.open_output({"figures", kCheckpoints});
-  for (const char* file : {kFigure, kNumbers}) output.claim(file);
+  cli::Output& output = program.open_output({"figures", kCheckpoints});
+  output.claim_figure(kFigure);
+  output.claim(kNumbers);
   for (const cli::TrainingJob& job : jobs)
     for (const auto& file : cli::checkpoint_files(job.prefix))
       cli::claim_file(file, program.common().overwrite);
@@ -144,7 +149,7 @@ void run(cli::Program& program) {
 
   const std::string title =
       fmt::format("{} on {} images, {} epochs", network.name, data.train.size(), recipe.epochs);
-  output.save(kFigure, vision::chart_figure({chart_of(trials, "Augmentation: " + title)}, 900, 520));
+  output.save_figure(kFigure, vision::chart_figure({chart_of(trials, "Augmentation: " + title)}, 900, 520));
   const train::Report report = train::evaluate(*best_net, test, {.precision = recipe.precision});
   const nlohmann::ordered_json results = {{"model", network.name},
                                           {"train_samples", data.train.size()},

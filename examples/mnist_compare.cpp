@@ -18,7 +18,7 @@ namespace {
 
 using namespace uncial;
 
-constexpr const char *kFigure = "figures/model_comparison.png", *kNumbers = "figures/model_comparison.json",
+constexpr const char *kFigure = "model_comparison", *kNumbers = "figures/model_comparison.json",
                      *kCheckpoints = "models/mnist_compare";
 
 /// What is compared of one network.
@@ -100,13 +100,20 @@ struct Row {
   std::string what, first, second;
 };
 
-std::vector<Row> table_of(const Contestant& a, const Contestant& b) {
+/// Test images by who gets them wrong.
+struct Errors {
   int64_t only_a = 0, only_b = 0, both = 0;
-  for (size_t i = 0; i < a.wrong.size(); ++i) {
-    only_a += a.wrong[i] && !b.wrong[i];
-    only_b += b.wrong[i] && !a.wrong[i];
-    both += a.wrong[i] && b.wrong[i];
+  Errors(const Contestant& a, const Contestant& b) {
+    for (size_t i = 0; i < a.wrong.size(); ++i) {
+      only_a += a.wrong[i] && !b.wrong[i];
+      only_b += b.wrong[i] && !a.wrong[i];
+      both += a.wrong[i] && b.wrong[i];
+    }
   }
+};
+
+std::vector<Row> table_of(const Contestant& a, const Contestant& b) {
+  const Errors errors(a, b);
   const auto accuracy = [](const Contestant& c) {
     const cli::Spread s = cli::spread(c.accuracies);
     return fmt::format("{:.2f} +- {:.2f}", 100 * s.mean, 100 * s.deviation);
@@ -118,36 +125,74 @@ std::vector<Row> table_of(const Contestant& a, const Contestant& b) {
       {"multiply-adds an image", std::to_string(a.cost.multiply_adds), std::to_string(b.cost.multiply_adds)},
       {"training time, s", time(a), time(b)},
       {"latency of one image, ms", fmt::format("{:.3f}", a.latency_ms), fmt::format("{:.3f}", b.latency_ms)},
-      {"errors of this one alone", std::to_string(only_a), std::to_string(only_b)},
-      {"errors that both make", std::to_string(both), std::to_string(both)}};
+      {"errors of this one alone", std::to_string(errors.only_a), std::to_string(errors.only_b)},
+      {"errors that both make", std::to_string(errors.both), std::to_string(errors.both)}};
 }
 
+constexpr vision::Colour kFirst = vision::palette::blue, kSecond = vision::palette::orange;
+
+/// A number of each network, as `format` writes it.
 vision::BarChart bars(const Contestant& a, const Contestant& b, const std::string& title,
                       const std::string& unit, double va, double vb, const char* format) {
   return {.title = title,
           .y_label = unit,
           .labels = {a.network.name, b.network.name},
           .values = {va, vb},
-          .colours = {vision::palette::blue, vision::palette::orange},
+          .colours = {kFirst, kSecond},
           .value_texts = {fmt::format(fmt::runtime(format), va), fmt::format(fmt::runtime(format), vb)}};
 }
 
-vision::Canvas comparison_figure(const Contestant& a, const Contestant& b, int64_t seeds) {
-  const cli::Spread sa = cli::spread(a.accuracies), sb = cli::spread(b.accuracies);
-  auto accuracy = bars(a, b, fmt::format("Test error ({} seed{})", seeds, seeds == 1 ? "" : "s"), "%",
-                       100 * (1 - sa.mean), 100 * (1 - sb.mean), "{:.2f}");
-  if (seeds > 1) accuracy.errors = {100 * sa.deviation, 100 * sb.deviation};
-  const std::vector<vision::BarChart> charts{
-      accuracy,
-      bars(a, b, "Parameters", "thousands", double(a.cost.parameters) / 1e3, double(b.cost.parameters) / 1e3,
-           "{:.1f}"),
-      bars(a, b, "Multiply-adds an image", "millions", double(a.cost.multiply_adds) / 1e6,
-           double(b.cost.multiply_adds) / 1e6, "{:.2f}"),
-      bars(a, b, "Training time", "s", cli::spread(a.seconds).mean, cli::spread(b.seconds).mean, "{:.1f}"),
-      bars(a, b, "Latency of one image", "ms", a.latency_ms, b.latency_ms, "{:.3f}")};
-  vision::Canvas canvas(int(charts.size()) * 250, 340);
-  for (size_t i = 0; i < charts.size(); ++i)
-    vision::draw_bars(canvas, double(i) * 250, 0, 250, 340, charts[i]);
+vision::SpreadChart accuracy_chart(const Contestant& a, const Contestant& b) {
+  const size_t seeds = a.accuracies.size();
+  vision::SpreadChart chart{.title = fmt::format("Test accuracy, {} seed{}", seeds, seeds == 1 ? "" : "s"),
+                            .y_label = "%",
+                            .labels = {a.network.name, b.network.name},
+                            .colours = {kFirst, kSecond}};
+  for (const Contestant* c : {&a, &b}) {
+    const cli::Spread s = cli::spread(c->accuracies);
+    chart.value_texts.push_back(seeds == 1 ? fmt::format("{:.2f}", 100 * s.mean)
+                                           : fmt::format("{:.2f} ± {:.2f}", 100 * s.mean, 100 * s.deviation));
+    auto& values = chart.values.emplace_back(c->accuracies);
+    for (double& v : values) v *= 100;
+  }
+  return chart;
+}
+
+vision::BarChart error_chart(const Contestant& a, const Contestant& b) {
+  const Errors errors(a, b);
+  return {.title = "Errors of the first seed",
+          .y_label = "test images",
+          .labels = {"only " + a.network.name, "both", "only " + b.network.name},
+          .values = {double(errors.only_a), double(errors.both), double(errors.only_b)},
+          .colours = {kFirst, vision::palette::grey, kSecond},
+          .value_texts = {std::to_string(errors.only_a), std::to_string(errors.both),
+                          std::to_string(errors.only_b)}};
+}
+
+/// Two rows of three panels: what comes out, and what it costs.
+vision::Canvas comparison_figure(const Contestant& a, const Contestant& b, int64_t train_samples) {
+  constexpr double kWidth = 340, kHeight = 300, kTop = 44;
+  vision::Canvas canvas(int(3 * kWidth), int(kTop + 2 * kHeight));
+  canvas.text(canvas.width() / 2.0, 24,
+              fmt::format("{} and {}: {} epoch{} on {} images", a.network.name, b.network.name,
+                          a.recipe.epochs, a.recipe.epochs == 1 ? "" : "s", train_samples),
+              {.size = 19, .align = vision::Align::centre, .bold = true});
+  const auto draw_bars = [&](int row, int column, const vision::BarChart& chart) {
+    vision::draw_bars(canvas, column * kWidth, kTop + row * kHeight, kWidth, kHeight, chart);
+  };
+  auto training =
+      bars(a, b, "Training time", "s", cli::spread(a.seconds).mean, cli::spread(b.seconds).mean, "{:.1f}");
+  training.errors = {cli::spread(a.seconds).deviation, cli::spread(b.seconds).deviation};
+  vision::draw_spread(canvas, 0, kTop, kWidth, kHeight, accuracy_chart(a, b));
+  draw_bars(0, 1, error_chart(a, b));
+  draw_bars(0, 2,
+            bars(a, b, "Parameters", "thousands", double(a.cost.parameters) / 1e3,
+                 double(b.cost.parameters) / 1e3, "{:.1f}"));
+  draw_bars(1, 0,
+            bars(a, b, "Multiply-adds an image", "millions", double(a.cost.multiply_adds) / 1e6,
+                 double(b.cost.multiply_adds) / 1e6, "{:.2f}"));
+  draw_bars(1, 1, training);
+  draw_bars(1, 2, bars(a, b, "Latency of one image", "ms", a.latency_ms, b.latency_ms, "{:.3f}"));
   return canvas;
 }
 
@@ -183,9 +228,10 @@ void run(cli::Program& program) {
     both[i].recipe.epochs = both[0].recipe.epochs;  // one budget for both
     both[i].cost = nn::summary(*cli::build_network(both[i].network, 0), {1, 1, 28, 28});
   }
-  const cli::Output& output = program.open_output({"figures", kCheckpoints});
+  cli::Output& output = program.open_output({"figures", kCheckpoints});
   const std::vector<cli::TrainingJob> jobs = jobs_of(both, program, seeds, resume);
-  for (const char* file : {kFigure, kNumbers}) output.claim(file);
+  output.claim_figure(kFigure);
+  output.claim(kNumbers);
   for (const cli::TrainingJob& job : jobs)
     for (const auto& file : cli::checkpoint_files(job.prefix))
       cli::claim_file(file, program.common().overwrite);
@@ -203,7 +249,7 @@ void run(cli::Program& program) {
     program.print("{:<26}{:>16}{:>16}\n", row.what, row.first, row.second);
     table.push_back({row.what, row.first, row.second});
   }
-  output.save(kFigure, comparison_figure(both[0], both[1], seeds));
+  output.save_figure(kFigure, comparison_figure(both[0], both[1], data.train.size()));
   const nlohmann::ordered_json results = {
       {"seeds", seeds}, {"networks", {to_json(both[0]), to_json(both[1])}}, {"table", table}};
   output.save(kNumbers, results);

@@ -74,8 +74,8 @@ void run(cli::Program& program) {
                "PATH");
   program.number("--channels", channels, {1, 64}, "At most so many maps of a layer");
   program.parse();
-  const cli::Output& output = program.open_output({"figures"});
-  for (const char* file : {"figures/feature_maps.png", "figures/filters.png"}) output.claim(file);
+  cli::Output& output = program.open_output({"figures"});
+  for (const char* figure : {"feature_maps", "filters"}) output.claim_figure(figure);
 
   const auto net = cli::load_trained(program.root(), model, program.common().device);
   const data::Dataset test = cli::load_mnist(program.root(), 5'000).test;
@@ -89,20 +89,23 @@ void run(cli::Program& program) {
   nlohmann::ordered_json listed = nlohmann::ordered_json::array();
   for (const Maps& layer : layers)
     if (wanted(layer, chosen)) {
-      shown.push_back({.name = layer.path + " " + layer.kind, .maps = layer.maps});
+      shown.push_back({.name = "layer " + layer.path + ": " + layer.kind, .maps = layer.maps});
       listed.push_back({{"path", layer.path}, {"kind", layer.kind}, {"channels", layer.maps.size(0)}});
     }
   if (shown.empty())
     fail(ErrorKind::data, "mnist_features: ", io::printable(model),
          " has no layers with feature maps. Take --model cnn.");
   const std::string title = fmt::format("Feature maps of test image {}, a {}", index, test.label(index));
-  output.save("figures/feature_maps.png",
-              vision::feature_figure(cli::image_of(test, index), shown, title, int(channels)));
-  if (const std::string path = filter_layer(*net, chosen); !path.empty())
-    output.save("figures/filters.png",
-                vision::filter_figure(weight_of(*net, path), "Filters of layer " + path));
-  program.print("figures/feature_maps.png and figures/filters.png: {} layers for test image {}, a {}\n",
-                shown.size(), index, test.label(index));
+  output.save_figure("feature_maps",
+                     vision::feature_figure(cli::image_of(test, index), shown, title, int(channels)));
+  std::string drawn = "figures/feature_maps.{png,svg}";
+  if (const std::string path = filter_layer(*net, chosen); !path.empty()) {
+    const Tensor weight = weight_of(*net, path);
+    const std::string size = fmt::format("{} of {} × {}", weight.size(0), weight.size(2), weight.size(3));
+    output.save_figure("filters", vision::filter_figure(weight, "Filters of layer " + path + ": " + size));
+    drawn += " and figures/filters.{png,svg}";
+  }
+  program.print("{}: {} layers for test image {}, a {}\n", drawn, shown.size(), index, test.label(index));
   program.save_results(
       {{"model", model}, {"index", index}, {"label", test.label(index)}, {"layers", listed}});
 }

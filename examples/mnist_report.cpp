@@ -2,7 +2,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/figure_list.h"
 #include "cli/output.h"
+#include "cli/own_file.h"
 #include "cli/program.h"
 #include "cli/report_page.h"
 #include "cli/results.h"
@@ -16,21 +18,22 @@ using Json = nlohmann::ordered_json;
 
 std::string percent(const Json& value) { return fmt::format("{:.2f}", 100 * value.get<double>()); }
 
-/// A picture in figures/ and what it shows.
-struct Picture {
-  const char *name, *caption;
-};
-
-/// Those of the pictures that have been made, under a heading.
-void add_pictures(cli::ReportPage& page, const std::filesystem::path& root, const std::string& heading,
-                  const std::vector<Picture>& pictures) {
-  bool any = false;
-  for (const Picture& picture : pictures) {
-    const std::filesystem::path path = root / "figures" / fmt::format("{}.png", picture.name);
+/// Those figures of a group that have been made. Drawings become a part of the page; a figure of which only
+/// the PNG is there is shown as that.
+void add_figures(cli::ReportPage& page, const std::filesystem::path& root, std::string_view group,
+                 bool with_heading = true) {
+  constexpr int64_t kMost = int64_t(1) << 26;
+  for (const cli::FigureInfo& figure : cli::figure_list()) {
+    const std::filesystem::path png = root / "figures" / fmt::format("{}.png", figure.name),
+                                svg = root / "figures" / fmt::format("{}.svg", figure.name);
     std::error_code error;
-    if (!std::filesystem::exists(path, error)) continue;
-    if (!std::exchange(any, true) && !heading.empty()) page.heading(heading);
-    page.picture(io::read_file(path, int64_t(1) << 26), picture.caption);
+    const bool drawn = std::filesystem::exists(svg, error) && cli::is_own_file(svg);
+    if (figure.group != group || (!drawn && !std::filesystem::exists(png, error))) continue;
+    if (std::exchange(with_heading, false)) page.heading(group);
+    if (drawn)
+      page.drawing(io::read_file(svg, kMost), figure.caption);
+    else
+      page.picture(io::read_file(png, kMost), figure.caption);
   }
 }
 
@@ -93,25 +96,14 @@ void add_comparison(cli::ReportPage& page, const std::filesystem::path& root) {
   page.table({"", comparison.at("networks").at(0).at("model").get<std::string>(),
               comparison.at("networks").at(1).at("model").get<std::string>()},
              rows);
-  add_pictures(
-      page, root, "",
-      {{"model_comparison", "Both networks, trained on the same data for the same number of epochs"}});
+  add_figures(page, root, "Comparison", false);
 }
 
 void fill(cli::ReportPage& page, const std::filesystem::path& root, const std::vector<Json>& models) {
   add_models(page, models);
-  add_pictures(page, root, "Data",
-               {{"mnist_samples", "Test images, a row a class"},
-                {"augmentation_samples", "Training images as augmentation changes them"}});
-  add_pictures(page, root, "The network trained last",
-               {{"training_history", "Loss and accuracy over the epochs"},
-                {"confusion_matrix", "True classes against answers on the test images"},
-                {"prediction_samples", "Answers with their probabilities"},
-                {"feature_maps", "What the layers see of one test image"},
-                {"filters", "Filters of a convolution"}});
+  for (const char* group : {"Data", "The network trained last"}) add_figures(page, root, group);
   add_comparison(page, root);
-  add_pictures(page, root, "Augmentation",
-               {{"augmentation_experiment", "Accuracy against kind and strength of augmentation"}});
+  add_figures(page, root, "Augmentation");
   for (const Json& model : models) add_details(page, model);
 }
 

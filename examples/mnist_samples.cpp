@@ -23,9 +23,8 @@ void run(cli::Program& program) {
   program.parse();
   cli::AugmentStrengths strengths = cli::find_recipe("default", "cnn").augment;
   for (const std::string& change : changes) strengths.set(change);
-  const cli::Output& output = program.open_output({"data/mnist_samples", "figures"});
-  output.claim("figures/mnist_samples.png");
-  output.claim("figures/augmentation_samples.png");
+  cli::Output& output = program.open_output({"data/mnist_samples", "figures"});
+  for (const char* figure : {"mnist_samples", "augmentation_samples"}) output.claim_figure(figure);
 
   const cli::MnistData data = cli::load_mnist(program.root(), 5'000);
   nlohmann::ordered_json files = nlohmann::ordered_json::array();
@@ -37,12 +36,12 @@ void run(cli::Program& program) {
     output.save(file, picture);
     files.push_back(file);
   }
-  output.save("figures/mnist_samples.png", cli::sample_figure(data.test, 16));
-  output.save("figures/augmentation_samples.png",
-              cli::augmentation_figure(data.train, strengths.make(), strengths.text(), program.common().seed,
-                                       10, 12));
-  program.print("{} pictures in {}, figures/mnist_samples.png, figures/augmentation_samples.png\n",
-                files.size(), io::printable((program.root() / "data/mnist_samples").native()));
+  output.save_figure("mnist_samples", cli::sample_figure(data.test, 16));
+  output.save_figure("augmentation_samples",
+                     cli::augmentation_figure(data.train, strengths.make(), strengths.description(),
+                                              program.common().seed, 10, 12));
+  program.print("{} pictures in {}, figures/{{mnist,augmentation}}_samples.{{png,svg}}\n", files.size(),
+                io::printable((program.root() / "data/mnist_samples").native()));
   program.save_results({{"samples", files}, {"augmentation", strengths.text()}});
 }
 

@@ -27,7 +27,7 @@ struct Flags {
 void claim_results(const cli::Output& output, const std::string& network,
                    const std::vector<uint64_t>& seeds) {
   for (const char* figure : {"training_history", "confusion_matrix", "prediction_samples"})
-    output.claim(std::string("figures/") + figure + ".png");
+    output.claim_figure(figure);
   for (const uint64_t seed : seeds)
     for (const auto& file : cli::model_files(cli::model_prefix(network, seed, seed == seeds[0])))
       output.claim(file);
@@ -35,14 +35,17 @@ void claim_results(const cli::Output& output, const std::string& network,
   output.claim("models/mnist_" + network + "_history.csv");
 }
 
-void save_pictures(const cli::Output& output, const cli::TrainedNetwork& trained, const std::string& network,
+void save_pictures(cli::Output& output, const cli::TrainedNetwork& trained, const cli::TrainingJob& job,
                    const data::Dataset& test) {
+  const std::string& network = job.network.name;
+  const train::Report& report = trained.report;
   if (!trained.history.epochs.empty())
-    output.save("figures/training_history.png", cli::history_figure(trained.history, network));
-  output.save(
-      "figures/confusion_matrix.png",
-      vision::confusion_figure(trained.report.confusion, test.classes(), network + " on the test set"));
-  output.save("figures/prediction_samples.png", cli::prediction_figure(trained.report, test));
+    output.save_figure("training_history", cli::history_figure(trained.history, network, job.recipe));
+  output.save_figure("confusion_matrix",
+                     vision::confusion_figure(report.confusion, test.classes(),
+                                              fmt::format("{} on {} test images: {} errors", network,
+                                                          report.samples, report.errors)));
+  output.save_figure("prediction_samples", cli::prediction_figure(report, test));
 }
 
 nlohmann::ordered_json results_of(const std::vector<cli::TrainedNetwork>& runs,
@@ -103,7 +106,7 @@ void run(cli::Program& program) {
   });
   profile.finish();
 
-  save_pictures(output, runs[0], network.name, data.test);
+  save_pictures(output, runs[0], jobs[0], data.test);
   if (!runs[0].history.epochs.empty())
     output.save_text("models/mnist_" + network.name + "_history.csv", runs[0].history.csv());
   const cli::Spread accuracy = cli::spread(accuracies);

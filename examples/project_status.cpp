@@ -79,8 +79,9 @@ void run(cli::Program& program) {
   });
 
   results["models"] = show_files(program, "model files", files_in(root / "models", ".safetensors"));
-  std::vector<fs::path> figures = files_in(root / "figures", ".png");
-  for (const fs::path& page : files_in(root / "figures", ".html")) figures.push_back(page);
+  std::vector<fs::path> figures;
+  for (const char* ending : {".png", ".svg", ".html"})
+    for (const fs::path& file : files_in(root / "figures", ending)) figures.push_back(file);
   results["figures"] = show_files(program, "figures", figures);
   program.save_results(results);
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/figure_list.h"
 #include "cli/program.h"
 #include "cli/training.h"
 #include "uncial/core/error.h"
@@ -36,7 +37,7 @@ class Checklist {
       if (failures_++ == 0) kind_ = error.kind();
       remark = error.what();
     }
-    program_.print("{:<6} {:<18} {}\n", ok ? "ok" : "FAILED", what, remark);
+    program_.print("{:<6} {:<30} {}\n", ok ? "ok" : "FAILED", what, remark);
     results_.push_back({{"check", what}, {"ok", ok}, {"remark", remark}});
   }
   const nlohmann::ordered_json& results() const { return results_; }
@@ -111,8 +112,17 @@ std::string check_model(const fs::path& path) {
 
 /// What a clone holds beside the sources.
 constexpr const char* kRepository[] = {
-    "Dockerfile", "docker-compose.yml", "docker-compose.gpu.yml", ".dockerignore",
-    "docker",     "start.sh",           "docs/docker.md"};
+    // containers
+    "Dockerfile", "docker-compose.yml", "docker-compose.gpu.yml", ".dockerignore", "docker", "start.sh",
+    "docs/docker.md",
+    // Python
+    "pyproject.toml", "python/README.md", "python/CMakeLists.txt", "notebooks/README.md",
+    "notebooks/requirements.txt", "notebooks/cnn_mnist_from_scratch.ipynb",
+    "notebooks/exploratory_analysis.ipynb", "notebooks/compare_cnn_mlp.ipynb", "notebooks/experiments.ipynb",
+    // to read and to look at
+    "README.md", "docs/README.md", "docs/tutorial/README.md", "docs/troubleshooting.md",
+    "docs/experiments.md", "docs/demo/README.md", "docs/demo/index.html", "data/README.md",
+    "models/README.md", "figures/README.md", "examples/README.md", "benchmarks/README.md"};
 
 std::string check_repository(const fs::path& root) {
   std::error_code error;
@@ -139,6 +149,11 @@ void run(cli::Program& program) {
     list.run(fmt::format("folder {}", folder), [&] {
       io::require_writable_folder(program.root() / folder);
       return std::string("can be written");
+    });
+  for (const cli::FigureInfo& figure : cli::figure_list())
+    list.run(fmt::format("figure {}", figure.name), [&] {
+      const std::string remark = cli::check_figure(program.root(), figure);
+      return remark.empty() ? fmt::format("not made yet: {} draws it", figure.program) : remark;
     });
   for (const auto& entry : fs::directory_iterator(program.root() / "models", error))
     if (const std::string name = entry.path().filename(); name.ends_with("_final.safetensors"))

@@ -82,6 +82,17 @@ void Output::save(const fs::path& relative, const vision::Canvas& picture) const
   io::write_atomically(claim(relative), std::string_view(stamped_png(picture.png())));
 }
 
+void Output::claim_figure(const std::string& name) const {
+  for (const char* ending : {".png", ".svg"}) claim("figures/" + name + ending);
+}
+
+void Output::save_figure(const std::string& name, const vision::Canvas& picture) {
+  const std::string png = "figures/" + name + ".png", svg = "figures/" + name + ".svg";
+  save(png, picture);
+  save_text(svg, stamped_svg(picture.svg()));
+  figures_.insert(figures_.end(), {png, svg});
+}
+
 void Output::save(const fs::path& relative, const nlohmann::ordered_json& value) const {
   save_json(root_ / relative, value, overwrite_);
 }
@@ -123,6 +134,8 @@ std::string stamped_png(const std::string& png) {
          big_endian(uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size()))) +
          png.substr(kAfterHeader);
 }
+
+std::string stamped_svg(const std::string& svg) { return "<!-- uncial " UNCIAL_VERSION " -->\n" + svg; }
 
 nlohmann::ordered_json load_json(const fs::path& path) {
   const std::string text = io::read_file(path, int64_t(1) << 26);

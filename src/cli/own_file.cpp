@@ -72,6 +72,13 @@ bool is_own_png(std::string_view head) {
          head.substr(kTextChunk).starts_with("tEXtSoftware\0uncial "sv);
 }
 
+bool is_own_drawing(std::string_view head) {
+  constexpr std::string_view kStart = "<!-- uncial ";
+  if (!head.starts_with(kStart)) return false;
+  const size_t end = head.find_first_of(" \n", kStart.size());  // of the version
+  return end != head.npos && head.substr(end).starts_with(" -->\n<svg xmlns=\"");
+}
+
 /// The beginning of a header whose end is missing. In front of a name inside a text there would be a
 /// backslash.
 bool is_own_start(std::string_view header) {
@@ -99,8 +106,8 @@ bool is_own_model(std::string_view head, const File& file) {
 bool is_own_file(const std::filesystem::path& path) {
   const File file(path);
   const std::string head = file.read(0, kHead);
-  return is_own_json(head) || is_own_png(head) || is_own_page(head) || is_own_table(head) ||
-         is_own_model(head, file);
+  return is_own_json(head) || is_own_png(head) || is_own_drawing(head) || is_own_page(head) ||
+         is_own_table(head) || is_own_model(head, file);
 }
 
 }  // namespace uncial::cli

@@ -88,7 +88,7 @@ class Program {
   Output& open_output(const std::vector<std::string>& folders);
   /// Makes sure that the --json file can be written; open_output() does it, too.
   void prepare_json() const;
-  /// Writes `results` to --json if that was given, with what made them.
+  /// Writes `results` to --json if that was given, with what made them and the figures that were saved.
   void save_results(const nlohmann::ordered_json& results);
 
  private:

@@ -13,19 +13,22 @@
 namespace uncial::cli {
 namespace {
 
-/// One kind of augmentation: its key, what limits it, and where it is kept.
+/// One kind of augmentation: its key, what limits it, where it is kept, and how people say it.
 struct StrengthField {
   const char* key;
   double high;
   double AugmentStrengths::*member;
+  const char* phrase;
+  double factor = 1;  // of the number in the phrase
 };
-constexpr std::array kStrengths{StrengthField{"degrees", 180, &AugmentStrengths::degrees},
-                                StrengthField{"zoom", 0.9, &AugmentStrengths::zoom},
-                                StrengthField{"shift", 1, &AugmentStrengths::shift},
-                                StrengthField{"shear", 80, &AugmentStrengths::shear},
-                                StrengthField{"elastic", 1000, &AugmentStrengths::elastic},
-                                StrengthField{"noise", 10, &AugmentStrengths::noise},
-                                StrengthField{"erase", 1, &AugmentStrengths::erase}};
+constexpr std::array kStrengths{
+    StrengthField{"degrees", 180, &AugmentStrengths::degrees, "rotation ±{:.3g}°"},
+    StrengthField{"zoom", 0.9, &AugmentStrengths::zoom, "zoom ±{:.3g} %", 100},
+    StrengthField{"shift", 1, &AugmentStrengths::shift, "shift ±{:.3g} % of the side", 100},
+    StrengthField{"shear", 80, &AugmentStrengths::shear, "shear ±{:.3g}°"},
+    StrengthField{"elastic", 1000, &AugmentStrengths::elastic, "elastic, {:.3g} pixels"},
+    StrengthField{"noise", 10, &AugmentStrengths::noise, "noise, {:.3g} % of ink", 100},
+    StrengthField{"erase", 1, &AugmentStrengths::erase, "a patch erased in {:.3g} %", 100}};
 
 optim::Recipe make_optimizer(const Recipe& recipe) {
   const double lr = recipe.lr, decay = recipe.weight_decay;
@@ -74,6 +77,14 @@ std::string AugmentStrengths::text() const {
   for (const StrengthField& field : kStrengths)
     if (const double value = this->*field.member; value > 0)
       text += fmt::format("{}{}={:.4g}", text.empty() ? "" : " ", field.key, value);
+  return text.empty() ? "none" : text;
+}
+
+std::string AugmentStrengths::description() const {
+  std::string text;
+  for (const StrengthField& field : kStrengths)
+    if (const double value = this->*field.member; value > 0)
+      text += (text.empty() ? "" : ", ") + fmt::format(fmt::runtime(field.phrase), field.factor * value);
   return text.empty() ? "none" : text;
 }
 

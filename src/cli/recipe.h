@@ -22,6 +22,8 @@ struct AugmentStrengths {
 
   /// "degrees=10 zoom=0.1 shift=0.08", or "none".
   std::string text() const;
+  /// The same for people: "rotation ±10°, zoom ±10 %", or "none".
+  std::string description() const;
   vision::Augment make() const;
   /// Sets one of them from "KEY=VALUE". Throws a usage Error.
   void set(const std::string& assignment);

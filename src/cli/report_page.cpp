@@ -1,13 +1,16 @@
 #include "cli/report_page.h"
 
-#include <cstdint>
+#include <algorithm>
 
+#include "io/base64.h"
 #include "uncial/config.h"
+#include "uncial/core/error.h"
 
 namespace uncial::cli {
 namespace {
 
-/// Light and dark by the reader's setting. Pictures keep their white paper. Wide tables scroll on a phone.
+/// Light and dark by the reader's setting. Pictures keep their white paper. Wide tables and pictures scroll
+/// on a phone, so that their text stays large enough.
 constexpr std::string_view kStyle = R"(
 :root { color-scheme: light dark; --text: #1c1f23; --soft: #5b626b; --back: #ffffff; --line: #d9dde2; --row: #f5f6f8; }
 @media (prefers-color-scheme: dark) {
@@ -27,7 +30,9 @@ thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 500; }
 tbody tr:nth-child(even) { background: var(--row); }
 figure { margin: 1.2rem 0; }
-img { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
+.picture { overflow-x: auto; }
+img, svg { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
+@media (max-width: 48rem) { img, svg { max-width: 52rem; } }
 figcaption, footer { color: var(--soft); font-size: 0.9rem; margin-top: 0.4rem; }
 )";
 
@@ -63,22 +68,6 @@ std::string row(const std::vector<std::string>& cells, const char* tag) {
 
 }  // namespace
 
-std::string base64(std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t left = bytes.size() - i;
-    const auto byte = [&](size_t k) { return k < left ? uint32_t(uint8_t(bytes[i + k])) : 0; };
-    const uint32_t word = byte(0) << 16 | byte(1) << 8 | byte(2);
-    text += kDigits[word >> 18];
-    text += kDigits[word >> 12 & 63];
-    text += left > 1 ? kDigits[word >> 6 & 63] : '=';
-    text += left > 2 ? kDigits[word & 63] : '=';
-  }
-  return text;
-}
-
 ReportPage::ReportPage(std::string title) : title_(std::move(title)) {}
 
 void ReportPage::heading(std::string_view text) { body_ += "<h2>" + escaped(text) + "</h2>\n"; }
@@ -94,13 +83,25 @@ void ReportPage::table(const std::vector<std::string>& columns,
 
 void ReportPage::picture(std::string_view png, std::string_view caption) {
   const std::string text = escaped(caption);
-  body_ += "<figure><img alt=\"" + text + "\" src=\"data:image/png;base64," + base64(png) +
-           "\"><figcaption>" + text + "</figcaption></figure>\n";
+  body_ += "<figure><div class=\"picture\"><img alt=\"" + text + "\" src=\"data:image/png;base64," +
+           io::base64(png) + "\"></div><figcaption>" + text + "</figcaption></figure>\n";
+}
+
+void ReportPage::drawing(std::string_view svg, std::string_view caption) {
+  svg.remove_prefix(
+      std::min(svg.find("<svg "), svg.size()));  // the mark in front of it says whose the file is
+  body_ += join("<figure><div class=\"picture\">\n", svg, "</div><figcaption>", escaped(caption),
+                "</figcaption></figure>\n");
 }
 
 std::string ReportPage::html() const {
-  return std::string(kPageStart) + UNCIAL_VERSION "\">\n<title>" + escaped(title_) + "</title>\n<style>" +
-         std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" + escaped(title_) + "</h1>\n" + body_ +
+  // The policy keeps scripts from running and anything from being loaded, whatever is in a picture's file.
+  return std::string(kPageStart) +
+         UNCIAL_VERSION
+         "\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+         "style-src 'unsafe-inline'\">\n<title>" +
+         escaped(title_) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n<h1>" +
+         escaped(title_) + "</h1>\n" + body_ +
          "<footer>Made by uncial " UNCIAL_VERSION ".</footer>\n</body>\n</html>\n";
 }
 

@@ -23,13 +23,12 @@ class ReportPage {
   void table(const std::vector<std::string>& columns, const std::vector<std::vector<std::string>>& rows);
   /// `png` are the file's bytes; the caption is what a screen reader says, too.
   void picture(std::string_view png, std::string_view caption);
+  /// `svg` is one of our own files, which becomes a part of the page: its text can be found and copied.
+  void drawing(std::string_view svg, std::string_view caption);
   std::string html() const;
 
  private:
   std::string title_, body_;
 };
-
-/// RFC 4648, with padding.
-std::string base64(std::string_view bytes);
 
 }  // namespace uncial::cli

@@ -147,6 +147,7 @@ void Program::save_results(const nlohmann::ordered_json& results) {
                                 {"isa", isa()},
                                 {"seconds", seconds.count()}};
   all.update(results);
+  if (state_->output && !state_->output->figures().empty()) all["figures"] = state_->output->figures();
   save_json(common_.json, all, common_.overwrite);
 }
 

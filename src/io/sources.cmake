@@ -1,5 +1,6 @@
 target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/atomic_file.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/base64.cpp
   ${CMAKE_CURRENT_LIST_DIR}/inflate.cpp
   ${CMAKE_CURRENT_LIST_DIR}/png_chunks.cpp
   ${CMAKE_CURRENT_LIST_DIR}/posix.cpp

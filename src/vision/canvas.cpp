@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "vision/font.h"
+#include "vision/svg.h"
 
 namespace uncial::vision {
 namespace {
@@ -60,6 +61,7 @@ Canvas::Canvas(int width, int height, Colour background, int scale)
   rgb_.reserve(size_t(device_width()) * size_t(device_height()) * 3);
   for (int64_t i = int64_t(device_width()) * device_height(); i > 0; --i)
     rgb_.insert(rgb_.end(), {background.r, background.g, background.b});
+  elements_ = svg::rect(0, 0, width, height, {background.r, background.g, background.b});
 }
 
 void Canvas::blend(int x, int y, Colour colour, double coverage) {
@@ -73,20 +75,31 @@ void Canvas::blend(int x, int y, Colour colour, double coverage) {
   }
 }
 
-void Canvas::fill_rect(double x, double y, double w, double h, Colour colour) {
-  const double x0 = x * scale_, x1 = (x + w) * scale_, y0 = y * scale_, y1 = (y + h) * scale_;
+void Canvas::paint_rect(double x0, double y0, double x1, double y1, Colour colour) {
+  x0 *= scale_, y0 *= scale_, x1 *= scale_, y1 *= scale_;
   const PixelRange columns(x0, x1, device_width()), rows(y0, y1, device_height());
   for (int j = rows.begin; j < rows.end; ++j)
     for (int i = columns.begin; i < columns.end; ++i)
       blend(i, j, colour, overlap(i, x0, x1) * overlap(j, y0, y1));
 }
 
+void Canvas::fill_rect(double x, double y, double w, double h, Colour colour) {
+  // x first: std::max and std::min return their first argument when it is NaN.
+  const double x0 = std::max(x, 0.0), x1 = std::min(x + w, double(width_));
+  const double y0 = std::max(y, 0.0), y1 = std::min(y + h, double(height_));
+  if (!(x0 < x1 && y0 < y1)) return;
+  elements_ += svg::rect(x0, y0, x1 - x0, y1 - y0, colour);
+  paint_rect(x0, y0, x1, y1, colour);
+}
+
 void Canvas::stroke_rect(double x, double y, double w, double h, Colour colour, double thickness) {
   const double t = std::min({thickness, w / 2, h / 2});
-  fill_rect(x, y, w, t, colour);
-  fill_rect(x, y + h - t, w, t, colour);
-  fill_rect(x, y + t, t, h - 2 * t, colour);
-  fill_rect(x + w - t, y + t, t, h - 2 * t, colour);
+  if (!(t > 0) || !is_finite({x, y}) || !is_finite({w, h})) return;
+  elements_ += svg::outline(x + t / 2, y + t / 2, w - t, h - t, colour, t);
+  paint_rect(x, y, x + w, y + t, colour);
+  paint_rect(x, y + h - t, x + w, y + h, colour);
+  paint_rect(x, y + t, x + t, y + h - t, colour);
+  paint_rect(x + w - t, y + t, x + w, y + h - t, colour);
 }
 
 void Canvas::line(double x0, double y0, double x1, double y1, Colour colour, double thickness) {
@@ -99,17 +112,25 @@ void Canvas::line(double x0, double y0, double x1, double y1, Colour colour, dou
 
 void Canvas::dashed_line(double x0, double y0, double x1, double y1, Colour colour, double thickness,
                          double dash) {
-  const double length = std::hypot(x1 - x0, y1 - y0);
-  if (!(length > 0) || !(dash > 0)) return;
-  const auto along = [&](double from, double to, double s) {
-    return from + (to - from) * std::min(s / length, 1.0);
+  const double length = std::hypot(x1 - x0, y1 - y0), half = thickness / 2;
+  if (!(length > 0) || !std::isfinite(length) || !(dash > 0)) return;
+  elements_ += svg::dashes({x0, y0}, {x1, y1}, colour, thickness, dash);
+  const auto at = [&](double s) {
+    const double t = std::min(s / length, 1.0);
+    return Point{x0 + (x1 - x0) * t, y0 + (y1 - y0) * t};
   };
-  for (double s = 0; s < length; s += 2 * dash)
-    line(along(x0, x1, s), along(y0, y1, s), along(x0, x1, s + dash), along(y0, y1, s + dash), colour,
-         thickness);
+  for (double s = 0; s < length; s += 2 * dash) {
+    const Point a = at(s), b = at(s + dash);
+    if (y0 == y1)
+      paint_rect(std::min(a.x, b.x), y0 - half, std::max(a.x, b.x), y0 + half, colour);
+    else if (x0 == x1)
+      paint_rect(x0 - half, std::min(a.y, b.y), x0 + half, std::max(a.y, b.y), colour);
+    else
+      paint_curve(std::array{a, b}, colour, thickness);
+  }
 }
 
-void Canvas::polyline(std::span<const Point> points, Colour colour, double thickness) {
+bool Canvas::paint_curve(std::span<const Point> points, Colour colour, double thickness) {
   // The segments meet in one mask first, so that nothing is painted twice where they join.
   const double radius = thickness * scale_ / 2, reach = radius + 0.5;
   double low_x = INFINITY, low_y = INFINITY, high_x = -INFINITY, high_y = -INFINITY;
@@ -119,6 +140,7 @@ void Canvas::polyline(std::span<const Point> points, Colour colour, double thick
     low_y = std::min(low_y, p.y * scale_ - reach), high_y = std::max(high_y, p.y * scale_ + reach);
   }
   const PixelRange columns(low_x, high_x, device_width()), rows(low_y, high_y, device_height());
+  if (columns.begin == columns.end || rows.begin == rows.end) return false;
   const size_t stride = size_t(columns.end - columns.begin);
   std::vector<float> mask(stride * size_t(rows.end - rows.begin));
   for (size_t k = 0; k < points.size(); ++k) {
@@ -137,10 +159,16 @@ void Canvas::polyline(std::span<const Point> points, Colour colour, double thick
   for (int j = rows.begin; j < rows.end; ++j)
     for (int i = columns.begin; i < columns.end; ++i)
       blend(i, j, colour, mask[size_t(j - rows.begin) * stride + size_t(i - columns.begin)]);
+  return true;
+}
+
+void Canvas::polyline(std::span<const Point> points, Colour colour, double thickness) {
+  if (paint_curve(points, colour, thickness)) elements_ += svg::curve(points, colour, thickness);
 }
 
 void Canvas::circle(double x, double y, double radius, Colour colour) {
-  if (radius > 0) polyline(std::array{Point{x, y}}, colour, 2 * radius);
+  if (radius > 0 && paint_curve(std::array{Point{x, y}}, colour, 2 * radius))
+    elements_ += svg::circle(x, y, radius, colour);
 }
 
 double Canvas::text_width(std::string_view text, const TextStyle& style) const {
@@ -159,6 +187,9 @@ void Canvas::text(double x, double y, std::string_view text, const TextStyle& st
   const double base = std::round((upright ? y : x) * scale_ + face.cap_height(size) / 2);
   if (!(std::abs(pen) < 1e6) || !(std::abs(base) < 1e6)) return;  // far outside, or NaN
   const TextMask mask = face.draw(text, size, pen - std::floor(pen));
+  if (mask.coverage.empty()) return;
+  elements_ += svg::text(upright ? Point{x, base / scale_} : Point{base / scale_, y}, text, style,
+                         face.em(style.size), face.width(text, style.size));
   for (int j = 0; j < mask.height; ++j)
     for (int i = 0; i < mask.width; ++i) {
       const int along = int(std::floor(pen)) + mask.left + i, across = int(base) + mask.top + j;

@@ -88,9 +88,11 @@ Canvas confusion_figure(const Tensor& counts, const std::vector<std::string>& cl
   const double names = std::clamp(widest(ruler, classes, {.size = kTickSize}), 10.0, 110.0);
   const double cell = std::clamp(440.0 / double(n), 14.0, std::max(60.0, 200.0 / double(n))),
                side = cell * double(n);
-  const double left = names + 40, top = title_height(title) + 44, step = left + side + 30;
+  const double left = names + 40, step = left + side + 30;
+  const Head head(title, "", 2 * step);
+  const double top = head.height() + 44;
   Canvas canvas(int(std::ceil(2 * step)), int(std::ceil(top + side + names + 44)));
-  draw_title(canvas, title);
+  head.draw(canvas);
   draw_panel(canvas, left, top, cell, classes, "images", names, [&](int64_t row, int64_t column) {
     const double v = count_at(row, column);
     // Logarithmic: the few errors must not vanish beside the thousands that are right.

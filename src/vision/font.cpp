@@ -23,23 +23,6 @@ namespace {
 
 constexpr int kReplacement = 0xFFFD;
 
-/// Takes one character off the front of `text`.
-int next_character(std::string_view& text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : 0; };
-  const int first = byte(0);
-  const int length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-  int code = length == 1 ? first : first & (0x7f >> length);
-  for (int i = 1; i < length; ++i) {
-    if (byte(size_t(i)) >> 6 != 2) {
-      text.remove_prefix(1);
-      return kReplacement;
-    }
-    code = code << 6 | (byte(size_t(i)) & 0x3f);
-  }
-  text.remove_prefix(size_t(std::max(length, 1)));
-  return length == 0 ? kReplacement : code;
-}
-
 /// Calls visit(glyph, pen x) for each character and returns the pen's end, all in unscaled font units.
 template <class Visit>
 int walk(const stbtt_fontinfo& info, std::string_view text, Visit visit) {
@@ -67,6 +50,22 @@ GlyphBox glyph_box(const stbtt_fontinfo& info, int glyph, float scale, float shi
 
 }  // namespace
 
+int next_character(std::string_view& text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : 0; };
+  const int first = byte(0);
+  const int length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+  int code = length == 1 ? first : first & (0x7f >> length);
+  for (int i = 1; i < length; ++i) {
+    if (byte(size_t(i)) >> 6 != 2) {
+      text.remove_prefix(1);
+      return kReplacement;
+    }
+    code = code << 6 | (byte(size_t(i)) & 0x3f);
+  }
+  text.remove_prefix(size_t(std::max(length, 1)));
+  return length == 0 ? kReplacement : code;
+}
+
 Font::Font(const FontData& data) : face_(std::make_unique<Face>()) {
   const int offset = stbtt_GetFontOffsetForIndex(data.bytes, 0);
   ensure(offset >= 0 && stbtt_InitFont(&face_->info, data.bytes, offset),
@@ -82,6 +81,11 @@ double Font::width(std::string_view text, double size) const {
 double Font::cap_height(double size) const {
   const auto box = glyph_box(face_->info, stbtt_FindGlyphIndex(&face_->info, 'H'), 1, 0);
   return -box.y0 * double(stbtt_ScaleForPixelHeight(&face_->info, float(size)));
+}
+
+double Font::em(double size) const {
+  return double(stbtt_ScaleForPixelHeight(&face_->info, float(size))) /
+         double(stbtt_ScaleForMappingEmToPixels(&face_->info, 1));
 }
 
 TextMask Font::draw(std::string_view text, double size, double fraction) const {

@@ -26,6 +26,8 @@ class Font {
   ~Font();
   double width(std::string_view text, double size) const;
   double cap_height(double size) const;
+  /// What other programs call the size: the em square's side.
+  double em(double size) const;
   /// Draws text whose pen starts `fraction` (in [0, 1)) to the right of a pixel's edge.
   TextMask draw(std::string_view text, double size, double fraction) const;
 
@@ -33,6 +35,9 @@ class Font {
   struct Face;
   std::unique_ptr<Face> face_;
 };
+
+/// Takes one character off the front of `text`; U+FFFD for a malformed byte.
+int next_character(std::string_view& text);
 
 /// The embedded faces.
 const Font& font(bool bold);

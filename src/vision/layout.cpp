@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace uncial::vision {
+namespace {
+
+constexpr double kNoteLine = 19;
+
+}  // namespace
 
 TextStyle fitted(const Canvas& canvas, std::string_view text, TextStyle style, double width) {
   const double length = canvas.text_width(text, style);
@@ -41,13 +46,22 @@ double draw_chart_title(Canvas& canvas, double x, double top, double width, cons
   return 5 + 21 * double(lines.size());
 }
 
-double title_height(const std::string& title) { return title.empty() ? 0 : 40; }
+Head::Head(const std::string& title, const std::string& note, double width) : title_(title) {
+  if (!note.empty()) note_ = wrapped(Canvas(1, 1), note, {.size = kTickSize}, width - 24);
+}
 
-double draw_title(Canvas& canvas, const std::string& title, double top) {
-  if (title.empty()) return 0;
-  const TextStyle style{.size = kTitleSize + 2, .align = Align::centre, .bold = true};
-  canvas.text(canvas.width() / 2.0, top + 22, title, fitted(canvas, title, style, canvas.width() - 24));
-  return title_height(title);
+double Head::height() const { return (title_.empty() ? 0 : 40) + kNoteLine * double(note_.size()); }
+
+void Head::draw(Canvas& canvas) const {
+  const double middle = canvas.width() / 2.0, width = canvas.width() - 24;
+  if (!title_.empty()) {
+    const TextStyle style{.size = kTitleSize + 2, .align = Align::centre, .bold = true};
+    canvas.text(middle, 22, title_, fitted(canvas, title_, style, width));
+  }
+  const TextStyle style{.size = kTickSize, .colour = kText, .align = Align::centre};
+  for (size_t i = 0; i < note_.size(); ++i)
+    canvas.text(middle, (title_.empty() ? 12 : 46) + kNoteLine * double(i), note_[i],
+                fitted(canvas, note_[i], style, width));
 }
 
 }  // namespace uncial::vision

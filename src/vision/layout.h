@@ -15,6 +15,10 @@ inline constexpr double kLeastSize = 6;
 
 inline constexpr Colour kGrid{232, 232, 232}, kFrame{150, 150, 150}, kText{60, 60, 60};
 
+struct Box {
+  double x, y, w, h;
+};
+
 /// `style` made smaller, down to kLeastSize, until `text` is at most `width` long.
 TextStyle fitted(const Canvas& canvas, std::string_view text, TextStyle style, double width);
 /// Cuts `text` at spaces into lines of at most `width` where that is possible.
@@ -25,9 +29,16 @@ double widest(const Canvas& canvas, const std::vector<std::string>& texts, const
 /// The title of one chart, in as many lines as it needs, from (x, top); returns the height they take (0 when
 /// empty).
 double draw_chart_title(Canvas& canvas, double x, double top, double width, const std::string& title);
-/// The title of a whole figure, centred; returns the height it takes (0 when empty).
-double draw_title(Canvas& canvas, const std::string& title, double top = 0);
-/// What draw_title() will take.
-double title_height(const std::string& title);
+/// What stands above a whole figure, centred: its title, and a note in small type.
+class Head {
+ public:
+  Head(const std::string& title, const std::string& note, double width);
+  double height() const;
+  void draw(Canvas& canvas) const;
+
+ private:
+  std::string title_;
+  std::vector<std::string> note_;  // in lines
+};
 
 }  // namespace uncial::vision

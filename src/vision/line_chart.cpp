@@ -9,10 +9,7 @@ namespace uncial::vision {
 namespace {
 
 constexpr double kLegendRow = 20, kSwatch = 24, kGap = 18;
-
-struct Box {
-  double x, y, w, h;
-};
+constexpr size_t kMostMarkers = 40;  // beyond that they hide the curve
 
 /// Smallest and largest of the finite values (positive ones on a logarithmic axis); [0, 1] when there are
 /// none.
@@ -43,6 +40,21 @@ Axis horizontal_axis(const Canvas& canvas, const LineChart& chart, double width)
   }
 }
 
+void draw_marker(Canvas& canvas, double x, double y, const Series& s) {
+  switch (s.marker) {
+    case Marker::disc:
+      return canvas.circle(x, y, 3.2, s.colour);
+    case Marker::ring:
+      canvas.circle(x, y, 3.8, s.colour);
+      return canvas.circle(x, y, 2, palette::white);
+    case Marker::square:
+      return canvas.fill_rect(x - 3, y - 3, 6, 6, s.colour);
+    case Marker::frame:
+      canvas.fill_rect(x - 3.5, y - 3.5, 7, 7, s.colour);
+      return canvas.fill_rect(x - 1.7, y - 1.7, 3.4, 3.4, palette::white);
+  }
+}
+
 /// Draws the labelled series from left to right, in rows; returns the height of the rows.
 double draw_legend(Canvas& canvas, Box box, const std::vector<Series>& series) {
   const TextStyle style{.size = kTickSize, .colour = kText};
@@ -59,6 +71,7 @@ double draw_legend(Canvas& canvas, Box box, const std::vector<Series>& series) {
       canvas.dashed_line(x, middle, x + kSwatch, middle, s.colour, 2, 5);
     else
       canvas.line(x, middle, x + kSwatch, middle, s.colour, 2);
+    if (s.x.size() <= kMostMarkers) draw_marker(canvas, x + kSwatch / 2, middle, s);
     canvas.text(x + kSwatch + 6, middle, s.label, own);
     x += width + kGap;
   }
@@ -115,12 +128,11 @@ std::vector<Point> dashed(const std::vector<Point>& points, double dash) {
 }
 
 void draw_series(Canvas& canvas, const Series& s, const Axis& x, const Axis& y, Box box) {
-  constexpr size_t kMostDots = 40;  // beyond that they hide the curve
   const std::vector<Point> points = placed(s, x, y, box);
   canvas.polyline(s.dashed ? dashed(points, 5) : points, s.colour, 2);
   for (size_t i = 0; i < s.x.size(); ++i) {
     const Point p{box.x + x.place(s.x[i]) * box.w, box.y + (1 - y.place(s.y[i])) * box.h};
-    if (s.x.size() <= kMostDots && p.y >= box.y && p.y <= box.y + box.h) canvas.circle(p.x, p.y, 3, s.colour);
+    if (s.x.size() <= kMostMarkers && p.y >= box.y && p.y <= box.y + box.h) draw_marker(canvas, p.x, p.y, s);
   }
 }
 

@@ -4,7 +4,9 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/bar_chart.cpp
   ${CMAKE_CURRENT_LIST_DIR}/batch.cpp
   ${CMAKE_CURRENT_LIST_DIR}/canvas.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/canvas_images.cpp
   ${CMAKE_CURRENT_LIST_DIR}/canvas_output.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/category_plot.cpp
   ${CMAKE_CURRENT_LIST_DIR}/colour.cpp
   ${CMAKE_CURRENT_LIST_DIR}/compose.cpp
   ${CMAKE_CURRENT_LIST_DIR}/confusion_figure.cpp
@@ -15,9 +17,12 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/line_chart.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pixelwise.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/png_write.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/spread_chart.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/svg.cpp
 )
 
-# stb (libstb-dev): single headers, compiled inside font.cpp and canvas_output.cpp.
+# stb (libstb-dev): single headers, compiled inside font.cpp and png_write.cpp.
 find_path(UNCIAL_STB_INCLUDE_DIR stb_truetype.h PATH_SUFFIXES stb
   DOC "Folder of stb_truetype.h and stb_image_write.h")
 if(NOT UNCIAL_STB_INCLUDE_DIR)

@@ -25,6 +25,9 @@ echo 'my notes' >o/figures/training_history.png
 refused 4 'training_history.png: a file that these programs did not make' "${train[@]}" --out o
 [ "$(cat o/figures/training_history.png)" = 'my notes' ] || fail 'the foreign file was changed'
 rm o/figures/training_history.png
+echo '<svg xmlns="http://www.w3.org/2000/svg"><!-- uncial 1 --></svg>' >o/figures/training_history.svg
+refused 4 'training_history.svg: a file that these programs did not make' "${train[@]}" --out o
+rm o/figures/training_history.svg
 mkdir -p o/models/mnist_tiny_final.safetensors/full
 refused 4 'a folder is in the way' "${train[@]}" --out o
 refused 4 'a folder is in the way' "${train[@]}" --out o --overwrite
@@ -50,15 +53,16 @@ echo '{"note": "made with", "generator": "uncial 1"}' >other.json
 printf '<!doctype html>\n<p>&lt;meta name="generator" content="uncial 1"&gt;' >page.html
 { head -c 33 o/figures/confusion_matrix.png; printf '\0\0\0\20tEXtComment\0uncial 1'; } >other.png
 { head -c 8 o/models/mnist_tiny_final.safetensors; printf '{"uncial-model": 1}'; } >other.safetensors
+printf '<!-- uncial 1 -- see below -->\n<svg xmlns="http://www.w3.org/2000/svg"/>' >other.svg
 echo 'epoch,loss' >other.csv
 : >empty.json
-for foreign in notes.md other.json page.html other.png other.safetensors other.csv empty.json; do
+for foreign in notes.md other.json page.html other.png other.svg other.safetensors other.csv empty.json; do
   cp $foreign before
   refused 4 "$foreign: a file that these programs did not make" project_status --out o --json $foreign
   cmp -s before $foreign || fail "$foreign was changed"
 done
 expect 0 '' mnist_report --out o
-for own in figures/confusion_matrix.png figures/report.html models/mnist_tiny_{history.csv,results.json} \
+for own in figures/confusion_matrix.{png,svg} figures/report.html models/mnist_tiny_{history.csv,results.json} \
            models/mnist_tiny_{best,final,checkpoint}.safetensors; do
   cp "o/$own" own
   expect 0 '' project_status --out o --json own

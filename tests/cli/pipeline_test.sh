@@ -23,8 +23,10 @@ for figure in mnist_samples augmentation_samples training_history confusion_matr
               filters model_comparison augmentation_experiment; do
   has "o/figures/$figure.png"
   grep -aq 'uncial' "o/figures/$figure.png" || fail "$figure.png has no mark"
+  has "o/figures/$figure.svg"
+  head -n 1 "o/figures/$figure.svg" | grep -q '^<!-- uncial ' || fail "$figure.svg has no mark"
 done
-[ "$(grep -o 'data:image/png' o/figures/report.html | wc -l)" = 9 ] || fail 'report.html: not nine pictures'
+[ "$(grep -c '^<svg ' o/figures/report.html)" = 9 ] || fail 'report.html: not nine pictures'
 ! grep -qE '(src|href)="?http' o/figures/report.html || fail 'report.html asks for outside resources'
 grep -q '"accuracy"' train.json || fail 'train.json has no accuracy'
 expect 0 '' project_validate --out o

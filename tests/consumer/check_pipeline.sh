@@ -34,7 +34,7 @@ run "$prefix/bin/run_pipeline.sh" --fast --compare --epochs 1 --train-samples 12
 [[ ! -e $work/empty/TRACE ]] || fail "it called: $(cat "$work/empty/TRACE")"
 tail -n 1 "$work/log" | grep -q '^test accuracy [0-9.]* %' || fail "the last line is no result"
 for file in data/mnist_split.json models/mnist_cnn_final.safetensors figures/training_history.png \
-            figures/feature_maps.png figures/model_comparison.png figures/report.html; do
+            figures/feature_maps.svg figures/model_comparison.png figures/report.html; do
   [[ -s $work/empty/$file ]] || fail "$file is missing"
 done
 [[ $before == "$(cd "$prefix" && find . -printf '%p %s %T@\n' | sort)" ]] || fail "it changed the installation"

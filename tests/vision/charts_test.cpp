@@ -1,6 +1,7 @@
 #include "uncial/vision/charts.h"
 
 #include <cmath>
+#include <set>
 
 #include "support/errors.h"
 #include "vision/axis.h"
@@ -169,6 +170,55 @@ TEST_CASE("bars are as high as their values", "[vision]") {
       "2 values need as many labels, got 1");
 }
 
+TEST_CASE("a spread chart has a dot for each value at its height", "[vision]") {
+  const auto draw = [](const SpreadChart& chart) {
+    Canvas canvas(400, 300);
+    draw_spread(canvas, 0, 0, 400, 300, chart);
+    CHECK(has_clean_rim(canvas));
+    return canvas;
+  };
+  SpreadChart chart{.title = "accuracy",
+                    .y_label = "%",
+                    .labels = {"a", "b"},
+                    .values = {{99.1, 99.3, NAN}, {97.5}},
+                    .colours = {palette::blue, palette::orange}};
+  const Canvas canvas = draw(chart);
+  const double dots = double(count_of(canvas, palette::blue)) / double(count_of(canvas, palette::orange));
+  CHECK(dots > 1.6);  // two against one, each with the black line of its mean across
+  CHECK(dots < 2.6);
+  CHECK(count_of(canvas, palette::blue, 0, 0, 400, 150) == count_of(canvas, palette::blue));  // high up
+  CHECK(count_of(canvas, palette::orange, 0, 150) == count_of(canvas, palette::orange));
+  chart.values[1] = {NAN};
+  chart.value_texts = {"99.20 ± 0.14", ""};
+  CHECK(count_of(draw(chart), palette::orange) == 0);
+  CHECK_NOTHROW(draw({}));
+  CHECK_NOTHROW(draw({.labels = {"same"}, .values = {{5, 5, 5}}}));
+  check_error(
+      ErrorKind::usage,
+      [&] {
+        draw({.labels = {"a"}, .values = {{1}, {2}}});
+      },
+      "2 lists of values need as many labels, got 1");
+  check_error(
+      ErrorKind::usage,
+      [&] {
+        Canvas small(60, 40);
+        draw_spread(small, 0, 0, 60, 40, chart);
+      },
+      "draw_spread", "no room");
+}
+
+TEST_CASE("markers differ in more than colour", "[vision]") {
+  std::set<std::string> pictures;
+  for (const Marker marker : {Marker::disc, Marker::ring, Marker::square, Marker::frame}) {
+    const Canvas canvas =
+        chart_figure({{.series = {{.x = {1, 2}, .y = {NAN, 1}, .marker = marker}}}}, 420, 320);
+    CHECK(count_of(canvas, palette::blue) > 30);
+    pictures.insert(canvas.png());
+  }
+  CHECK(pictures.size() == 4);
+}
+
 TEST_CASE("the confusion figure shows counts and rates", "[vision]") {
   const Tensor counts = tensor<int64_t>({90, 10, 0, 100}, Shape{2, 2});
   const Canvas canvas = confusion_figure(counts, {"cat", "dog"}, "Confusion");
@@ -204,6 +254,18 @@ TEST_CASE("the image grid places images, captions and bars", "[vision]") {
   CHECK(count_of(grid, palette::red) > 5 * 20);
   CHECK(count_of(image_grid(cells, {.columns = 3, .cell = 60, .inverted = false}), palette::black) == 0);
 
+  // A note and a heading take room of their own; columns that stand apart widen the picture.
+  const Canvas plain = image_grid(cells, {.columns = 3, .cell = 60}),
+               more = image_grid(cells, {.columns = 3,
+                                         .cell = 60,
+                                         .note = "a note",
+                                         .headings = {{1, "the second row"}, {7, "no such row"}},
+                                         .lead_columns = 1});
+  CHECK(has_clean_rim(more));
+  CHECK(more.height() > plain.height() + 20);
+  CHECK(more.width() > plain.width());
+  CHECK(count_of(more, palette::black) > count_of(plain, palette::black) + 200);  // the heading
+
   GridCell predicted{
       .image = full({28, 28}, 0), .bars = {0.1, 0.2, 0.7}, .true_class = 1, .predicted_class = 2};
   const Canvas bars = image_grid({predicted}, {.cell = 60});
@@ -224,6 +286,14 @@ TEST_CASE("feature and filter figures show every map", "[vision]") {
   CHECK(has_clean_rim(features));
   // a constant map is drawn in the middle of its range: 16 squares of 56 pixels
   CHECK(count_of(features, viridis(0.5)) >= 16 * 112 * 112);
+  // one negative value puts white at 0
+  Tensor about_zero = zeros({1, 2, 2});
+  about_zero.data<float>()[0] = -1, about_zero.data<float>()[1] = 1;
+  const Canvas signed_maps = feature_figure(input, {{"conv", about_zero}}, "");
+  CHECK(count_of(signed_maps, palette::blue) >= 56 * 56);
+  CHECK(count_of(signed_maps, palette::red) >= 56 * 56);
+  CHECK(count_of(signed_maps, viridis(0.5)) == 0);
+  CHECK(has_clean_rim(signed_maps));
   CHECK(has_clean_rim(feature_figure(input, {}, "")));
   CHECK(has_clean_rim(feature_figure(input, {{"many", rand({64, 4, 4}, 2)}}, "64", 64)));
   check_error(

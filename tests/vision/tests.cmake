@@ -5,4 +5,5 @@ uncial_add_test(test_vision
   vision/charts_test.cpp
   vision/elastic_test.cpp
   vision/fixed_math_test.cpp
+  vision/svg_test.cpp
 )

@@ -1,9 +1,10 @@
 #pragma once
 /// @file canvas.h
-/// A small raster canvas: filled shapes, lines, anti-aliased text, and PNG files. Needs no display.
+/// A small canvas: filled shapes, lines, anti-aliased text, images; PNG and SVG files. Needs no display.
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,7 +55,8 @@ struct TextStyle {
 
 /// An RGB picture under construction. Coordinates are pixels, (0, 0) the top left corner; everything outside
 /// is clipped, shapes with a NaN coordinate or without extent draw nothing. Edges are anti-aliased. `scale`
-/// multiplies every coordinate and size, so the same drawing code makes 1x and 2x pictures.
+/// multiplies every coordinate and size, so the same drawing code makes 1x and 2x pictures. What is drawn is
+/// also recorded, so one drawing gives a PNG of pixels and an SVG of shapes that look alike.
 class Canvas {
  public:
   /// Throws a usage Error unless 1 <= scale <= 8 and each side times scale is in 1..16384.
@@ -93,15 +95,27 @@ class Canvas {
   /// The picture as PNG bytes; the file variant replaces `path` atomically. Throws Error(io).
   std::string png() const;
   void save_png(const std::filesystem::path& path) const;
+  /// The picture as SVG: text as text (stretched to the length it has in the PNG, whatever font the reader
+  /// has), images as embedded PNG in their own resolution, nothing outside of the file. Equal drawings give
+  /// equal bytes. The file variant replaces `path` atomically. Throws Error(io).
+  std::string svg() const;
+  void save_svg(const std::filesystem::path& path) const;
 
  private:
   /// Mixes `colour` into device pixel (x, y), which must exist; coverage in [0, 1].
   void blend(int x, int y, Colour colour, double coverage);
+  void paint_rect(double x0, double y0, double x1, double y1, Colour colour);
+  /// False when nothing of it lies in the picture.
+  bool paint_curve(std::span<const Point> points, Colour colour, double thickness);
+  /// Shows `rows` x `columns` colours as blocks of the box, and records them.
+  void draw_blocks(double x, double y, double w, double h, int64_t rows, int64_t columns,
+                   const std::function<Colour(int64_t row, int64_t column)>& colour);
   int device_width() const { return width_ * scale_; }
   int device_height() const { return height_ * scale_; }
 
   int width_, height_, scale_;
   std::vector<uint8_t> rgb_;  // row-major device pixels
+  std::string elements_;      // the same as SVG
 };
 
 }  // namespace uncial::vision

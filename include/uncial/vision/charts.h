@@ -11,12 +11,16 @@
 
 namespace uncial::vision {
 
+/// The shape of a curve's points, so that curves differ in more than colour.
+enum class Marker { disc, ring, square, frame };
+
 /// One curve; y may hold NaN where there is no point.
 struct Series {
   std::string label = "";
   std::vector<double> x = {}, y = {};
   Colour colour = palette::blue;
   bool dashed = false;
+  Marker marker = Marker::disc;  ///< left out when there are more than 40 points
 };
 struct LineChart {
   std::string title = "", x_label = "", y_label = "";
@@ -46,6 +50,18 @@ struct BarChart {
 /// vectors differ in length (errors, colours and value_texts may be empty), and when the box leaves no room.
 void draw_bars(Canvas& canvas, double x, double y, double w, double h, const BarChart& chart);
 
+/// Repeated measurements: a dot for each, and a line at their mean with the standard deviation about it.
+struct SpreadChart {
+  std::string title = "", y_label = "";
+  std::vector<std::string> labels = {};
+  std::vector<std::vector<double>> values = {};  ///< those of one label
+  std::vector<Colour> colours = {};
+  std::vector<std::string> value_texts = {};  ///< written above the dots
+};
+/// Draws the dots into the box, on an axis that shows their range and need not begin at 0; what is not finite
+/// is left out. Throws a usage Error like draw_bars().
+void draw_spread(Canvas& canvas, double x, double y, double w, double h, const SpreadChart& chart);
+
 /// counts (classes, classes) int64: rows true, columns predicted. Two panels: counts, and rates per true
 /// class. Throws a usage Error for another shape or dtype and for more than 64 classes.
 Canvas confusion_figure(const Tensor& counts, const std::vector<std::string>& classes,
@@ -59,6 +75,10 @@ struct GridCell {
   std::vector<double> bars = {};  ///< probabilities drawn as small bars beside the image, one a class
   int true_class = -1, predicted_class = -1;  ///< mark two of the bars
 };
+struct GridHeading {
+  int row = 0;
+  std::string text = "";
+};
 struct GridOptions {
   std::string title = "";
   int columns = 10;
@@ -66,6 +86,9 @@ struct GridOptions {
   bool inverted = true;  ///< ink dark on light paper
   double low = 0, high = 1;
   std::vector<std::string> row_labels = {};
+  std::string note = "";                   ///< in small type below the title
+  std::vector<GridHeading> headings = {};  ///< above these rows
+  int lead_columns = 0;                    ///< so many columns at the left stand apart
 };
 /// Cells in rows from the top left. An undefined image leaves its place free.
 Canvas image_grid(const std::vector<GridCell>& cells, const GridOptions& options);
@@ -75,8 +98,8 @@ struct FeatureLayer {
   std::string name = "";
   Tensor maps = {};  ///< (C, H, W); at most `channels` of them are shown
 };
-/// The input and, a row a layer, its maps, all of one layer on one scale. Throws a usage Error for maps of
-/// another rank.
+/// The input and, a row a layer, its maps, all of one layer on one scale: diverging about 0 when one of them
+/// is negative, else from dark to yellow. Throws a usage Error for maps of another rank.
 Canvas feature_figure(const Tensor& input, const std::vector<FeatureLayer>& layers, const std::string& title,
                       int channels = 16);
 /// Convolution filters (K, C, R, S), zero in the middle of a diverging scale. With one channel a square a
