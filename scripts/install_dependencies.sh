@@ -19,7 +19,7 @@ build_packages=(
 )
 test_packages=(
   catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64
-  shellcheck:shellcheck locales
+  shellcheck:shellcheck locales chromium:chromium python3-venv
 )
 benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
 
