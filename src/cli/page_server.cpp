@@ -134,8 +134,10 @@ void PageServer::State::route() {
     response.set_header("Content-Security-Policy", policy);
     response.set_content(kPage.data(), kPage.size(), "text/html; charset=utf-8");
   });
-  server.Get("/api/info", [this](const Request&, Response& response) { response.set_content(content.info(), kJson); });
-  server.Post("/api/predict", [this](const Request& request, Response& response) { answer(request, response); });
+  server.Get("/api/info",
+             [this](const Request&, Response& response) { response.set_content(content.info(), kJson); });
+  server.Post("/api/predict",
+              [this](const Request& request, Response& response) { answer(request, response); });
   if (content.hub)
     server.Get("/api/events",
                [this](const Request&, Response& response) { stream_events(*content.hub, response); });

@@ -15,13 +15,13 @@ class ServeHub;
 
 /// What the page is about; everything is called from the server's threads, several at once.
 struct PageContent {
-  std::function<std::string()> info;                               ///< info_json()
+  std::function<std::string()> info;                             ///< info_json()
   std::function<std::string(std::span<const uint8_t>)> predict;  ///< look_json() of 28 x 28 pixels
-  ServeHub* hub = nullptr;                                         ///< of a training, if there is one
+  ServeHub* hub = nullptr;                                       ///< of a training, if there is one
 };
 
-/// Runs from its construction to its destruction, which closes the hub. Answers only whom is_trusted_host() and
-/// is_same_origin() let in; docs/decisions/0013-page-and-server.md has the bounds.
+/// Runs from its construction to its destruction, which closes the hub. Answers only whom is_trusted_host()
+/// and is_same_origin() let in; docs/decisions/0013-page-and-server.md has the bounds.
 class PageServer {
  public:
   /// Throws Error(io) when the address cannot be had, and a usage Error in a build without a server.

@@ -9,8 +9,9 @@ struct PageServer::State {
 };
 
 PageServer::PageServer(ServeAddress, PageContent) {
-  fail(ErrorKind::usage,
-       "--serve: this build has no server. Install cpp-httplib (Debian: libcpp-httplib-dev) and build again.");
+  fail(
+      ErrorKind::usage,
+      "--serve: this build has no server. Install cpp-httplib (Debian: libcpp-httplib-dev) and build again.");
 }
 PageServer::~PageServer() = default;
 

@@ -9,8 +9,8 @@
 namespace uncial::cli {
 
 ServeFlag::ServeFlag(Program& program, std::string address) : text_(std::move(address)) {
-  program.text("--serve", text_, "Show a page at this address to a browser on this machine; port 0: a free one",
-               "HOST:PORT");
+  program.text("--serve", text_,
+               "Show a page at this address to a browser on this machine; port 0: a free one", "HOST:PORT");
   program.flag("--serve-network", network_, "Let --serve listen where other machines reach it");
 }
 

@@ -24,7 +24,8 @@ class ServeFlag {
 
 /// Says where the page is, on standard output, where scripts read it with port 0.
 void announce_page(const Program& program, const std::string& url);
-/// Returns when a stop by signal is requested, at once if that has happened. The signal is an ordinary end then.
+/// Returns when a stop by signal is requested, at once if that has happened. The signal is an ordinary end
+/// then.
 void stay_until_stopped(Program& program);
 
 }  // namespace uncial::cli
