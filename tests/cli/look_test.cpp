@@ -43,7 +43,9 @@ std::map<std::string, Tensor> eager_outputs(const nn::Module& net, const Tensor&
 }
 
 std::shared_ptr<nn::Module> shipped(const std::string& name) {
-  return cli::build_network(cli::find_network(name), 3);
+  std::shared_ptr<nn::Module> net = cli::build_network(cli::find_network(name), 3);
+  net->eval();
+  return net;
 }
 
 void check_layers(const cli::Look& look, const nn::Module& net, const std::vector<uint8_t>& pixels) {
