@@ -65,6 +65,8 @@ set(UNCIAL_SIMD_SOURCES
 set(UNCIAL_SIMD_OPTIMISE -O3)
 if(CMAKE_BUILD_TYPE MATCHES "^[AT]san$")
   set(UNCIAL_SIMD_OPTIMISE -O1)
+elseif(CMAKE_BUILD_TYPE STREQUAL MinSizeRel)
+  set(UNCIAL_SIMD_OPTIMISE -O2)
 endif()
 
 # The matrix unit for bfloat16, and tiles in memory that give the same bits.

@@ -1,7 +1,7 @@
 #include "uncial/io/safetensors.h"
 
-#include "support/bytes.h"
 #include "support/errors.h"
+#include "support/integers.h"
 #include "support/temp_folder.h"
 
 using namespace uncial;

@@ -1,0 +1,63 @@
+// What src/cli/page/backend_wasm.js calls: a network from memory, and what it makes of an image. Replies are JSON; one with
+// "error" says what went wrong, as exceptions mean nothing to JavaScript.
+#include <emscripten.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cli/look.h"
+#include "uncial/core/error.h"
+#include "uncial/nn/summary.h"
+#include "uncial/train/model_file.h"
+
+namespace {
+
+using namespace uncial;
+using Json = nlohmann::ordered_json;
+
+// A page has one network, and reads a reply before it asks again.
+std::optional<cli::Looker> looker;
+std::string reply;
+
+template <class Ask>
+const char* reply_of(const Ask& ask) {
+  try {
+    reply = ask();
+  } catch (const std::exception& e) {
+    reply = Json{{"error", e.what()}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return reply.c_str();
+}
+
+std::string open(std::span<const std::byte> file) {
+  const std::shared_ptr<nn::Module> net = train::load_model(file, "the network in this page").net;
+  const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
+  looker.emplace(net);
+  const size_t classes = (*looker)(std::vector<uint8_t>(28 * 28)).probabilities.size();
+  Json names = Json::array();
+  for (size_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
+  return Json{{"parameters", summary.parameters}, {"multiply_adds", summary.multiply_adds}, {"classes", names}}.dump();
+}
+
+std::string predict(std::span<const uint8_t> pixels) {
+  require(looker.has_value(), "demo: uncial_predict() before uncial_open().");
+  return cli::look_json((*looker)(pixels));
+}
+
+}  // namespace
+
+extern "C" {
+
+/// Takes a model file; replies with {"parameters", "multiply_adds", "classes"}.
+EMSCRIPTEN_KEEPALIVE const char* uncial_open(const std::byte* file, size_t bytes) {
+  return reply_of([&] { return open({file, bytes}); });
+}
+
+/// Takes the 28 x 28 pixels of an image, 0 = paper, 255 = ink; replies with look_json().
+EMSCRIPTEN_KEEPALIVE const char* uncial_predict(const uint8_t* pixels, size_t count) {
+  return reply_of([&] { return predict({pixels, count}); });
+}
+}
