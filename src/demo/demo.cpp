@@ -9,14 +9,13 @@
 #include <string>
 
 #include "cli/look.h"
+#include "cli/page_info.h"
 #include "uncial/core/error.h"
-#include "uncial/nn/summary.h"
 #include "uncial/train/model_file.h"
 
 namespace {
 
 using namespace uncial;
-using Json = nlohmann::ordered_json;
 
 // A page has one network, and reads a reply before it asks again.
 std::optional<cli::Looker> looker;
@@ -27,19 +26,16 @@ const char* reply_of(const Ask& ask) {
   try {
     reply = ask();
   } catch (const std::exception& e) {
-    reply = Json{{"error", e.what()}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const nlohmann::json error = {{"error", e.what()}};
+    reply = error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
   return reply.c_str();
 }
 
 std::string open(std::span<const std::byte> file) {
   const std::shared_ptr<nn::Module> net = train::load_model(file, "the network in this page").net;
-  const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
   looker.emplace(net);
-  const size_t classes = (*looker)(std::vector<uint8_t>(28 * 28)).probabilities.size();
-  Json names = Json::array();
-  for (size_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
-  return Json{{"parameters", summary.parameters}, {"multiply_adds", summary.multiply_adds}, {"classes", names}}.dump();
+  return cli::info_json(cli::info_of(*net, "", ""));
 }
 
 std::string predict(std::span<const uint8_t> pixels) {
@@ -51,7 +47,7 @@ std::string predict(std::span<const uint8_t> pixels) {
 
 extern "C" {
 
-/// Takes a model file; replies with {"parameters", "multiply_adds", "classes"}.
+/// Takes a model file; replies with info_json(), in which names and examples are for the page to fill in.
 EMSCRIPTEN_KEEPALIVE const char* uncial_open(const std::byte* file, size_t bytes) {
   return reply_of([&] { return open({file, bytes}); });
 }
