@@ -32,7 +32,7 @@ const char* reply_of(const Ask& ask) {
   return reply.c_str();
 }
 
-std::string open(std::span<const std::byte> file) {
+std::string open_network(std::span<const std::byte> file) {
   const std::shared_ptr<nn::Module> net = train::load_model(file, "the network in this page").net;
   looker.emplace(net);
   return cli::info_json(cli::info_of(*net, "", ""));
@@ -49,7 +49,7 @@ extern "C" {
 
 /// Takes a model file; replies with info_json(), in which names and examples are for the page to fill in.
 EMSCRIPTEN_KEEPALIVE const char* uncial_open(const std::byte* file, size_t bytes) {
-  return reply_of([&] { return open({file, bytes}); });
+  return reply_of([&] { return open_network({file, bytes}); });
 }
 
 /// Takes the 28 x 28 pixels of an image, 0 = paper, 255 = ink; replies with look_json().
