@@ -40,13 +40,6 @@ std::vector<Question> questions(const cli::Program& program, const std::vector<s
   return all;
 }
 
-/// Broken weights would answer something all the same.
-void require_finite(const nn::Module& net, const std::string& model) {
-  if (const auto bad = cli::find_non_finite(net.state_dict()))
-    fail(ErrorKind::data, "model ", io::printable(model), ": ", bad->tensor, "[", bad->index, "]: got ",
-         bad->value, " (", bad->count, " such values in all), expected finite weights. Train it again.");
-}
-
 void run(cli::Program& program) {
   std::string model = "cnn";
   std::vector<std::string> files, indices;
@@ -65,7 +58,7 @@ void run(cli::Program& program) {
 
   const std::vector<Question> asked = questions(program, files, indices, options);
   const auto net = cli::load_trained(program.root(), model, program.common().device);
-  require_finite(*net, model);
+  cli::require_finite_weights(*net, model);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Question& question : asked) {
     const Tensor p = train::predict(*net, question.image);

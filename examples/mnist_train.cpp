@@ -2,13 +2,16 @@
 //   mnist_train                          the default convolutional network
 //   mnist_train --model mlp --epochs 5   another network, fewer epochs
 //   mnist_train --resume                 goes on where Ctrl-C stopped it
+//   mnist_train --serve 127.0.0.1:8080   shows it in a browser while it goes, and a page to draw digits on
 #include <nlohmann/json.hpp>
 
 #include "cli/figures.h"
 #include "cli/output.h"
 #include "cli/profile_flag.h"
 #include "cli/program.h"
+#include "cli/serve_flag.h"
 #include "cli/training.h"
+#include "cli/training_page.h"
 #include "uncial/io/atomic_file.h"
 #include "uncial/nn/summary.h"
 #include "uncial/vision/charts.h"
@@ -67,7 +70,9 @@ void run(cli::Program& program) {
   program.flag("--resume", flags.resume, "Go on from the newest whole checkpoint, if there is one");
   program.flag("--check-finite", flags.check_finite, "Look at every weight after every step");
   cli::ProfileFlag profile(program);
+  const cli::ServeFlag serve(program);
   program.parse();
+  const std::optional<cli::ServeAddress> address = serve.address();
 
   const cli::Network network = cli::find_network(flags.model);
   const cli::Recipe recipe = recipe_flags.resolve(network.name);
@@ -78,6 +83,8 @@ void run(cli::Program& program) {
   claim_results(output, network.name, seeds);
   profile.start();
   const cli::MnistData data = cli::load_mnist(program.root(), recipe.validation, flags.train_samples);
+  std::optional<cli::TrainingPage> page;
+  if (address) page.emplace(program, *address, network, *net, data, recipe, seeds[0]);
 
   const nn::Summary summary = nn::summary(*net, {1, 1, 28, 28});
   program.note(
@@ -95,13 +102,16 @@ void run(cli::Program& program) {
                     .label = seeds.size() > 1 ? fmt::format("seed {}", seed) : "",
                     .prefix = program.root() / cli::model_prefix(network.name, seed, seed == seeds[0]),
                     .resume = flags.resume,
-                    .check_finite = flags.check_finite});
+                    .check_finite = flags.check_finite,
+                    .watcher = page ? &page->watcher() : nullptr});
   cli::train_all(program, data, jobs, [&](size_t i, cli::TrainedNetwork trained) {
+    if (page) page->show(trained);
     accuracies.push_back(trained.report.accuracy);
     if (seeds.size() > 1) program.print("seed {}: {}\n", seeds[i], trained.report.line());
     runs.push_back(std::move(trained));
   });
   profile.finish();
+  if (page) page->done();
 
   save_pictures(output, runs[0], network.name, data.test);
   if (!runs[0].history.epochs.empty())
@@ -123,6 +133,7 @@ void run(cli::Program& program) {
     program.print("mean accuracy of {} seeds {:.3f} % +- {:.3f}\n", seeds.size(), 100 * accuracy.mean,
                   100 * accuracy.deviation);
   program.print("{}\n", runs[0].report.line());  // of the model that is called _final
+  if (page) page->stay();
 }
 
 }  // namespace

@@ -16,11 +16,11 @@ set -euo pipefail
 build_packages=(
   g++:g++ cmake:cmake ninja-build:ninja pkgconf:pkg-config
   zlib1g-dev libeigen3-dev nlohmann-json3-dev libpng-dev libcurl4-openssl-dev ca-certificates
-  libcli11-dev libfmt-dev libstb-dev fonts-dejavu-core
+  libcli11-dev libfmt-dev libstb-dev fonts-dejavu-core libcpp-httplib-dev
 )
 test_packages=(
   catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64
-  shellcheck:shellcheck locales
+  shellcheck:shellcheck locales chromium:chromium python3-venv
 )
 benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
 wasm_packages=(emscripten:em++ nodejs:node python3:python3)

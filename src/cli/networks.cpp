@@ -67,4 +67,10 @@ std::shared_ptr<nn::Module> load_trained(const fs::path& root, const std::string
   return net;
 }
 
+void require_finite_weights(const nn::Module& net, const std::string& model) {
+  if (const auto bad = find_non_finite(net.state_dict()))
+    fail(ErrorKind::data, "model ", io::printable(model), ": ", bad->tensor, "[", bad->index, "]: got ",
+         bad->value, " (", bad->count, " such values in all), expected finite weights. Train it again.");
+}
+
 }  // namespace uncial::cli

@@ -86,6 +86,8 @@ class Program {
   std::filesystem::path root() const;
   /// Opens `folders` of it ("figures") for writing, and the --json file: see Output.
   Output& open_output(const std::vector<std::string>& folders);
+  /// Lets other programs write there. The Output is gone.
+  void close_output();
   /// Makes sure that the --json file can be written; open_output() does it, too.
   void prepare_json() const;
   /// Writes `results` to --json if that was given, with what made them.

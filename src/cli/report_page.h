@@ -29,7 +29,4 @@ class ReportPage {
   std::string title_, body_;
 };
 
-/// RFC 4648, with padding.
-std::string base64(std::string_view bytes);
-
 }  // namespace uncial::cli

@@ -131,6 +131,8 @@ Output& Program::open_output(const std::vector<std::string>& folders) {
   return *state_->output;
 }
 
+void Program::close_output() { state_->output.reset(); }
+
 void Program::prepare_json() const {
   if (common_.json.empty()) return;
   const std::filesystem::path folder = common_.json.parent_path();

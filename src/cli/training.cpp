@@ -7,6 +7,7 @@
 
 #include "cli/program.h"
 #include "cli/progress.h"
+#include "cli/watcher.h"
 #include "uncial/core/error.h"
 #include "uncial/core/finite.h"
 #include "uncial/data/download.h"
@@ -22,9 +23,15 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kSplitSeed = 1;  // not --seed: runs of several seeds are compared on the same images
 
-/// Keeps the weights that a complete run ends with, as EarlyStopping leaves the best ones in the net.
+/// Keeps the weights that a complete run ends with, as EarlyStopping leaves the best ones in the net. Hands epochs to
+/// the watcher, too: a callback of its own would be one more thing that must agree when a run is resumed.
 class FinalWeights : public train::Callback {
  public:
+  explicit FinalWeights(TrainingWatcher* watcher) : watcher_(watcher) {}
+  std::string on_epoch(const train::EpochView& view) override {
+    if (watcher_) watcher_->on_epoch(view);
+    return {};
+  }
   void on_complete(const train::EpochView& view) override {
     weights_.clear();
     for (const auto& [name, tensor] : view.weights) weights_.emplace_back(name, tensor.detach().clone());
@@ -33,6 +40,7 @@ class FinalWeights : public train::Callback {
   const nn::NamedTensors& weights() const { return weights_; }
 
  private:
+  TrainingWatcher* watcher_;
   nn::NamedTensors weights_;
 };
 
@@ -81,7 +89,7 @@ TrainedNetwork train_network(Program& program, const MnistData& data, const Trai
   TrainedNetwork result;
   result.net = build_network(job.network, job.seed);
   result.net->to(program.common().device);
-  const auto final_weights = std::make_shared<FinalWeights>();
+  const auto final_weights = std::make_shared<FinalWeights>(job.watcher);
   train::FitOptions options = job.recipe.fit_options(job.seed);
   options.validation = data.validation;
   options.callbacks = {train::EarlyStopping({.patience = int(job.recipe.patience)}), final_weights,
@@ -93,7 +101,9 @@ TrainedNetwork train_network(Program& program, const MnistData& data, const Trai
   options.progress = [&](const train::Progress& progress) {
     if (job.check_finite) require_finite(*result.net, progress);
     if (program.verbose()) printer(progress);
+    if (job.watcher) job.watcher->on_progress(*result.net, progress);
   };
+  if (job.watcher) job.watcher->on_begin(job.label);
   result.history = train::fit(*result.net, data.train, options);
   program.throw_if_stopped("Everything is saved; go on with: " + program.resume_command());
 

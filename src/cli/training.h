@@ -19,6 +19,7 @@ namespace uncial::cli {
 
 class Output;
 class Program;
+class TrainingWatcher;
 
 /// A network description.
 struct Network {
@@ -50,6 +51,7 @@ struct TrainingJob {
   std::filesystem::path prefix;  ///< of checkpoints and model files
   bool model_files = true;       ///< false: only checkpoints are written
   bool resume = false, check_finite = false;
+  TrainingWatcher* watcher = nullptr;  ///< is told of the training; may be null
 };
 struct TrainedNetwork {
   std::shared_ptr<nn::Module> net;  ///< with its last or averaged weights: those of PREFIX_final
@@ -84,6 +86,8 @@ struct NonFinite {
   int64_t count;
 };
 std::optional<NonFinite> find_non_finite(const nn::NamedTensors& tensors);
+/// Throws Error(data) if `net`, loaded as `model`, has such values: it would answer something all the same.
+void require_finite_weights(const nn::Module& net, const std::string& model);
 
 nlohmann::ordered_json to_json(const train::Report& report);
 nlohmann::ordered_json to_json(const train::History& history);

@@ -36,7 +36,7 @@ refused 2 '--device cuda:N: got x' mnist_predict --device cuda:x
 for program in mnist_train mnist_predict mnist_compare mnist_augment mnist_features; do
   refused 5 '; use --device c' $program --device cuda:200
 done
-for program in mnist_prepare mnist_samples mnist_train mnist_features mnist_compare mnist_predict mnist_augment \
+for program in mnist_prepare mnist_samples mnist_train mnist_features mnist_compare mnist_predict mnist_draw mnist_augment \
                mnist_report project_validate project_status; do
   expect 0 '' $program --help
   for flag in --out --seed --threads --device --json --quiet --overwrite --version; do

@@ -14,7 +14,10 @@ export class MapsView {
     this.root = root;
     this.rows = [];
     this.layers = [];
-    new ResizeObserver(() => this.paint()).observe(root);
+    this.width = 0;
+    new ResizeObserver(() => {
+      if (root.clientWidth !== this.width) this.paint();
+    }).observe(root);
   }
 
   show(layers) {
@@ -29,9 +32,9 @@ export class MapsView {
   }
 
   paint() {
-    const width = this.root.clientWidth;
-    if (width === 0) return;
-    this.layers.forEach((layer, i) => paintLayer(this.rows[i].canvas, layer, width));
+    this.width = this.root.clientWidth;
+    if (this.width === 0) return;
+    this.layers.forEach((layer, i) => paintLayer(this.rows[i].canvas, layer, this.width));
   }
 }
 

@@ -21,6 +21,7 @@ export class TrainingView {
   }
 
   update(part) {
+    if (part.phase === 'lost' && this.state.phase === 'stopped') return;  // which says why it has gone
     Object.assign(this.state, part);
     this.element('training').hidden = false;
     if (part.confusion) showConfusion(this.element('confusion'), this.classes, part.confusion);
@@ -33,7 +34,8 @@ export class TrainingView {
     const {samples} = this.state;
     this.element('errors').hidden = false;
     this.element('errors-note').textContent = !samples ? '' :
-      `${samples.errors} of ${samples.of} are read wrongly; the surest errors come first. Bars: probabilities of 0 to 9.`;
+      `${samples.errors} of ${samples.count.toLocaleString('en')} ${samples.of} are read wrongly. The surest errors come first, ` +
+      'then the least sure of the right answers; bars are the probabilities of 0 to 9.';
   }
 
   schedule() {
@@ -46,9 +48,10 @@ export class TrainingView {
   }
 
   paint() {
-    const {phase, label, epoch, epochs, batch, batches} = this.state;
+    const {phase, label, epoch, epochs, batch, batches, test_accuracy: tested} = this.state;
     const status = this.element('status');
-    const text = [label, PHASES[phase] ?? ''].filter(Boolean).join(': ');
+    const result = phase === 'done' && Number.isFinite(tested) ? `: ${(100 * tested).toFixed(2)} % on the test set` : '';
+    const text = [phase === 'training' ? label : '', (PHASES[phase] ?? '') + result].filter(Boolean).join(': ');
     if (status.textContent !== text) status.textContent = text;  // or a screen reader would say it again
     status.className = phase === 'lost' ? 'lost' : '';
     if (!epochs) return;
@@ -118,8 +121,8 @@ function showConfusion(table, classes, {of, counts}) {
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     return element;
   };
-  const caption = cell('caption', `Confusion matrix of ${of}. Rows: what it is; columns: what it was taken for.`);
-  const head = row([cell('td', '', {style: 'background:none'}), ...classes.map((name) => cell('th', name, {scope: 'col'}))]);
+  const caption = cell('caption', `Confusion matrix of the ${of}. Rows: what it is; columns: what it was taken for.`);
+  const head = row([cell('td', '', {class: 'corner'}), ...classes.map((name) => cell('th', name, {scope: 'col'}))]);
   const rows = counts.map((line, truth) => {
     const total = line.reduce((a, b) => a + b, 0) || 1;
     return row([cell('th', classes[truth], {scope: 'row'}), ...line.map((count, guess) => {

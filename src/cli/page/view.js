@@ -43,7 +43,8 @@ class Page {
       this.training.update(part);
       if (part.weights !== undefined && part.phase !== 'lost') this.ask();
     });
-    if (info.examples.length > 0 && !this.pixels) this.look(valuesOf(info.examples[0].pixels));
+    if (this.pixels) this.ask();  // who was faster than the answer to info()
+    else if (info.examples.length > 0) this.look(valuesOf(info.examples[0].pixels));
   }
 
   showInfo(info) {
@@ -92,6 +93,7 @@ class Page {
     this.again = true;
     if (this.asking) return;
     this.asking = true;
+    this.element('bars').setAttribute('aria-busy', 'true');
     try {
       while (this.again && this.pixels) {
         this.again = false;
@@ -101,17 +103,18 @@ class Page {
       this.say(error.message);
     } finally {
       this.asking = false;
+      this.element('bars').setAttribute('aria-busy', 'false');
     }
   }
 
   async askOnce() {
-    const since = this.changed ?? performance.now();
+    const drawnAt = this.changed, since = drawnAt ?? performance.now();
     this.changed = undefined;
     const {probabilities, layers} = await this.backend.predict(this.pixels);
     if (!this.pixels) return;  // cleared meanwhile
     this.answer.show(probabilities);
     this.maps.show(layers);
-    performance.measure('stroke to answer', {start: since});
+    if (drawnAt !== undefined) performance.measure('stroke to answer', {start: drawnAt});
     this.say(`answered in ${Math.max(1, Math.round(performance.now() - since))} ms`);
   }
 

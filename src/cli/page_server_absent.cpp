@@ -1,0 +1,19 @@
+// In a build without cpp-httplib.
+#include "cli/page_server.h"
+#include "uncial/core/error.h"
+
+namespace uncial::cli {
+
+struct PageServer::State {
+  std::string url;
+};
+
+PageServer::PageServer(ServeAddress, PageContent) {
+  fail(ErrorKind::usage,
+       "--serve: this build has no server. Install cpp-httplib (Debian: libcpp-httplib-dev) and build again.");
+}
+PageServer::~PageServer() = default;
+
+const std::string& PageServer::url() const { return state_->url; }
+
+}  // namespace uncial::cli
