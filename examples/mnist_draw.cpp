@@ -17,7 +17,7 @@ using namespace uncial;
 void run(cli::Program& program) {
   std::string model = "cnn";
   program.text("--model", model, "Trained network: cnn, ... or FILE.safetensors", "MODEL");
-  const cli::ServeFlag serve(program, "127.0.0.1:8080");
+  cli::ServeFlag serve(program, "127.0.0.1:8080");
   program.parse();
   const std::optional<cli::ServeAddress> address = serve.address();
   require(address.has_value(), "--serve: got nothing, expected HOST:PORT such as 127.0.0.1:8080.");

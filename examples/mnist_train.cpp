@@ -70,7 +70,7 @@ void run(cli::Program& program) {
   program.flag("--resume", flags.resume, "Go on from the newest whole checkpoint, if there is one");
   program.flag("--check-finite", flags.check_finite, "Look at every weight after every step");
   cli::ProfileFlag profile(program);
-  const cli::ServeFlag serve(program);
+  cli::ServeFlag serve(program);
   program.parse();
   const std::optional<cli::ServeAddress> address = serve.address();
 

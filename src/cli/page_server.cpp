@@ -2,7 +2,7 @@
 
 #include <atomic>
 #include <chrono>
-#include <stdexcept>
+#include <exception>
 #include <string_view>
 #include <thread>
 

@@ -1,7 +1,7 @@
 #include "cli/served_training.h"
 
-#include <algorithm>
 #include <cmath>
+#include <exception>
 #include <utility>
 
 #include "cli/page_answers.h"
@@ -44,7 +44,7 @@ ServedTraining::~ServedTraining() {
 }
 
 void ServedTraining::on_begin(const std::string& label) {
-  points_ = nlohmann::json::array();
+  points_ = Json::array();
   last_point_ = {};
   published_ = {};
   hub_.update({{"phase", "training"}, {"label", label}, {"steps", points_}, {"history", Json::array()}});
@@ -97,6 +97,7 @@ void ServedTraining::on_epoch(const train::EpochView& view) {
   {
     const std::lock_guard lock(mutex_);
     to_check_ = std::move(net);
+    complete_ = false;
   }
   wake_.notify_all();
 }
@@ -111,8 +112,9 @@ void ServedTraining::check_answers() {
       net = std::exchange(to_check_, nullptr);
     }
     try {
-      const train::Report report = train::evaluate(*net, validation_);
-      hub_.update(answers_json(report, validation_, "validation images"));
+      const Json answers = answers_json(train::evaluate(*net, validation_), validation_, "validation images");
+      const std::lock_guard lock(mutex_);
+      if (!complete_) hub_.update(answers);
     } catch (const std::exception&) {
       // Weights that diverge are fit()'s to report; the page keeps the answers of the epoch before.
     }
@@ -122,7 +124,8 @@ void ServedTraining::check_answers() {
 void ServedTraining::complete(const nn::Module& net, const train::Report& report, const data::Dataset& test) {
   {
     const std::lock_guard lock(mutex_);
-    to_check_ = nullptr;  // what follows is newer
+    to_check_ = nullptr;
+    complete_ = true;
   }
   model_.take_weights(net.state_dict());
   Json parts = answers_json(report, test, "test images");

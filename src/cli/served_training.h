@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -49,7 +48,7 @@ class ServedTraining final : public TrainingWatcher {
   // Of the thread that trains.
   using Clock = std::chrono::steady_clock;
   Clock::time_point published_{};
-  nlohmann::json points_ = nlohmann::json::array();  ///< [epochs so far, loss, accuracy]
+  nlohmann::ordered_json points_ = nlohmann::ordered_json::array();  ///< [epochs so far, loss, accuracy]
   train::Progress last_point_;
   int64_t copies_ = 0;
 
@@ -57,6 +56,7 @@ class ServedTraining final : public TrainingWatcher {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::shared_ptr<nn::Module> to_check_;  ///< the newest net to check; null: none
+  bool complete_ = false;                 ///< what a check under way finds is no news any more
   bool closing_ = false;
   std::thread checker_;
 };

@@ -23,7 +23,7 @@ export class TrainingView {
   update(part) {
     if (part.phase === 'lost' && this.state.phase === 'stopped') return;  // which says why it has gone
     Object.assign(this.state, part);
-    this.element('training').hidden = false;
+    this.element('training').hidden = !this.state.epochs;
     if (part.confusion) showConfusion(this.element('confusion'), this.classes, part.confusion);
     if (part.samples) showSamples(this.element('samples'), this.classes, part.samples);
     if (part.samples || part.confusion) this.showErrorsNote();
