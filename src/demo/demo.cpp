@@ -1,5 +1,5 @@
-// What src/cli/page/backend_wasm.js calls: a network from memory, and what it makes of an image. Replies are JSON; one with
-// "error" says what went wrong, as exceptions mean nothing to JavaScript.
+// What src/cli/page/backend_wasm.js calls: a network from memory, and what it makes of an image. Replies are
+// JSON; one with "error" says what went wrong, as exceptions mean nothing to JavaScript.
 #include <emscripten.h>
 
 #include <memory>

@@ -29,9 +29,11 @@ TEST_CASE("serial: an exception comes back from its task") {
 }
 
 TEST_CASE("serial: thread counts out of range are refused as ever") {
-  check_error([] { make_thread_pool(-1); }, "make_thread_pool: threads must be 0 (all cores) to 1024, got -1");
+  check_error([] { make_thread_pool(-1); },
+              "make_thread_pool: threads must be 0 (all cores) to 1024, got -1");
 }
 
 TEST_CASE("serial: memory beyond every address is refused") {
-  check_error(ErrorKind::device, [] { empty({int64_t(1) << 40}); }, "out of memory", "4398046511104 bytes");
+  check_error(
+      ErrorKind::device, [] { empty({int64_t(1) << 40}); }, "out of memory", "4398046511104 bytes");
 }

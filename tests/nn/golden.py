@@ -11,7 +11,7 @@ import numpy as np
 def weights(number, shape, kind):
     """As fill() in golden_test.cpp: the tensor of that number in the network's list."""
     i = np.arange(math.prod(shape), dtype=np.float64)
-    wave = np.sin(1.3 * i + number)
+    wave = np.sin(0.7 * i * i + number)
     if kind == "variance":
         values = 1 + 0.5 * wave
     elif kind == "scale":
@@ -19,13 +19,13 @@ def weights(number, shape, kind):
     elif len(shape) == 1:
         values = 0.1 * wave
     else:
-        values = wave / math.sqrt(math.prod(shape[1:]))
+        values = 2 * wave / math.sqrt(math.prod(shape[1:]))
     return values.astype(np.float32).astype(np.float64).reshape(shape)
 
 
 def images(count):
     i = np.arange(count * 784, dtype=np.float64)
-    return np.maximum(0, np.sin(0.013 * i) * np.cos(0.37 * i)).astype(np.float32).astype(np.float64).reshape(count, 1, 28, 28)
+    return np.maximum(0, np.sin(0.0003 * i * i) * np.cos(0.37 * i)).astype(np.float32).astype(np.float64).reshape(count, 1, 28, 28)
 
 
 def conv2d(x, w, bias=None, stride=1, padding=0):
