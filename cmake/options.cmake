@@ -11,6 +11,10 @@ if(EMSCRIPTEN)  # whose programs have threads only where a server sends particul
   set(UNCIAL_THREADS_DEFAULT OFF)
 endif()
 option(UNCIAL_THREADS "Build the thread pool; OFF: everything runs in the thread that calls" ${UNCIAL_THREADS_DEFAULT})
+set(UNCIAL_PIC ON)  # a static libuncial may go into somebody's shared library
+if(EMSCRIPTEN)
+  set(UNCIAL_PIC OFF)
+endif()
 set(UNCIAL_BENCHMARKS_DEFAULT OFF)
 if(PROJECT_IS_TOP_LEVEL)
   set(UNCIAL_BENCHMARKS_DEFAULT AUTO)

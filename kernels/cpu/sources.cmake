@@ -86,7 +86,7 @@ function(uncial_add_kernels name sources)
   target_compile_options(uncial_${name} PRIVATE -Wall -Wextra ${UNCIAL_SIMD_OPTIMISE} -fno-math-errno -fno-trapping-math ${ARGN})
   target_include_directories(uncial_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include
     ${PROJECT_SOURCE_DIR}/kernels/cpu)
-  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ${UNCIAL_PIC} CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
   target_sources(uncial PRIVATE $<TARGET_OBJECTS:uncial_${name}>)
 endfunction()
