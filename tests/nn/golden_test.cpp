@@ -5,6 +5,7 @@
 #include "support/check_op.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/nn/nn.h"
+#include "uncial/ops/ops.h"
 #include "uncial/program/compile.h"
 
 using namespace uncial;
