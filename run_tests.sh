@@ -28,6 +28,7 @@ while (($#)); do
   esac
   shift
 done
+[[ $mode != release ]] || install_options+=(--wasm)
 
 # ---- Counting ---------------------------------------------------------------------------------------------
 
@@ -212,6 +213,16 @@ if [[ $mode == release ]]; then
     check 'image' tests/docker/check_image.sh || true
   else
     printf 'SKIPPED: image: no Docker engine answers here\n'
+  fi
+
+  part 'WebAssembly'
+  if ! command -v em++ >/dev/null; then
+    printf 'SKIPPED: WebAssembly: there is no emscripten here (Debian: emscripten)\n'
+  elif check 'build for WebAssembly' scripts/build.sh wasm all -- -DUNCIAL_TESTS=ON -DUNCIAL_WERROR=ON; then
+    run_ctest build/wasm
+    demo=$root/build/runs/demo/index.html
+    check 'demo page, made anew' scripts/build_demo.sh build/runs/whole/models/mnist_cnn_final.safetensors --output "$demo" || true
+    check 'demo page, made anew: the program agrees' tests/demo/page_test.sh "$root" build/release/bin/mnist_predict "$demo" || true
   fi
 fi
 

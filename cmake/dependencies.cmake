@@ -1,9 +1,17 @@
 # Packages the library is built with. scripts/install_dependencies.sh has their Debian names, and
 # docs/decisions/0001-dependencies.md says why these.
-find_package(Threads REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(Eigen3 3.3 REQUIRED NO_MODULE)
-find_package(nlohmann_json 3.9 REQUIRED)
+if(EMSCRIPTEN)
+  include(cmake/wasm.cmake)
+else()
+  find_package(Eigen3 3.3 REQUIRED NO_MODULE)
+  find_package(nlohmann_json 3.9 REQUIRED)
+endif()
+if(UNCIAL_THREADS)
+  find_package(Threads REQUIRED)
+endif()
+if(UNCIAL_TRAINING OR NOT UNCIAL_PNG STREQUAL "OFF")  # compressed data sets, PNG files
+  find_package(ZLIB REQUIRED)
+endif()
 
 # uncial_component(NAME PACKAGE PURPOSE): sets UNCIAL_HAS_NAME to true or false, as config.h spells it.
 function(uncial_component name package purpose)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that uncial is built with, those that are missing and no others. Never asks.
 #
-#   scripts/install_dependencies.sh [--tests] [--benchmarks] [--python] [--no-install]
+#   scripts/install_dependencies.sh [--tests] [--benchmarks] [--python] [--wasm] [--no-install]
 #
 #   --tests       also what the tests need
 #   --benchmarks  also what the benchmarks need, and the libraries that they compare with
 #   --python      also what the Python package and JupyterLab need
+#   --wasm        also what compiles for browsers (emscripten: 1 GB)
 #   --no-install  install nothing: list what is missing and fail (exit code 1)
 #
 # Run as root, or as a user who may use sudo. With nothing missing it needs neither, and no network.
@@ -24,6 +25,7 @@ test_packages=(
 )
 benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
 python_packages=(python3:python3 python3-dev python3-venv)
+wasm_packages=(emscripten:em++ nodejs:node python3:python3)
 
 say() { printf '%s\n' "install_dependencies: $*"; }
 fail() {
@@ -67,6 +69,7 @@ main() {
       --tests) wanted+=("${test_packages[@]}") ;;
       --benchmarks) wanted+=("${benchmark_packages[@]}") ;;
       --python) wanted+=("${python_packages[@]}") ;;
+      --wasm) wanted+=("${wasm_packages[@]}") ;;
       --no-install) may_install=false ;;
       -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
       *) fail "unknown option $1. See --help." 2 ;;

@@ -50,6 +50,8 @@ __attribute__((target("avx2,fma"))) void fma_avx2(int64_t rounds) {
 typedef float Quad __attribute__((vector_size(16)));
 #if defined(__x86_64__)
 #define UNCIAL_IN_REGISTER(v) "+x"(v)
+#elif defined(__wasm__)
+#define UNCIAL_IN_REGISTER(v) "+r"(v)
 #else
 #define UNCIAL_IN_REGISTER(v) "+w"(v)
 #endif

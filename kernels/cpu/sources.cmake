@@ -65,6 +65,8 @@ set(UNCIAL_SIMD_SOURCES
 set(UNCIAL_SIMD_OPTIMISE -O3)
 if(CMAKE_BUILD_TYPE MATCHES "^[AT]san$")
   set(UNCIAL_SIMD_OPTIMISE -O1)
+elseif(CMAKE_BUILD_TYPE STREQUAL MinSizeRel)
+  set(UNCIAL_SIMD_OPTIMISE -O2)
 endif()
 
 # The matrix unit for bfloat16, and tiles in memory that give the same bits.
@@ -84,7 +86,7 @@ function(uncial_add_kernels name sources)
   target_compile_options(uncial_${name} PRIVATE -Wall -Wextra ${UNCIAL_SIMD_OPTIMISE} -fno-math-errno -fno-trapping-math ${ARGN})
   target_include_directories(uncial_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include
     ${PROJECT_SOURCE_DIR}/kernels/cpu)
-  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ${UNCIAL_PIC} CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
   target_sources(uncial PRIVATE $<TARGET_OBJECTS:uncial_${name}>)
 endfunction()

@@ -14,9 +14,10 @@ std::optional<int64_t> first_non_finite(const Tensor& x) {
   return dispatch(Types<float, double, bfloat16>(), flat.dtype(), "first_non_finite",
                   [&]<class T>() -> std::optional<int64_t> {
                     if (flat.empty()) return std::nullopt;
-                    const std::span values(static_cast<const T*>(host_element(flat, 0)), size_t(flat.size()));
-                    const auto bad =
-                        std::ranges::find_if(values, [](T v) { return !std::isfinite(convert<double>(v)); });
+                    const std::span<const T> values(static_cast<const T*>(host_element(flat, 0)),
+                                                    size_t(flat.size()));
+                    const auto bad = std::find_if(values.begin(), values.end(),
+                                                  [](T v) { return !std::isfinite(convert<double>(v)); });
                     if (bad == values.end()) return std::nullopt;
                     return bad - values.begin();
                   });

@@ -11,3 +11,8 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/storage.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tensor.cpp
 )
+if(UNCIAL_THREADS)
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/thread_pool.cpp)
+else()
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/thread_pool_absent.cpp)
+endif()

@@ -1,6 +1,7 @@
 #include "uncial/core/storage.h"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 
 #include "device_memory.h"
@@ -24,9 +25,12 @@ Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) 
     return;
   }
   allocations.fetch_add(1, std::memory_order_relaxed);
-  // A multiple of the line, so that a vector load of the last elements stays inside.
-  const size_t padded = (size_t(std::max<int64_t>(bytes, 1)) + 63) & ~size_t(63);
-  data_ = ::operator new(padded, kAlignment, std::nothrow);
+  // With addresses of 32 bits (WebAssembly) a shape may be fine and its memory beyond every address.
+  if (uint64_t(bytes) <= std::numeric_limits<size_t>::max() - 63) {
+    // A multiple of the line, so that a vector load of the last elements stays inside.
+    const size_t padded = (size_t(std::max<int64_t>(bytes, 1)) + 63) & ~size_t(63);
+    data_ = ::operator new(padded, kAlignment, std::nothrow);
+  }
   if (!data_) fail(ErrorKind::device, "out of memory: asked for ", bytes, " bytes; use a smaller batch.");
 }
 

@@ -124,7 +124,7 @@ FileReader::FileReader(std::string_view what, const std::filesystem::path& path)
 
 size_t FileReader::read(void* data, size_t bytes) {
   auto* out = static_cast<char*>(data);
-  bytes = size_t(std::min<int64_t>(int64_t(std::min<size_t>(bytes, INT64_MAX)), size_ - position_));
+  bytes = size_t(std::min<uint64_t>(bytes, uint64_t(size_ - position_)));
   size_t done = 0;
   while (done < bytes) {
     const ssize_t got = ::read(fd_.get(), out + done, std::min<size_t>(bytes - done, size_t(1) << 30));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -77,13 +79,19 @@ void check_bools(const Tensor& tensor, const std::string& name, const std::strin
          ", expected 0 or 1 for BOOL. The file is damaged.");
 }
 
-std::string read_header(FileReader& file, const std::string& where) {
-  if (file.size() < 8)
-    fail(ErrorKind::data, where, ": ", file.size(),
+/// A file or memory, read from its start on.
+struct Source {
+  int64_t size;
+  std::function<void(void*, size_t)> read;  ///< copies the next so many bytes, which are there
+};
+
+std::string read_header(const Source& file, const std::string& where) {
+  if (file.size < 8)
+    fail(ErrorKind::data, where, ": ", file.size,
          " bytes, expected at least 8. This is no safetensors file.");
   uint64_t length = 0;
   file.read(&length, sizeof length);
-  const auto left = uint64_t(file.size() - 8);
+  const auto left = uint64_t(file.size - 8);
   if (length == 0 || length > uint64_t(kMaxHeaderBytes) || length > left)
     fail(ErrorKind::data, where, "@byte 0: header length ", length, ", expected 1 to ",
          std::min(uint64_t(kMaxHeaderBytes), left),
@@ -91,6 +99,22 @@ std::string read_header(FileReader& file, const std::string& where) {
   std::string json(size_t(length), '\0');
   file.read(json.data(), json.size());
   return json;
+}
+
+TensorFile read_tensors(const Source& file, const std::string& where) {
+  const std::string json = read_header(file, where);
+  SafetensorsHeader header = parse_safetensors_header(json, file.size - 8 - int64_t(json.size()), where);
+
+  TensorFile out;
+  out.metadata = std::move(header.metadata);
+  out.tensors.reserve(header.tensors.size());
+  for (TensorEntry& entry : header.tensors) {
+    Tensor tensor = empty(entry.shape, entry.dtype);
+    file.read(tensor.view().data, size_t(tensor.bytes()));
+    if (entry.dtype == DType::boolean) check_bools(tensor, entry.name, where);
+    out.tensors.emplace_back(std::move(entry.name), std::move(tensor));
+  }
+  return out;
 }
 
 }  // namespace
@@ -125,21 +149,17 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile& file)
 }
 
 TensorFile load_safetensors(const std::filesystem::path& path) {
-  const std::string where = join(kLoad, ": ", printable(path.native()));
   FileReader file(kLoad, path);
-  const std::string json = read_header(file, where);
-  SafetensorsHeader header = parse_safetensors_header(json, file.size() - file.position(), where);
+  return read_tensors({file.size(), [&](void* to, size_t bytes) { file.read(to, bytes); }},
+                      join(kLoad, ": ", printable(path.native())));
+}
 
-  TensorFile out;
-  out.metadata = std::move(header.metadata);
-  out.tensors.reserve(header.tensors.size());
-  for (TensorEntry& entry : header.tensors) {
-    Tensor tensor = empty(entry.shape, entry.dtype);
-    file.read(tensor.view().data, size_t(tensor.bytes()));
-    if (entry.dtype == DType::boolean) check_bools(tensor, entry.name, where);
-    out.tensors.emplace_back(std::move(entry.name), std::move(tensor));
-  }
-  return out;
+TensorFile load_safetensors(std::span<const std::byte> bytes, const std::string& name) {
+  auto next = [left = bytes](void* to, size_t count) mutable {
+    if (count > 0) std::memcpy(to, left.data(), count);  // memory of no bytes may be a null pointer
+    left = left.subspan(count);
+  };
+  return read_tensors({int64_t(bytes.size()), std::move(next)}, join(kLoad, ": ", printable(name)));
 }
 
 }  // namespace uncial::io

@@ -26,6 +26,25 @@ DType float_type(const nn::NamedTensors& tensors) {
   return place == tensors.end() ? DType::float32 : place->second.dtype();
 }
 
+LoadedModel rebuild(const io::TensorFile& file, const std::string& where) {
+  if (const std::string version = text_of(file, kVersionKey);
+      text_of(file, kFormatKey) == kFormat && version != kVersion)
+    fail(ErrorKind::data, where, ": format version '", io::printable(version), "', expected ", kVersion,
+         ". It was written by another version of uncial.");
+  const std::string network = text_of(file, kNetworkKey);
+  if (network.empty())
+    fail(ErrorKind::data, where, ": got no description of the network in the metadata, expected a text '",
+         kNetworkKey, "'. Build the net in code and hand it the file's tensors with load_state_dict().");
+  try {
+    LoadedModel model{.net = nn::build(network), .metadata = file.metadata};
+    if (const DType dtype = float_type(file.tensors); dtype != DType::float32) model.net->to(dtype);
+    model.net->load_state_dict(file.tensors);
+    return model;
+  } catch (const Error& e) {
+    fail(e.kind(), where, ": ", e.what());
+  }
+}
+
 }  // namespace
 
 std::string description_or_empty(const nn::Module& net) {
@@ -48,24 +67,11 @@ void save_model(const std::filesystem::path& path, const nn::Module& net, const 
 }
 
 LoadedModel load_model(const std::filesystem::path& path) {
-  const std::string where = join("load_model: ", io::printable(path.native()));
-  const io::TensorFile file = io::load_safetensors(path);
-  if (const std::string version = text_of(file, kVersionKey);
-      text_of(file, kFormatKey) == kFormat && version != kVersion)
-    fail(ErrorKind::data, where, ": format version '", io::printable(version), "', expected ", kVersion,
-         ". It was written by another version of uncial.");
-  const std::string network = text_of(file, kNetworkKey);
-  if (network.empty())
-    fail(ErrorKind::data, where, ": got no description of the network in the metadata, expected a text '",
-         kNetworkKey, "'. Build the net in code and hand it the file's tensors with load_state_dict().");
-  try {
-    LoadedModel model{.net = nn::build(network), .metadata = file.metadata};
-    if (const DType dtype = float_type(file.tensors); dtype != DType::float32) model.net->to(dtype);
-    model.net->load_state_dict(file.tensors);
-    return model;
-  } catch (const Error& e) {
-    fail(e.kind(), where, ": ", e.what());
-  }
+  return rebuild(io::load_safetensors(path), join("load_model: ", io::printable(path.native())));
+}
+
+LoadedModel load_model(std::span<const std::byte> bytes, const std::string& name) {
+  return rebuild(io::load_safetensors(bytes, name), join("load_model: ", io::printable(name)));
 }
 
 }  // namespace uncial::train

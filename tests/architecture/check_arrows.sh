@@ -20,6 +20,7 @@ declare -A allowed=(
   [vision]='core kernels io'
   [train]='core kernels autograd ops program nn optim io data vision'
   [cli]='core kernels autograd ops program nn optim io data vision train'
+  [demo]='core kernels autograd ops program nn io train cli'
 )
 foreign='^(Eigen|unsupported/Eigen|png\.h|zlib\.h|curl/|nlohmann/|fmt/|CLI/|stb_|cuda|cublas|cudnn|hwy/|tbb/)'
 

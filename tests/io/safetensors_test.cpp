@@ -1,7 +1,7 @@
 #include "uncial/io/safetensors.h"
 
-#include "support/bytes.h"
 #include "support/errors.h"
+#include "support/integers.h"
 #include "support/temp_folder.h"
 
 using namespace uncial;
@@ -19,12 +19,18 @@ std::string one(const std::string& shape = "[4]", const std::string& offsets = "
   return R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
 }
 
+io::TensorFile loaded_from_memory(const std::string& bytes) {
+  return io::load_safetensors(std::as_bytes(std::span(bytes)), "in/memory");
+}
+
 template <class... Parts>
 void refused(const std::string& bytes, Parts... parts) {
   const TempFolder folder;
   write_bytes(folder / "f", bytes);
   check_error(
       ErrorKind::data, [&] { io::load_safetensors(folder / "f"); }, "/f", parts...);
+  check_error(
+      ErrorKind::data, [&] { loaded_from_memory(bytes); }, "in/memory", parts...);
 }
 
 io::TensorFile loaded(const std::string& bytes) {
@@ -61,6 +67,13 @@ TEST_CASE("safetensors come back as they were", "[io]") {
   for (size_t i = 0; i < file.tensors.size(); ++i) {
     CHECK(back.tensors[i].first == file.tensors[i].first);
     CHECK(same_bytes(back.tensors[i].second, file.tensors[i].second));
+  }
+  const io::TensorFile again = loaded_from_memory(read_bytes(folder / "f"));
+  CHECK(again.metadata == file.metadata);
+  REQUIRE(again.tensors.size() == file.tensors.size());
+  for (size_t i = 0; i < file.tensors.size(); ++i) {
+    CHECK(again.tensors[i].first == file.tensors[i].first);
+    CHECK(same_bytes(again.tensors[i].second, file.tensors[i].second));
   }
   CHECK(folder.names() == std::vector<std::string>{"f"});
   CHECK(back.contains("bool"));

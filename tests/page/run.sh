@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks at the page in a real browser, with what it needs: tests/page/run.sh [--full] [--pictures FOLDER]
+# Looks at the page, served and as the demo's file, in a real browser, with what it needs: tests/page/run.sh [--full] [--pictures FOLDER]
 #
 #   --full             50 digits and a training watched; without it 10 digits
 #   --pictures FOLDER  save what the browser shows
@@ -11,11 +11,11 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd -- "$root"
 
-digits=10 options=()
+digits=10 options=() pictures=()
 while (($#)); do
   case $1 in
     --full) digits=50 options+=(--training) ;;
-    --pictures) options+=(--pictures "${2:?--pictures needs a folder}") && shift ;;
+    --pictures) pictures=(--pictures "${2:?--pictures needs a folder}") && shift ;;
     *) printf 'error: tests/page/run.sh: unknown option %s\n' "$1" >&2 && exit 2 ;;
   esac
   shift
@@ -44,4 +44,7 @@ model=${UNCIAL_PAGE_MODEL:-build/page_model/models/mnist_cnn_final.safetensors}
 if [[ ! -f $model ]]; then
   "$programs/mnist_train" --recipe fast --epochs 1 --train-samples 20000 --out build/page_model --quiet
 fi
-exec "$python" tests/page/page_test.py "$programs" data/mnist "$model" --digits "$digits" "${options[@]}"
+status=0
+"$python" tests/page/page_test.py "$programs" data/mnist "$model" --digits "$digits" "${options[@]}" "${pictures[@]}" || status=$?
+"$python" tests/page/demo_test.py docs/demo/index.html "$programs" data/mnist --digits "$digits" "${pictures[@]}" || status=$?
+exit "$status"

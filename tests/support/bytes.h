@@ -3,17 +3,12 @@
 
 #include <zlib.h>
 
-#include <cstdint>
 #include <stdexcept>
-#include <string>
 #include <string_view>
 
-namespace uncial::test {
+#include "support/integers.h"
 
-inline std::string big32(uint32_t v) { return {char(v >> 24), char(v >> 16), char(v >> 8), char(v)}; }
-inline std::string little32(uint32_t v) { return {char(v), char(v >> 8), char(v >> 16), char(v >> 24)}; }
-inline std::string little16(uint32_t v) { return {char(v), char(v >> 8)}; }
-inline std::string little64(uint64_t v) { return little32(uint32_t(v)) + little32(uint32_t(v >> 32)); }
+namespace uncial::test {
 
 /// zlib's output for `plain`: window_bits 31 for gzip, 15 for a zlib stream (PNG), -15 for raw deflate (zip).
 inline std::string deflated(std::string_view plain, int window_bits) {

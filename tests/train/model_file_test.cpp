@@ -31,6 +31,12 @@ TEST_CASE("A model file rebuilds the net from nothing else", "[train]") {
   const train::LoadedModel loaded = train::load_model(folder / "net.safetensors");
   CHECK(digest_of(*loaded.net) == digest_of(net));
   CHECK(loaded.metadata.at("note") == "grüße");
+  const std::string bytes = read_bytes(folder / "net.safetensors");
+  const train::LoadedModel from_memory = train::load_model(std::as_bytes(std::span(bytes)), "a net");
+  CHECK(digest_of(*from_memory.net) == digest_of(net));
+  CHECK(from_memory.metadata == loaded.metadata);
+  check_error(
+      ErrorKind::data, [&] { train::load_model({}, "a net"); }, "a net", "0 bytes");
   const data::Dataset data = blobs(40, 2);
   CHECK(train::evaluate(*loaded.net, data).loss == train::evaluate(net, data).loss);
 }

@@ -2,8 +2,10 @@
 /// @file safetensors.h
 /// Named tensors in a file that the rest of the world reads (format: safetensors 0.4, Hugging Face).
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,5 +32,7 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile& file)
 /// the file's length; duplicates, holes, overlaps and trailing bytes are refused. Throws Error(io) when it
 /// cannot be read and Error(data) naming path, place, what came and what was expected.
 TensorFile load_safetensors(const std::filesystem::path& path);
+/// The same for a file in memory; `name` stands for the path in messages.
+TensorFile load_safetensors(std::span<const std::byte> bytes, const std::string& name);
 
 }  // namespace uncial::io

@@ -2,9 +2,11 @@
 /// @file model_file.h
 /// Nets on disk: weights and the description to rebuild them, in one safetensors file.
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "uncial/nn/module.h"
@@ -24,5 +26,7 @@ struct LoadedModel {
 /// Rebuilds a net from such a file, in the float type of its tensors. Throws Error(io) when the file cannot
 /// be read, and Error(data) naming it when its content is wrong or it has no description.
 LoadedModel load_model(const std::filesystem::path& path);
+/// The same for a file in memory; `name` stands for the path in messages.
+LoadedModel load_model(std::span<const std::byte> bytes, const std::string& name);
 
 }  // namespace uncial::train

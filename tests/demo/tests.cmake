@@ -1,0 +1,6 @@
+# The committed page (docs/demo) against the program. It is built by scripts/build_demo.sh, not here.
+find_program(UNCIAL_BASH bash)
+if(UNCIAL_PROGRAMS AND UNCIAL_BASH)
+  add_test(NAME demo_page COMMAND ${UNCIAL_BASH} ${CMAKE_CURRENT_LIST_DIR}/page_test.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:mnist_predict>)
+  set_tests_properties(demo_page PROPERTIES LABELS demo SKIP_RETURN_CODE 77)
+endif()
