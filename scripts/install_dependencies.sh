@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that uncial is built with, those that are missing and no others. Never asks.
 #
-#   scripts/install_dependencies.sh [--tests] [--benchmarks] [--no-install]
+#   scripts/install_dependencies.sh [--tests] [--benchmarks] [--python] [--no-install]
 #
 #   --tests       also what the tests need
 #   --benchmarks  also what the benchmarks need, and the libraries that they compare with
+#   --python      also what the Python package and JupyterLab need
 #   --no-install  install nothing: list what is missing and fail (exit code 1)
 #
 # Run as root, or as a user who may use sudo. With nothing missing it needs neither, and no network.
@@ -22,6 +23,7 @@ test_packages=(
   shellcheck:shellcheck locales
 )
 benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
+python_packages=(python3:python3 python3-dev python3-venv)
 
 say() { printf '%s\n' "install_dependencies: $*"; }
 fail() {
@@ -64,6 +66,7 @@ main() {
     case $1 in
       --tests) wanted+=("${test_packages[@]}") ;;
       --benchmarks) wanted+=("${benchmark_packages[@]}") ;;
+      --python) wanted+=("${python_packages[@]}") ;;
       --no-install) may_install=false ;;
       -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
       *) fail "unknown option $1. See --help." 2 ;;

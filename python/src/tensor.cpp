@@ -246,6 +246,7 @@ void bind_tensor(nb::module_& m) {
   bind_gradients(tensor);
   bind_exchange(tensor);
   nb::implicitly_convertible<nb::ndarray<nb::ro>, Tensor>();
+  nb::implicitly_convertible<nb::list, Tensor>();
   bind_factories(m);
   bind_tape(m);
 }
