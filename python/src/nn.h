@@ -12,7 +12,4 @@ void bind_module(nanobind::module_& m);
 void bind_layers_of_nn(nanobind::module_& m);
 void bind_summary(nanobind::module_& m);
 
-/// "Conv2d(in=1, out=16, kernel=3, ...)", children on lines of their own.
-std::string repr_of(const nn::Module& module);
-
 }  // namespace uncial::python

@@ -99,9 +99,10 @@ void bind_state(nb::class_<nn::Module, PythonModule>& module) {
       .def("to", moved, "target"_a, "Moves to a device, or converts to a float type.");
 }
 
-}  // namespace
-
-std::string repr_of(const nn::Module& module) {
+/// "Conv2d(in=1, out=16, kernel=3, ...)", children on lines of their own.
+std::string repr_of(const nn::Module& module, int depth) {
+  constexpr int kDeepest = 20;
+  if (depth > kDeepest) return "...";
   Children children;
   const_cast<nn::Module&>(module).visit(children);  // Children only reads
   std::string text = class_name(module) + "(";
@@ -112,12 +113,14 @@ std::string repr_of(const nn::Module& module) {
   }
   if (children.found.empty()) return text + ")";
   for (const auto& [name, child] : children.found) {
-    std::string inner = join("\n(", name, "): ", repr_of(*child));
+    std::string inner = join("\n(", name, "): ", repr_of(*child, depth + 1));
     for (size_t at = inner.find('\n'); at != std::string::npos; at = inner.find('\n', at + 1)) inner.insert(at + 1, "  ");
     text += inner;
   }
   return text + "\n)";
 }
+
+}  // namespace
 
 void bind_module(nb::module_& m) {
   nb::class_<nn::Module, PythonModule> module(m, "Module", nb::dynamic_attr(), nb::is_weak_referenceable(),
@@ -154,7 +157,7 @@ void bind_module(nb::module_& m) {
       .def_prop_ro("device", [](const nn::Module& net) { return join(net.device()); })
       .def("children", children_of, "(name, module) of what is directly inside.")
       .def("describe", [](const nn::Module& net) { return nn::describe(net); }, "JSON that nn.build() makes a net of.")
-      .def("__repr__", repr_of);
+      .def("__repr__", [](const nn::Module& net) { return repr_of(net, 0); });
   bind_state(module);
   m.def("_initialize_untouched", [](nn::Module& net) { nn::initialize_untouched(net); }, "module"_a);
   m.def("build", [](const std::string& json) { return nn::build(json); }, "json"_a,

@@ -26,6 +26,24 @@ class PassScope {
   Pass* previous_;
 };
 
+/// Counts how deep attributes are nested: a module that holds itself, or a list that does, would never end.
+class DepthScope {
+ public:
+  DepthScope() {
+    require(depth < kDeepest, "Module: attributes are nested more than ", kDeepest,
+            " deep. Does a module hold itself, or its parent? Keep such a reference in a weakref.");
+    ++depth;
+  }
+  ~DepthScope() { --depth; }
+  DepthScope(const DepthScope&) = delete;
+  DepthScope& operator=(const DepthScope&) = delete;
+
+ private:
+  static constexpr int kDeepest = 100;
+  static thread_local int depth;
+};
+thread_local int DepthScope::depth = 0;
+
 /// What is found among the attributes of a module.
 struct Visitor {
   std::function<void(const std::string& name, nn::Module& child)> child;
@@ -34,6 +52,7 @@ struct Visitor {
 
 /// Modules and parameters in `value`, which may be a list, tuple or dict of them.
 void visit_value(const std::string& name, nb::handle value, const Visitor& visitor) {
+  const DepthScope scope;
   if (nb::isinstance<nn::Module>(value)) {
     visitor.child(name, nb::cast<nn::Module&>(value));
   } else if (Tensor* tensor = as_tensor(value)) {
@@ -54,6 +73,7 @@ void visit_attributes(nb::handle self, const Visitor& visitor) {
 
 /// `value` with modules and tensors copied as Module::copy() does: handles of their own on the same memory.
 nb::object twin_of(nb::handle value) {
+  const DepthScope scope;
   if (nb::isinstance<nn::Module>(value)) return nb::cast(nb::cast<nn::Module&>(value).copy());
   if (const Tensor* tensor = as_tensor(value)) return nb::cast(Tensor(*tensor));
   if (nb::isinstance<nb::list>(value) || nb::isinstance<nb::tuple>(value)) {

@@ -227,6 +227,21 @@ def test_mistakes_in_python_modules_are_told():
         Raises().describe()
 
 
+def test_a_module_that_holds_itself_is_told():
+    class Knot(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Dense(2, 2)
+
+    knot = Knot()
+    knot.me = [knot]
+    with pytest.raises(uncial.UsageError, match="hold itself"):
+        knot.parameters()
+    with pytest.raises(uncial.UsageError, match="hold itself"):
+        knot.clone()
+    assert "..." in repr(knot)
+
+
 def test_activations(net, mnist):
     image = mnist.test[0][0]
     layers = uncial.activations(net, image)
