@@ -168,6 +168,14 @@ Tensor* as_tensor(nb::handle object) {
   return nb::isinstance<Tensor>(object) ? nb::inst_ptr<Tensor>(object) : nullptr;
 }
 
+std::optional<int64_t> integer_in(nb::handle object) {
+  if (nb::isinstance<nb::bool_>(object)) return std::nullopt;
+  if (!nb::isinstance<nb::int_>(object)) {
+    if (!PyIndex_Check(object.ptr()) || !nb::isinstance(object, numpy().attr("integer"))) return std::nullopt;
+  }
+  return nb::cast<int64_t>(nb::steal(PyNumber_Index(object.ptr())));
+}
+
 Tensor tensor_of(nb::handle data) {
   bool shared = false;
   return read(data, shared).detach().clone();
@@ -238,6 +246,8 @@ NamedTensors named_of(nb::dict tensors, const NamedTensors& like) {
   }
   return result;
 }
+
+std::string class_name(nb::handle object) { return nb::cast<std::string>(nb::str(object.type().attr("__name__"))); }
 
 std::string escaped(const std::string& text) {
   std::string html;

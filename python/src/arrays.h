@@ -26,6 +26,8 @@ nanobind::tuple tuple_of(const Extents& extents);
 
 /// The tensor that `object` is, or null.
 Tensor* as_tensor(nanobind::handle object);
+/// Python's ints and NumPy's, but no arrays, which have an __index__, too; and no bools.
+std::optional<int64_t> integer_in(nanobind::handle object);
 /// A copy of numbers, lists, arrays. Numbers and lists of them are float32 or int64; arrays keep their dtype, and those that
 /// the library has not become the next larger.
 Tensor tensor_of(nanobind::handle data);
@@ -47,6 +49,8 @@ nanobind::dict dict_of(const NamedTensors& tensors);
 /// Values may be arrays: those take the dtype of the tensor of that name in `like`.
 NamedTensors named_of(nanobind::dict tensors, const NamedTensors& like);
 
+/// The name of the class that `object` is of.
+std::string class_name(nanobind::handle object);
 /// `text` for HTML.
 std::string escaped(const std::string& text);
 

@@ -25,7 +25,7 @@ class PythonCallback final : public train::Callback {
   PythonCallback(nb::handle object, nb::handle net)
       : object_(nb::borrow(object)),
         net_(nb::borrow(net)),
-        name_(nb::cast<std::string>(nb::str(object.type().attr("__name__")))) {}
+        name_(class_name(object)) {}
 
   void on_start(const nn::Module&) override { call("on_start", net_); }
   std::string on_epoch(const EpochView& view) override {
@@ -37,7 +37,7 @@ class PythonCallback final : public train::Callback {
     else if (PyCallable_Check(object_.ptr()))
       answer = object_(figures);
     if (answer.is_none()) return {};
-    require(nb::isinstance<nb::str>(answer), "callback ", name_, ": on_epoch returned ", nb::cast<std::string>(nb::str(answer.type().attr("__name__"))),
+    require(nb::isinstance<nb::str>(answer), "callback ", name_, ": on_epoch returned ", class_name(answer),
             ", expected None, or a text that says why the run ends.");
     return nb::cast<std::string>(answer);
   }

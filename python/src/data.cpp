@@ -27,16 +27,17 @@ namespace fs = std::filesystem;
 
 // ---- From arrays ------------------------------------------------------------------------------------------
 
-/// Bytes of float images in [0, 1].
+/// Bytes of float images in [0, 1], or a little outside, where interpolation rounds to.
 Tensor bytes_of(const Tensor& images) {
+  constexpr float kSlack = 1e-3f;
   const Tensor values = images.to(DType::float32).contiguous();
   const Tensor bytes = empty(values.shape(), DType::uint8);
   const float* from = values.data<float>();
   uint8_t* to = bytes.data<uint8_t>();
   for (int64_t i = 0; i < values.size(); ++i) {
-    require(from[i] >= 0 && from[i] <= 1, "Dataset: images hold the value ", from[i],
+    require(from[i] >= -kSlack && from[i] <= 1 + kSlack, "Dataset: images hold the value ", from[i],
             ", expected floats in [0, 1] (1 = ink), or bytes.");
-    to[i] = uint8_t(std::lround(255 * from[i]));
+    to[i] = uint8_t(std::lround(255 * std::clamp(from[i], 0.0f, 1.0f)));
   }
   return bytes;
 }
@@ -116,12 +117,10 @@ std::vector<int64_t> positions_of(const Dataset& dataset, nb::handle index) {
 }
 
 nb::object item_of(const Dataset& dataset, nb::handle index) {
-  if (nb::isinstance<nb::bool_>(index) || !PyIndex_Check(index.ptr()))
-    return nb::cast(dataset.subset(positions_of(dataset, index)));
-  int64_t i = nb::cast<int64_t>(nb::steal(PyNumber_Index(index.ptr())));
-  const int64_t n = dataset.size();
-  if (i < -n || i >= n) throw nb::index_error(join("no sample ", i, "; there are ", n, ".").c_str());
-  if (i < 0) i += n;
+  const auto given = integer_in(index);
+  if (!given) return nb::cast(dataset.subset(positions_of(dataset, index)));
+  const int64_t n = dataset.size(), i = *given < 0 ? *given + n : *given;
+  if (i < 0 || i >= n) throw nb::index_error(join("no sample ", *given, "; there are ", n, ".").c_str());
   const auto [images, labels] = dataset.range(i, 1);
   return nb::make_tuple(array_of(images[0]), dataset.label(i));
 }

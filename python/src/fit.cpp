@@ -34,7 +34,7 @@ History fit(nb::handle net, const data::Dataset& data, const std::optional<data:
             double average, double clip_norm, uint64_t seed, nb::handle callbacks, nb::handle progress, bool resume, bool record,
             bool drop_last, const std::string& precision, nb::handle device) {
   require(nb::isinstance<nn::Module>(net), "fit: net must be a module of uncial.nn, got ",
-          nb::cast<std::string>(nb::str(net.type().attr("__name__"))), ".");
+          class_name(net), ".");
   const auto module = nb::cast<std::shared_ptr<nn::Module>>(net);
   if (!device.is_none()) module->to(device_of(device));
   Watcher watcher(progress_of(progress));

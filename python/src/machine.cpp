@@ -43,15 +43,15 @@ void bind_machine(nb::module_& m) {
   // Before the interpreter goes: a message after that would find no Python to call.
   nb::module_::import_("atexit").attr("register")(nb::cpp_function([] { set_log_sink({}); }));
 
-  nb::module_ cuda = m.def_submodule("cuda", "The GPUs of this machine.");
-  cuda.def("available", cuda::available);
-  cuda.def("device_count", cuda::device_count);
-  cuda.def("why_unavailable", cuda::why_unavailable);
-  cuda.def("synchronize", [](int index) { cuda::synchronize(gpu(index)); }, "index"_a = 0, Unlocked());
-  cuda.def("empty_cache", [](int index) { cuda::empty_cache(gpu(index)); }, "index"_a = 0, Unlocked());
-  cuda.def("set_memory_limit", [](int64_t bytes, int index) { cuda::set_memory_limit(gpu(index), bytes); }, "bytes"_a,
+  nb::module_ room = m.def_submodule("cuda", "The GPUs of this machine.");
+  room.def("available", cuda::available);
+  room.def("device_count", cuda::device_count);
+  room.def("why_unavailable", cuda::why_unavailable);
+  room.def("synchronize", [](int index) { cuda::synchronize(gpu(index)); }, "index"_a = 0, Unlocked());
+  room.def("empty_cache", [](int index) { cuda::empty_cache(gpu(index)); }, "index"_a = 0, Unlocked());
+  room.def("set_memory_limit", [](int64_t bytes, int index) { cuda::set_memory_limit(gpu(index), bytes); }, "bytes"_a,
            "index"_a = 0);
-  cuda.def("memory_stats",
+  room.def("memory_stats",
            [](int index) {
              const cuda::MemoryStats stats = cuda::memory_stats(gpu(index));
              nb::dict result;

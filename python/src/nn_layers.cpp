@@ -40,7 +40,7 @@ void bind_init(nb::module_& nn_room) {
 std::vector<ModulePtr> modules_of(nb::handle items) {
   std::vector<ModulePtr> modules;
   for (nb::handle item : items) {
-    require(nb::isinstance<nn::Module>(item), "Sequential: got ", nb::cast<std::string>(nb::str(item.type().attr("__name__"))),
+    require(nb::isinstance<nn::Module>(item), "Sequential: got ", class_name(item),
             ", expected modules.");
     modules.push_back(nb::cast<ModulePtr>(item));
   }

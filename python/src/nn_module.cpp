@@ -23,7 +23,10 @@ Spec input_of(const nn::Module& module) {
   return {};
 }
 
-Tensor call(const nn::Module& module, nb::handle x) { return call_module(module, input_like(x, input_of(module))); }
+Tensor call(const nn::Module& module, nb::handle x) {
+  if (const Tensor* tensor = as_tensor(x)) return call_module(module, *tensor);
+  return call_module(module, input_like(x, input_of(module)));
+}
 
 /// The children, by the names that paths are made of.
 class Children : public nn::Fields {
@@ -34,9 +37,8 @@ class Children : public nn::Fields {
   std::vector<std::pair<std::string, nn::Module*>> found;
 };
 
-std::string class_name(const nn::Module& module) {
-  return nb::cast<std::string>(
-      nb::cast(const_cast<nn::Module*>(&module), nb::rv_policy::reference).type().attr("__name__"));
+nb::object object_of(const nn::Module& module) {
+  return nb::cast(const_cast<nn::Module*>(&module), nb::rv_policy::reference);
 }
 
 std::string text_of(const AttributeValue& value) {
@@ -105,7 +107,7 @@ std::string repr_of(const nn::Module& module, int depth) {
   if (depth > kDeepest) return "...";
   Children children;
   const_cast<nn::Module&>(module).visit(children);  // Children only reads
-  std::string text = class_name(module) + "(";
+  std::string text = class_name(object_of(module)) + "(";
   bool first = true;
   for (const Attribute& attribute : module.attributes()) {
     text += join(first ? "" : ", ", attribute.name, "=", text_of(attribute.value));

@@ -115,8 +115,6 @@ bool is_mask(nb::handle index) {
   return nb::cast<std::string>(array.attr("dtype").attr("kind")) == "b";
 }
 
-bool is_integer(nb::handle index) { return !nb::isinstance<nb::bool_>(index) && PyIndex_Check(index.ptr()) && !as_tensor(index); }
-
 /// Walks over the axes of a tensor, an index after the other.
 class Indexing {
  public:
@@ -129,8 +127,8 @@ class Indexing {
       axis_ = y_.rank() - axes_after;
     } else if (nb::isinstance<nb::slice>(index)) {
       y_ = y_.slice(axis_++, slice_of(index));
-    } else if (is_integer(index)) {
-      select(nb::cast<int64_t>(nb::steal(PyNumber_Index(index.ptr()))));
+    } else if (const auto i = integer_in(index)) {
+      select(*i);
     } else {
       gather_at(index);
     }
@@ -179,7 +177,7 @@ class Indexing {
 /// Axes that an index takes away or walks over.
 int axes_of(nb::handle index) {
   if (index.is_none() || nb::isinstance<nb::ellipsis>(index)) return 0;
-  if (nb::isinstance<nb::slice>(index) || is_integer(index)) return 1;
+  if (nb::isinstance<nb::slice>(index) || integer_in(index)) return 1;
   return is_mask(index) ? int(rank_of(index)) : 1;
 }
 

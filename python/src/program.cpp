@@ -56,7 +56,7 @@ class CompiledFunction {
       outputs.push_back(*y);
     } else {
       require(nb::isinstance<nb::tuple>(answer) || nb::isinstance<nb::list>(answer), "compile: the function returned ",
-              nb::cast<std::string>(nb::str(answer.type().attr("__name__"))),
+              class_name(answer),
               ", expected a Tensor, a tuple of them, or None.");
       shape_ = Result::several;
       for (nb::handle item : answer) outputs.push_back(nb::cast<Tensor>(item));

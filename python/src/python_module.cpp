@@ -93,15 +93,15 @@ nb::object twin_of(nb::handle value) {
 }  // namespace
 
 PythonModule::PythonModule(nb::handle self)
-    : self_(self), kind_(nb::cast<std::string>(self.type().attr("__name__"))) {}
+    : self_(self), kind_(class_name(self)) {}
 
 Tensor PythonModule::forward(const Tensor& x, nn::Context& context) const {
   const nb::gil_scoped_acquire locked;
   const PassScope scope(context, *this);
   const nb::object y = self_.attr("forward")(x);
   const Tensor* tensor = as_tensor(y);
-  require(tensor != nullptr, kind_, ".forward: returned ", nb::cast<std::string>(nb::str(y.type().attr("__name__"))),
-          ", expected a Tensor.");
+  if (!tensor)
+    fail(ErrorKind::usage, kind_, ".forward: returned ", class_name(y), ", expected a Tensor.");
   return *tensor;
 }
 

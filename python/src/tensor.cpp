@@ -110,7 +110,8 @@ void bind_gradients(nb::class_<Tensor>& tensor) {
           [](const Tensor& x, nb::handle gradient) {
             x.set_grad(gradient.is_none() ? Tensor() : input_like(gradient, x.spec()));
           },
-          nb::arg("gradient").none(), nb::for_getter(nb::sig("def grad(self) -> Tensor | None")))
+          nb::for_getter(nb::sig("def grad(self) -> Tensor | None")),
+          nb::for_setter(nb::arg("gradient").none()))
       .def("backward", backward, "gradient"_a = nb::none(), "retain_graph"_a = false,
            "Adds derivatives of this scalar (or of the sum weighted by `gradient`) to the grad of every leaf that wants one.")
       .def("zero_grad", [](const Tensor& x) { x.zero_grad(); })
@@ -201,6 +202,9 @@ void bind_factories(nb::module_& m) {
 /// `with no_grad():`, again and again and within itself.
 class NoGradStack {
  public:
+  NoGradStack() = default;
+  NoGradStack(const NoGradStack&) = delete;
+  NoGradStack& operator=(const NoGradStack&) = delete;
   void enter() { guards_.push_back(std::make_unique<NoGrad>()); }
   void exit() { guards_.pop_back(); }
 
