@@ -5,7 +5,8 @@
 namespace uncial::python {
 
 std::vector<Activation> activations_of(const nn::Module& net, nb::handle input) {
-  Spec like{.device = net.device()};
+  Spec like;
+  like.device = net.device();
   for (const Tensor& parameter : net.parameters())
     if (is_floating(parameter.dtype())) like.dtype = parameter.dtype();
   Tensor x = input_like(input, like).detach().to(like.device);

@@ -24,7 +24,7 @@ std::optional<DType> dtype_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::string repr(nb::handle object) { return nb::cast<std::string>(nb::str(nb::repr(object))); }
+std::string text_of(nb::handle object) { return nb::cast<std::string>(nb::str(nb::repr(object))); }
 
 nb::dlpack::dtype to_dlpack(DType type) {
   using Code = nb::dlpack::dtype_code;
@@ -71,7 +71,7 @@ nb::object supported_array(nb::handle data) {
   const char* wanted = kind == "f" ? (bytes < 4 ? "float32" : "float64")
                        : kind == "i" || kind == "u" ? (bytes < 4 ? "int32" : "int64")
                                                     : nullptr;
-  require(wanted != nullptr, "tensor: got ", repr(data).substr(0, 200), ", expected numbers or an array of numbers.");
+  require(wanted != nullptr, "tensor: got ", text_of(data).substr(0, 200), ", expected numbers or an array of numbers.");
   return array.attr("astype")(wanted);
 }
 
@@ -113,7 +113,7 @@ Tensor read(nb::handle data, bool& shared) {
 DType dtype_of(nb::handle name) {
   std::string text;
   if (!nb::try_cast<std::string>(name, text) || !dtype_named(text)) {
-    const std::string given = repr(name);
+    const std::string given = text_of(name);
     try {
       text = nb::cast<std::string>(numpy().attr("dtype")(name).attr("name"));
     } catch (nb::python_error&) {
@@ -140,7 +140,7 @@ Device device_of(nb::handle name) {
         text.find_first_not_of("0123456789", 5) == std::string::npos)
       return Device::cuda(std::stoi(text.substr(5)));
   }
-  fail(ErrorKind::usage, "device: got ", repr(name), ", expected \"cpu\", \"cuda\" or \"cuda:1\".");
+  fail(ErrorKind::usage, "device: got ", text_of(name), ", expected \"cpu\", \"cuda\" or \"cuda:1\".");
 }
 
 Shape shape_of(nb::handle shape) {
@@ -150,9 +150,9 @@ Shape shape_of(nb::handle shape) {
     result.push_back(extent);
     return result;
   }
-  require(nb::isinstance<nb::sequence>(shape), "shape: got ", repr(shape), ", expected an int or a tuple of ints.");
+  require(nb::isinstance<nb::sequence>(shape), "shape: got ", text_of(shape), ", expected an int or a tuple of ints.");
   for (nb::handle item : shape) {
-    require(nb::try_cast<int64_t>(item, extent), "shape: got ", repr(shape), ", expected an int or a tuple of ints.");
+    require(nb::try_cast<int64_t>(item, extent), "shape: got ", text_of(shape), ", expected an int or a tuple of ints.");
     result.push_back(extent);
   }
   return result;
