@@ -14,7 +14,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 cd -- "$root"
 
-install_options=(--tests --benchmarks) mode=change
+install_options=(--tests --benchmarks --python) mode=change
 while (($#)); do
   case $1 in
     --fast) mode=fast ;;
@@ -177,6 +177,14 @@ if [[ $mode != fast ]]; then
     else
       run_ctest build/cuda-emulated --tests-regex "^($(IFS='|' && echo "${memory_tests[*]}"))\$"
     fi
+  fi
+
+  part 'python'
+  if ! scripts/python_venv.sh build/python-venv >"$logs/python_venv.log" 2>&1; then
+    printf 'SKIPPED: python: %s\n' "$(tail -n 1 "$logs/python_venv.log")"
+  elif check 'wheel' scripts/build_wheel.sh build/python-venv build/python-wheels; then
+    check 'python tests' build/python-venv/bin/python -m pytest -q -rs -p no:cacheprovider python/tests || true
+    sed -n 's/^SKIPPED \[[0-9]*\] /SKIPPED: python: /p' "$logs/python_tests.log"
   fi
 
   part 'CUDA for sm_75 and sm_90'

@@ -3,7 +3,7 @@
 #
 # core <- kernels (declarations) <- autograd <- ops <- program <- nn <- optim <- train <- examples;
 # io knows core, data knows core and io, vision knows core, kernels and io. A public header includes no
-# other library, and a program only the public headers and the shared program code.
+# other library, and a program only the public headers and the shared program code; the Python binding likewise.
 set -euo pipefail
 cd -- "${1:?usage: check_arrows.sh REPOSITORY}"
 
@@ -74,6 +74,11 @@ while read -r file path; do
   [[ $path != */* || $path == uncial/* || $path == cli/* || ! -d src/${path%%/*} ]] ||
     fault "$file includes $path: programs use the public headers and src/cli"
 done < <(includes examples || true)
+
+while read -r file path; do
+  [[ $path != */* || $path == uncial/* || $path == nanobind/* || $path == cli/figures.h ]] ||
+    fault "$file includes $path: the binding uses the public headers and the programs' pictures"
+done < <(includes python/src)
 
 ((faults == 0)) || exit 1
 echo "the arrows hold"

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "cli/base64.h"
+#include "io/base64.h"
 #include "cli/page_answers.h"
 #include "cli/page_info.h"
 #include "cli/serve_address.h"
@@ -17,11 +17,11 @@ using nlohmann::json;
 using test::check_error;
 
 TEST_CASE("base64", "[cli]") {  // RFC 4648, section 10
-  CHECK(cli::base64(std::string_view("")) == "");
-  CHECK(cli::base64(std::string_view("f")) == "Zg==");
-  CHECK(cli::base64(std::string_view("fo")) == "Zm8=");
-  CHECK(cli::base64(std::string_view("foobar")) == "Zm9vYmFy");
-  CHECK(cli::base64(std::vector<unsigned char>{0xff, 0xfe, 0x00}) == "//4A");
+  CHECK(io::base64(std::string_view("")) == "");
+  CHECK(io::base64(std::string_view("f")) == "Zg==");
+  CHECK(io::base64(std::string_view("fo")) == "Zm8=");
+  CHECK(io::base64(std::string_view("foobar")) == "Zm9vYmFy");
+  CHECK(io::base64(std::vector<unsigned char>{0xff, 0xfe, 0x00}) == "//4A");
 }
 
 TEST_CASE("addresses to serve at", "[cli]") {

@@ -1,0 +1,3 @@
+"""Files that other tools read: safetensors, PNG."""
+
+from ._uncial.io import *  # noqa: F403

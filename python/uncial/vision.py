@@ -1,0 +1,3 @@
+"""Random changes of images: for fit(augment=...), and for arrays."""
+
+from ._uncial.vision import *  # noqa: F403
