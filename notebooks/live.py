@@ -5,6 +5,7 @@ were at the end, on a page that shows the notebook.
 """
 
 import io
+import math
 import time
 
 from IPython.display import Image, display
@@ -46,7 +47,7 @@ class Bar:
 
     def text(self, p):
         figures = f"loss {p.loss:.3f}, accuracy {100 * p.accuracy:.2f} %"
-        if p.finished is not None:
+        if p.finished is not None and not math.isnan(p.finished.validation_accuracy):
             figures += f"; validation {100 * p.finished.validation_accuracy:.2f} %"
         run = f"run {self.run}/{self.runs} {self.name}, " if self.runs > 1 else ""
         return f"{run}epoch {p.epoch}/{p.epochs}: {figures}"
