@@ -144,6 +144,6 @@ def show_feature_maps(image, layers, title, channels=12):
         limit = max(np.abs(maps).max(), 1e-6)
         signed = maps.min() < 0
         for axes, values in zip(row, maps):
-            axes.imshow(values, cmap="PuOr" if signed else "magma", vmin=-limit if signed else 0, vmax=limit)
+            axes.imshow(values, cmap="PuOr_r" if signed else "magma", vmin=-limit if signed else 0, vmax=limit)
     figure.suptitle(title)
     plt.show()
