@@ -196,6 +196,18 @@ if [[ $mode != fast ]]; then
   elif check 'build with CUDA' scripts/build.sh cuda-compile test_cuda test_cuda_kernels -- -DUNCIAL_TESTS=ON -DUNCIAL_PROGRAMS=OFF -DUNCIAL_BENCHMARKS=OFF; then
     run_ctest build/cuda-compile --tests-regex '^test_cuda(_kernels)?$'
   fi
+
+  part 'notebooks'
+  python=build/python-venv/bin/python
+  notebook_options=()
+  if [[ $mode == release ]]; then notebook_options=(--full); fi
+  if ! "$python" -c 'import uncial' 2>/dev/null; then
+    printf 'SKIPPED: notebooks: there is no Python with the module uncial in build/python-venv; the part "python" makes it\n'
+  elif ! "$python" -m pip install --quiet -r notebooks/requirements.txt >"$logs/notebooks_packages.log" 2>&1; then
+    printf 'SKIPPED: notebooks: their packages could not be installed: %s\n' "$(grep -m 1 -i error "$logs/notebooks_packages.log")"
+  else
+    check 'notebooks' "$python" scripts/run_notebooks.py "${notebook_options[@]}" || true
+  fi
 fi
 
 if [[ $mode == release ]]; then
