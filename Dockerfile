@@ -80,6 +80,7 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 USER 0:0
 RUN apt_install python3
 COPY --from=python /opt/venv /opt/venv/
+COPY docker/overrides.json /opt/venv/share/jupyter/lab/settings/
 # What the notebooks point to.
 COPY README.md /workspace/
 COPY docs /workspace/docs/

@@ -180,6 +180,8 @@ prepare_environment() {
   say 'Python packages (the first time this compiles the library: minutes)'
   $python -m pip install --quiet --disable-pip-version-check -r notebooks/requirements.txt . ||
     fail 'pip could not install; its messages are above. Is there a network?' 4
+  mkdir -p .venv/share/jupyter/lab/settings
+  cp docker/overrides.json .venv/share/jupyter/lab/settings/
   touch "$stamp"
 }
 

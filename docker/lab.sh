@@ -39,5 +39,4 @@ say_where() {
 # another host than this machine are refused: no page elsewhere can reach it by a name of its own (DNS rebinding).
 exec jupyter lab --no-browser "--ServerApp.ip=$address" "--ServerApp.port=$port" --ServerApp.port_retries=0 \
   "--ServerApp.root_dir=$folder" "--FileContentsManager.preferred_dir=$start_folder" --ServerApp.allow_remote_access=False \
-  --Application.log_level=WARN --LabApp.news_url=None \
-  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$@"
+  --Application.log_level=WARN "$@"

@@ -12,7 +12,7 @@ chmod 755 "$work"
 
 # Nothing but this is on the PATH: whether this machine has Docker or a GPU makes no difference.
 mkdir tools
-for tool in bash cat dirname env find head id ln mkdir rm sed sort touch grep; do
+for tool in bash cat cp dirname env find head id ln mkdir rm sed sort touch grep; do
   ln -s "$(command -v $tool)" tools/$tool
 done
 
@@ -135,7 +135,7 @@ chmod 755 "$clone/figures"
 
 # ---- Without Docker
 mkdir -p "$clone"/{cmake,include,kernels,src,python}
-touch "$clone"/{CMakeLists.txt,pyproject.toml} "$clone/notebooks/requirements.txt"
+touch "$clone"/{CMakeLists.txt,pyproject.toml,notebooks/requirements.txt,docker/overrides.json}
 for script in run_pipeline.sh scripts/install_dependencies.sh docker/lab.sh; do
   printf '#!/bin/bash\necho "%s $*" >>%s/calls\n' "$script" "$work" >"$clone/$script"
   chmod 755 "$clone/$script"
