@@ -31,10 +31,11 @@ RUN scripts/build.sh release all -- -DBUILD_SHARED_LIBS=ON -DUNCIAL_TESTS=OFF -D
       "-DUNCIAL_CUDA=${UNCIAL_CUDA}" "-DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES}" \
  && cmake --install build/release --prefix /opt/uncial --strip
 
-# What a container needs of it, and the Debian packages that its programs are linked to.
+# What a container needs of it, readable for all whatever the clone is, and the Debian packages that its programs load.
 COPY docker/runtime_packages.sh docker/
 RUN cp -a /opt/uncial /opt/runtime \
  && rm -r /opt/runtime/include /opt/runtime/lib/cmake /opt/runtime/lib/pkgconfig \
+ && chmod -R a+rX /opt/uncial /opt/runtime \
  && docker/runtime_packages.sh /opt/runtime >/opt/runtime_packages.txt
 
 # ---- runtime: the programs and the pipeline
@@ -53,6 +54,7 @@ RUN if owner=$(getent passwd 1000); then userdel "${owner%%:*}"; fi \
 COPY --from=build /opt/runtime /opt/uncial/
 RUN echo /opt/uncial/lib >/etc/ld.so.conf.d/uncial.conf && ldconfig
 COPY docker/entrypoint.sh /usr/local/bin/uncial-entrypoint
+RUN chmod 755 /usr/local/bin/uncial-*
 ENV PATH=/opt/uncial/bin:$PATH LANG=C.UTF-8 UNCIAL_DATA=/workspace/data
 WORKDIR /workspace
 USER 1000:1000
@@ -71,7 +73,9 @@ COPY notebooks/requirements.txt notebooks/
 RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install -r notebooks/requirements.txt
 COPY pyproject.toml ./
 COPY python python/
-RUN /opt/venv/bin/pip install --config-settings=cmake.define.UNCIAL_PYTHON_LIBRARY=FIND \
+COPY docker/overrides.json /opt/venv/share/jupyter/lab/settings/
+RUN chmod -R a+rX /opt/venv/share/jupyter/lab/settings \
+ && /opt/venv/bin/pip install --config-settings=cmake.define.UNCIAL_PYTHON_LIBRARY=FIND \
       --config-settings=cmake.define.uncial_ROOT=/opt/uncial .
 
 # ---- lab: the programs, JupyterLab and the notebooks
@@ -87,11 +91,13 @@ COPY examples /workspace/examples/
 COPY notebooks /opt/uncial/share/uncial/notebooks/
 # A list of what is handed out, by which a later image knows what nobody has changed.
 WORKDIR /opt/uncial/share/uncial/notebooks
-RUN find . -type f ! -name .shipped -print0 | sort -z | xargs -0 sha256sum >/tmp/shipped && mv /tmp/shipped .shipped \
+RUN chmod -R a+rX . /workspace \
+ && find . -type f ! -name .shipped -print0 | sort -z | xargs -0 sha256sum >/tmp/shipped && mv /tmp/shipped .shipped \
  && cp -a . /workspace/notebooks/ && chown -R 1000:1000 /workspace/notebooks
 COPY docker/lab.sh /usr/local/bin/uncial-lab
 COPY docker/update_notebooks.sh /usr/local/bin/uncial-update-notebooks
 COPY docker/healthcheck.sh /usr/local/bin/uncial-healthcheck
+RUN chmod 755 /usr/local/bin/uncial-*
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /workspace
 USER 1000:1000

@@ -169,8 +169,10 @@ run_in_docker() {
 prepare_environment() {
   local python=.venv/bin/python
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || fail 'Python 3.11 or newer is needed (python3 on the PATH).' 4
-  [[ -x $python ]] || python3 -m venv .venv ||
-    fail 'the virtual environment .venv was not made. On Debian install python3-venv.' 4
+  if [[ ! -x $python ]] && ! python3 -m venv .venv; then
+    rm -rf .venv
+    fail 'the virtual environment .venv was not made; the lines above say why. On Debian it needs python3-venv.' 4
+  fi
   local stamp=.venv/uncial_installed
   if [[ -e $stamp && -z $(find CMakeLists.txt cmake include kernels src python pyproject.toml notebooks/requirements.txt -type f -newer "$stamp" -print -quit) ]]; then
     return
@@ -178,6 +180,8 @@ prepare_environment() {
   say 'Python packages (the first time this compiles the library: minutes)'
   $python -m pip install --quiet --disable-pip-version-check -r notebooks/requirements.txt . ||
     fail 'pip could not install; its messages are above. Is there a network?' 4
+  mkdir -p .venv/share/jupyter/lab/settings
+  cp docker/overrides.json .venv/share/jupyter/lab/settings/
   touch "$stamp"
 }
 

@@ -38,6 +38,5 @@ say_where() {
 # Jupyter's own addresses would name ports and hosts of a container, so it writes warnings only. Requests that name
 # another host than this machine are refused: no page elsewhere can reach it by a name of its own (DNS rebinding).
 exec jupyter lab --no-browser "--ServerApp.ip=$address" "--ServerApp.port=$port" --ServerApp.port_retries=0 \
-  "--ServerApp.root_dir=$folder" "--ServerApp.preferred_dir=$start_folder" --ServerApp.allow_remote_access=False \
-  --ServerApp.log_level=WARN --LabApp.news_url=None \
-  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$@"
+  "--ServerApp.root_dir=$folder" "--FileContentsManager.preferred_dir=$start_folder" --ServerApp.allow_remote_access=False \
+  --Application.log_level=WARN "$@"

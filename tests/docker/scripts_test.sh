@@ -53,7 +53,7 @@ lab() {  # runs lab.sh until it says where it is, in the file said
   rm -f said
   "$docker/lab.sh" 127.0.0.1 "$port" 8899 "$work/folder" "$@" >said 2>&1 &
   listener=$!
-  until grep -q token= said; do
+  until grep -qs token= said; do
     kill -0 "$listener" 2>/dev/null || { fail "lab.sh ended: $(cat said)" && return; }
     sleep 0.05
   done

@@ -12,7 +12,7 @@ chmod 755 "$work"
 
 # Nothing but this is on the PATH: whether this machine has Docker or a GPU makes no difference.
 mkdir tools
-for tool in bash cat dirname env find head id ln mkdir sed sort touch grep; do
+for tool in bash cat cp dirname env find head id ln mkdir rm sed sort touch grep; do
   ln -s "$(command -v $tool)" tools/$tool
 done
 
@@ -135,7 +135,7 @@ chmod 755 "$clone/figures"
 
 # ---- Without Docker
 mkdir -p "$clone"/{cmake,include,kernels,src,python}
-touch "$clone"/{CMakeLists.txt,pyproject.toml} "$clone/notebooks/requirements.txt"
+touch "$clone"/{CMakeLists.txt,pyproject.toml,notebooks/requirements.txt,docker/overrides.json}
 for script in run_pipeline.sh scripts/install_dependencies.sh docker/lab.sh; do
   printf '#!/bin/bash\necho "%s $*" >>%s/calls\n' "$script" "$work" >"$clone/$script"
   chmod 755 "$clone/$script"
@@ -144,6 +144,7 @@ stub python3 <<STUB
 [[ \$1 != -c ]] || exit "\${OLD_PYTHON:-0}"
 echo "python3 \$*" >>$work/calls
 mkdir -p .venv/bin && ln -sf $stubs/python3 .venv/bin/python
+[[ \$* != *venv* ]] || exit "\${VENV:-0}"
 [[ \$* != *pip* ]] || exit "\${PIP:-0}"
 STUB
 expect 0 '' ./start "$run" --local --pipeline --fast
@@ -153,6 +154,8 @@ refused_late() {
   says_not calls 'docker/lab.sh'
 }
 refused_late 'Python 3.11 or newer' OLD_PYTHON=1 "$run" --local
+refused_late 'the virtual environment .venv was not made' VENV=1 "$run" --local
+[[ ! -e $clone/.venv ]] || fail 'half an environment is left'
 refused_late 'pip could not install' PIP=1 "$run" --local
 expect 0 '' ./start "$run" --local --port "$free"
 says calls 'scripts/install_dependencies.sh --python'
