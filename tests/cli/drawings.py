@@ -20,8 +20,8 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 SVG = "{http://www.w3.org/2000/svg}"
-MOST_APART = 4.0  # mean difference of channels, of 255
-MOST_DIFFERENT = 0.02  # share of pixels
+MOST_APART = 1.5  # mean difference of channels, of 255
+MOST_DIFFERENT = 0.008  # share of pixels
 
 PAGE = """<!doctype html><meta charset="utf-8"><pre id="out"></pre><script>
 const figures = %s;
