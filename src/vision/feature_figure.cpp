@@ -163,7 +163,7 @@ Canvas filter_figure(const Tensor& weights, const std::string& title) {
   Canvas canvas(int(std::ceil(width)),
                 int(std::ceil(top + std::max(double(rows) * step, 60.0) + kMargin - kSpace)));
   head.draw(canvas);
-  const double most = std::max(scale_of(weights).high, 1e-12);
+  const double most = std::max(scale_of(weights.slice(0, {0, filters}).slice(1, {0, depth})).high, 1e-12);
   const Scale scale{-most, most, diverging};  // also when no weight is negative
   for (int64_t k = 0; k < filters; ++k)
     for (int64_t c = 0; c < depth; ++c) {
