@@ -161,7 +161,7 @@ vision::Canvas prediction_figure(const train::Report& report, const data::Datase
       cells, {.title = "Answers on test images",
               .columns = int(kColumns),
               .cell = 84,
-              .note = "Bars: the probability of each class. Green is the true class, orange a wrong answer.",
+              .note = "Bars: the probability of each class. Blue is the true class, orange a wrong answer.",
               .headings = headings});
 }
 

@@ -150,9 +150,12 @@ Canvas filter_figure(const Tensor& weights, const std::string& title) {
       C == 1 ? ceil_div(std::max<int64_t>(filters, 1), columns) : std::max<int64_t>(filters, 1);
   const double cell = C == 1 ? 60 : std::clamp(720.0 / double(std::max(columns, rows)), 18.0, 44.0),
                step = cell + kSpace;
-  const std::string note = filters * depth < K * C
-                               ? join(filters, " of ", K, " filters, ", depth, " of ", C, " channels each")
-                               : "";
+  std::string note;
+  if (C > 1)
+    note = join("a row a filter (", filters, " of ", K, "), a column a channel of its input (", depth, " of ",
+                C, ")");
+  else if (filters < K)
+    note = join(filters, " of ", K, " filters");
   const double width = std::max(kMargin + double(columns) * step + 72, 360.0);
   const double left = (width - 58 - double(columns) * step) / 2;
   const Head head(title, note, width);
@@ -160,7 +163,7 @@ Canvas filter_figure(const Tensor& weights, const std::string& title) {
   Canvas canvas(int(std::ceil(width)),
                 int(std::ceil(top + std::max(double(rows) * step, 60.0) + kMargin - kSpace)));
   head.draw(canvas);
-  const double most = std::max(scale_of(weights).high, 1e-12);
+  const double most = std::max(scale_of(weights.slice(0, {0, filters}).slice(1, {0, depth})).high, 1e-12);
   const Scale scale{-most, most, diverging};  // also when no weight is negative
   for (int64_t k = 0; k < filters; ++k)
     for (int64_t c = 0; c < depth; ++c) {

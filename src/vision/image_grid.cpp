@@ -22,12 +22,13 @@ void draw_fitting(Canvas& canvas, double x, double y, double cell, const Tensor&
   canvas.stroke_rect(x + (cell - w) / 2 - 1, y + (cell - h) / 2 - 1, w + 2, h + 2, palette::light);
 }
 
-/// One bar a class, from the top down; the true class green, a wrong prediction red.
+/// One bar a class, from the top down; the true class blue, a wrong prediction orange-red: green would be as
+/// grey as the others to many.
 void draw_probabilities(Canvas& canvas, double x, double y, double cell, const GridCell& content) {
   const double row = cell / double(content.bars.size());
   for (size_t i = 0; i < content.bars.size(); ++i) {
     const bool is_true = int(i) == content.true_class, is_predicted = int(i) == content.predicted_class;
-    const Colour colour = is_true ? palette::green : is_predicted ? palette::red : palette::grey;
+    const Colour colour = is_true ? palette::blue : is_predicted ? palette::red : palette::grey;
     const double middle = y + (double(i) + 0.5) * row, p = content.bars[i];
     const TextStyle style{.size = std::clamp(row * 1.25, kLeastSize, 11.0),
                           .colour = colour,

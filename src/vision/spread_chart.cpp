@@ -71,7 +71,7 @@ void draw_spread(Canvas& canvas, double x, double y, double w, double h, const S
       const double top = plot.at(s.mean + s.deviation);
       canvas.fill_rect(middle - half, top, 2 * half, plot.at(s.mean - s.deviation) - top, kBand);
     }
-    canvas.line(middle - half, plot.at(s.mean), middle + half, plot.at(s.mean), palette::black, 2);
+    canvas.line(middle - half, plot.at(s.mean), middle + half, plot.at(s.mean), palette::black, 1.5);
     // Side by side, so that equal ones do not hide each other.
     const double step = std::min(2.5 * kRadius, 2 * (half - kRadius) / double(values.size()));
     for (size_t k = 0; k < values.size(); ++k)

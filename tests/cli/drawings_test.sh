@@ -25,6 +25,12 @@ python3 "$here/drawings.py" o/figures "${options[@]}" >comparison || fail "drawi
 grep -q '^8 figures, 0 faults' comparison || fail "not eight figures: $(cat comparison)"
 [ "$(grep -c ' apart' comparison)" = $compared ] || fail "not $compared figures were compared: $(cat comparison)"
 
+# shellcheck disable=SC2016  # backticks as the page has them
+for svg in o/figures/*.svg; do
+  name=$(basename "$svg" .svg)
+  grep -qF '| `'"$name"'`' "$here/../../figures/README.md" || fail "figures/README.md does not know $name"
+done
+
 # The same again gives the same bytes.
 cp -r o/figures before
 expect 0 '' mnist_samples --out o --count 1
