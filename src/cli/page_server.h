@@ -24,7 +24,7 @@ struct PageContent {
 /// and is_same_origin() let in; docs/decisions/0013-page-and-server.md has the bounds.
 class PageServer {
  public:
-  /// Throws Error(io) when the address cannot be had, and a usage Error in a build without a server.
+  /// Throws Error(io) when the address cannot be had, and what require_page_server() throws.
   PageServer(ServeAddress address, PageContent content);
   ~PageServer();
   PageServer(const PageServer&) = delete;
@@ -36,5 +36,8 @@ class PageServer {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Throws a usage Error in a build without a server: to be asked before long work.
+void require_page_server();
 
 }  // namespace uncial::cli

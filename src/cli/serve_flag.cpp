@@ -4,6 +4,7 @@
 #include <mutex>
 #include <stop_token>
 
+#include "cli/page_server.h"
 #include "cli/program.h"
 
 namespace uncial::cli {
@@ -16,7 +17,9 @@ ServeFlag::ServeFlag(Program& program, std::string address) : text_(std::move(ad
 
 std::optional<ServeAddress> ServeFlag::address() const {
   if (text_.empty()) return std::nullopt;
-  return parse_serve_address(text_, network_);
+  const ServeAddress address = parse_serve_address(text_, network_);
+  require_page_server();
+  return address;
 }
 
 void announce_page(const Program& program, const std::string& url) { program.print("page: {}\n", url); }

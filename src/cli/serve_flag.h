@@ -14,7 +14,8 @@ class ServeFlag {
  public:
   /// Declares the flags; `address` is what --serve starts as, empty: no page.
   explicit ServeFlag(Program& program, std::string address = "");
-  /// After parse(): where to serve, if anywhere. Throws a usage Error.
+  /// After parse(): where to serve, if anywhere. Throws a usage Error, also in a build without a
+  /// server.
   std::optional<ServeAddress> address() const;
 
  private:

@@ -5,12 +5,13 @@ const MARGIN = {left: 46, right: 92, top: 10, bottom: 30};
 /**
  * series  [{name, kind: 'training' | 'validation' | 'raw', points: [[x, y], ...], dots}]; points whose y is null are left out; a curve
  *         without a name stands behind another
- * options {xMax, xLabel, log, low, high, format, best}; low and high bound the y axis, best marks an x
+ * options {xMax, xLabel, log, low, high, format, best}; low and high bound the y axis, what is below is left out; best marks an x
  */
 export function lineChart(element, series, options) {
   const width = element.clientWidth, height = element.clientHeight;
   if (width === 0 || height === 0) return;
-  const shown = series.map((s) => ({...s, points: s.points.filter(([, y]) => Number.isFinite(y))}));
+  const {low = -Infinity} = options;
+  const shown = series.map((s) => ({...s, points: s.points.filter(([, y]) => Number.isFinite(y) && y >= low)}));
   const svg = node('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': spokenChart(shown, options)});
   const values = shown.flatMap((s) => s.points.map(([, y]) => y));
   if (values.length > 0) {
