@@ -24,8 +24,6 @@ std::optional<DType> dtype_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::string text_of(nb::handle object) { return nb::cast<std::string>(nb::str(nb::repr(object))); }
-
 nb::dlpack::dtype to_dlpack(DType type) {
   using Code = nb::dlpack::dtype_code;
   const Code code = type == DType::boolean    ? Code::Bool
@@ -207,7 +205,11 @@ Tensor images_of(nb::handle images, const char* what) {
   return x.dtype() == DType::uint8 ? x.to(DType::float32) / 255.0 : x.to(DType::float32).clone();
 }
 
-nb::object exported(const Tensor& x) {
+namespace {
+
+/// The memory of `x` as an array of a framework's.
+template <class Framework>
+nb::object window_on(const Tensor& x) {
   require(x.device().is_cpu(), "numpy: the tensor is on ", x.device(), "; move it with x.to(\"cpu\").");
   // data() tells a recording, and copies that were made of the memory, that the host may look at it and write; it wants
   // a row of elements, which any view's memory is.
@@ -217,13 +219,17 @@ nb::object exported(const Tensor& x) {
   for (int i = 0; i < x.rank(); ++i) shape[size_t(i)] = size_t(x.shape()[i]);
   const nb::capsule owner(new std::shared_ptr<Storage>(x.storage()),
                           [](void* p) noexcept { delete static_cast<std::shared_ptr<Storage>*>(p); });
-  return nb::cast(nb::ndarray<>(first, size_t(x.rank()), shape.data(), owner, x.strides().begin(),
-                                to_dlpack(x.dtype()), nb::device::cpu::value, 0));
+  return nb::cast(nb::ndarray<Framework>(first, size_t(x.rank()), shape.data(), owner, x.strides().begin(),
+                                         to_dlpack(x.dtype()), nb::device::cpu::value, 0));
 }
+
+}  // namespace
+
+nb::object exported(const Tensor& x) { return window_on<nb::array_api>(x); }
 
 nb::object array_of(const Tensor& x) {
   require(x.dtype() != DType::bfloat16, "numpy: NumPy has no bfloat16; convert with x.to(\"float32\").");
-  return numpy().attr("asarray")(exported(x));
+  return window_on<nb::numpy>(x);
 }
 
 nb::object optional_tensor(const Tensor& x) { return x.defined() ? nb::cast(x) : nb::none(); }
@@ -248,6 +254,8 @@ NamedTensors named_of(nb::dict tensors, const NamedTensors& like) {
 }
 
 std::string class_name(nb::handle object) { return nb::cast<std::string>(nb::str(object.type().attr("__name__"))); }
+
+std::string text_of(nb::handle object) { return nb::cast<std::string>(nb::repr(object)); }
 
 std::string escaped(const std::string& text) {
   std::string html;

@@ -51,6 +51,8 @@ NamedTensors named_of(nanobind::dict tensors, const NamedTensors& like);
 
 /// The name of the class that `object` is of.
 std::string class_name(nanobind::handle object);
+/// What repr() says of it.
+std::string text_of(nanobind::handle object);
 /// `text` for HTML.
 std::string escaped(const std::string& text);
 

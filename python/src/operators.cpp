@@ -101,7 +101,7 @@ Tensor positions_of(nb::handle index) {
   const auto kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
   if (kind == "b") array = numpy.attr("flatnonzero")(array);
   require(kind == "b" || kind == "i" || kind == "u" || nb::cast<int64_t>(array.attr("size")) == 0,
-          "index: got an array of ", nb::cast<std::string>(nb::str(array.attr("dtype"))), ", expected ints or bools.");
+          "index: got an array of ", text_of(array.attr("dtype")), ", expected ints or bools.");
   return tensor_of(array.attr("astype")("int64"));
 }
 
