@@ -49,7 +49,11 @@ void bind_summary(nb::module_& m) {
       .def_ro("multiply_adds", &nn::Summary::multiply_adds)
       .def_ro("bytes", &nn::Summary::bytes)
       .def("table", &nn::Summary::table)
-      .def("__repr__", &nn::Summary::table)
+      .def("__repr__",
+           [](const nn::Summary& summary) {
+             const std::string table = summary.table();
+             return table.substr(0, table.find_last_not_of('\n') + 1);
+           })
       .def("_repr_html_", html_of);
   auto module = nb::borrow<nb::class_<nn::Module, PythonModule>>(m.attr("Module"));
   module.def("summary", summary_of, "input"_a = nb::make_tuple(1, 1, 28, 28),
