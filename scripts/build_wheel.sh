@@ -16,6 +16,8 @@ options=(--config-settings=cmake.define.UNCIAL_WERROR=ON)
 if command -v ccache >/dev/null; then
   options+=(--config-settings=cmake.define.CMAKE_CXX_COMPILER_LAUNCHER=ccache)
 fi
+# The compiler by the name that CMake gives it, not Python's, and a folder as deep as the presets': or ccache finds nothing.
+export CXX=${CXX:-c++} CMAKE_BUILD_PARALLEL_LEVEL=${JOBS:-$(nproc)}
 export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache} CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 
 rm -f "$wheels"/uncial-*.whl

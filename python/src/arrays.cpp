@@ -24,8 +24,6 @@ std::optional<DType> dtype_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::string text_of(nb::handle object) { return nb::cast<std::string>(nb::str(nb::repr(object))); }
-
 nb::dlpack::dtype to_dlpack(DType type) {
   using Code = nb::dlpack::dtype_code;
   const Code code = type == DType::boolean    ? Code::Bool
@@ -55,7 +53,8 @@ Tensor wrap(const AnyArray& array, DType dtype) {
   }
   if (count(shape) == 0) return empty(shape, dtype);
   const int64_t size = size_of(dtype);
-  auto* first = static_cast<std::byte*>(const_cast<void*>(static_cast<const void*>(array.data()))) + low * size;
+  auto* first =
+      static_cast<std::byte*>(const_cast<void*>(static_cast<const void*>(array.data()))) + low * size;
   auto storage = std::make_shared<Storage>(first, (high - low + 1) * size, Device::cpu(),
                                            std::make_shared<AnyArray>(array));
   return Tensor(std::move(storage), dtype, shape, strides, -low);
@@ -68,20 +67,22 @@ nb::object supported_array(nb::handle data) {
   nb::object array = numpy().attr("asarray")(data);
   const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
   const int64_t bytes = nb::cast<int64_t>(array.attr("dtype").attr("itemsize"));
-  const char* wanted = kind == "f" ? (bytes < 4 ? "float32" : "float64")
+  const char* wanted = kind == "f"                  ? (bytes < 4 ? "float32" : "float64")
                        : kind == "i" || kind == "u" ? (bytes < 4 ? "int32" : "int64")
                                                     : nullptr;
-  require(wanted != nullptr, "tensor: got ", text_of(data).substr(0, 200), ", expected numbers or an array of numbers.");
+  require(wanted != nullptr, "tensor: got ", text_of(data).substr(0, 200),
+          ", expected numbers or an array of numbers.");
   return array.attr("astype")(wanted);
 }
 
 /// Numbers and lists of them, which have no dtype of their own.
 bool is_plain(nb::handle data) {
-  return nb::isinstance<nb::float_>(data) || nb::isinstance<nb::int_>(data) || nb::isinstance<nb::bool_>(data) ||
-         nb::isinstance<nb::list>(data) || nb::isinstance<nb::tuple>(data);
+  return nb::isinstance<nb::float_>(data) || nb::isinstance<nb::int_>(data) ||
+         nb::isinstance<nb::bool_>(data) || nb::isinstance<nb::list>(data) || nb::isinstance<nb::tuple>(data);
 }
 
-/// Reads `data` through the buffer protocol or DLPack. The answer to `shared` is whether the memory is its own.
+/// Reads `data` through the buffer protocol or DLPack. The answer to `shared` is whether the memory is its
+/// own.
 Tensor read(nb::handle data, bool& shared) {
   shared = true;
   if (const Tensor* tensor = as_tensor(data)) return *tensor;
@@ -150,9 +151,11 @@ Shape shape_of(nb::handle shape) {
     result.push_back(extent);
     return result;
   }
-  require(nb::isinstance<nb::sequence>(shape), "shape: got ", text_of(shape), ", expected an int or a tuple of ints.");
+  require(nb::isinstance<nb::sequence>(shape), "shape: got ", text_of(shape),
+          ", expected an int or a tuple of ints.");
   for (nb::handle item : shape) {
-    require(nb::try_cast<int64_t>(item, extent), "shape: got ", text_of(shape), ", expected an int or a tuple of ints.");
+    require(nb::try_cast<int64_t>(item, extent), "shape: got ", text_of(shape),
+            ", expected an int or a tuple of ints.");
     result.push_back(extent);
   }
   return result;
@@ -201,29 +204,38 @@ Tensor input_like(nb::handle data, const Spec& like) {
 Tensor images_of(nb::handle images, const char* what) {
   bool shared = false;
   Tensor x = read(images, shared).detach().to(Device::cpu());
-  require(x.rank() >= 2 && x.rank() <= 4, what, ": images must be (H, W), (N, H, W) or (N, C, H, W), got ", x.shape(), ".");
+  require(x.rank() >= 2 && x.rank() <= 4, what, ": images must be (H, W), (N, H, W) or (N, C, H, W), got ",
+          x.shape(), ".");
   if (x.rank() == 2) x = x.unsqueeze(0);
   if (x.rank() == 3) x = x.unsqueeze(1);
   return x.dtype() == DType::uint8 ? x.to(DType::float32) / 255.0 : x.to(DType::float32).clone();
 }
 
-nb::object exported(const Tensor& x) {
+namespace {
+
+/// The memory of `x` as an array of a framework's.
+template <class Framework>
+nb::object window_on(const Tensor& x) {
   require(x.device().is_cpu(), "numpy: the tensor is on ", x.device(), "; move it with x.to(\"cpu\").");
-  // data() tells a recording, and copies that were made of the memory, that the host may look at it and write; it wants
-  // a row of elements, which any view's memory is.
+  // data() tells a recording, and copies that were made of the memory, that the host may look at it and
+  // write; it wants a row of elements, which any view's memory is.
   const Tensor bytes(x.storage(), DType::uint8, {x.storage()->bytes()}, {1});
   auto* first = reinterpret_cast<std::byte*>(bytes.data<uint8_t>()) + x.offset() * size_of(x.dtype());
   std::array<size_t, kMaxRank> shape{};
   for (int i = 0; i < x.rank(); ++i) shape[size_t(i)] = size_t(x.shape()[i]);
   const nb::capsule owner(new std::shared_ptr<Storage>(x.storage()),
                           [](void* p) noexcept { delete static_cast<std::shared_ptr<Storage>*>(p); });
-  return nb::cast(nb::ndarray<>(first, size_t(x.rank()), shape.data(), owner, x.strides().begin(),
-                                to_dlpack(x.dtype()), nb::device::cpu::value, 0));
+  return nb::cast(nb::ndarray<Framework>(first, size_t(x.rank()), shape.data(), owner, x.strides().begin(),
+                                         to_dlpack(x.dtype()), nb::device::cpu::value, 0));
 }
+
+}  // namespace
+
+nb::object exported(const Tensor& x) { return window_on<nb::array_api>(x); }
 
 nb::object array_of(const Tensor& x) {
   require(x.dtype() != DType::bfloat16, "numpy: NumPy has no bfloat16; convert with x.to(\"float32\").");
-  return numpy().attr("asarray")(exported(x));
+  return window_on<nb::numpy>(x);
 }
 
 nb::object optional_tensor(const Tensor& x) { return x.defined() ? nb::cast(x) : nb::none(); }
@@ -247,11 +259,16 @@ NamedTensors named_of(nb::dict tensors, const NamedTensors& like) {
   return result;
 }
 
-std::string class_name(nb::handle object) { return nb::cast<std::string>(nb::str(object.type().attr("__name__"))); }
+std::string class_name(nb::handle object) {
+  return nb::cast<std::string>(nb::str(object.type().attr("__name__")));
+}
+
+std::string text_of(nb::handle object) { return nb::cast<std::string>(nb::repr(object)); }
 
 std::string escaped(const std::string& text) {
   std::string html;
-  for (const char c : text) html += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+  for (const char c : text)
+    html += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
   return html;
 }
 

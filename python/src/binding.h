@@ -14,8 +14,8 @@ using namespace nb::literals;
 /// For functions that compute: other Python threads run meanwhile.
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
 
-// A function a room; each adds its part to the module. The order in module.cpp is that of the rooms, as a class has to be
-// known before it is a base or a default value.
+// A function a room; each adds its part to the module. The order in module.cpp is that of the rooms, as a
+// class has to be known before it is a base or a default value.
 void bind_errors(nb::module_& m);
 void bind_tensor(nb::module_& m);
 void bind_operators(nb::module_& m);

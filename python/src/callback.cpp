@@ -18,14 +18,12 @@ using train::History;
 
 constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
 
-/// A function that is called after each epoch, or an object with some of a callback's methods. It lives no longer than the
-/// call of fit(), which holds the GIL at both ends.
+/// A function that is called after each epoch, or an object with some of a callback's methods. It lives no
+/// longer than the call of fit(), which holds the GIL at both ends.
 class PythonCallback final : public train::Callback {
  public:
   PythonCallback(nb::handle object, nb::handle net)
-      : object_(nb::borrow(object)),
-        net_(nb::borrow(net)),
-        name_(class_name(object)) {}
+      : object_(nb::borrow(object)), net_(nb::borrow(net)), name_(class_name(object)) {}
 
   void on_start(const nn::Module&) override { call("on_start", net_); }
   std::string on_epoch(const EpochView& view) override {
@@ -54,7 +52,9 @@ class PythonCallback final : public train::Callback {
     const nb::gil_scoped_acquire locked;
     if (nb::hasattr(object_, method)) object_.attr(method)(arguments...);
   }
-  nb::object figures_of(const EpochView& view) const { return nb::cast(EpochFigures{net_, view.history, view.weights}); }
+  nb::object figures_of(const EpochView& view) const {
+    return nb::cast(EpochFigures{net_, view.history, view.weights});
+  }
 
   nb::object object_, net_;
   std::string name_;
@@ -67,8 +67,9 @@ void bind_view(nb::module_& m) {
   nb::class_<EpochFigures>(m, "EpochView", "What a callback sees at the end of an epoch.")
       .def_ro("net", &EpochFigures::net)
       .def_ro("history", &EpochFigures::history)
-      .def_prop_ro("weights", [](const EpochFigures& view) { return dict_of(view.weights); },
-                   "Those that were validated; they share memory: clone what must be kept.")
+      .def_prop_ro(
+          "weights", [](const EpochFigures& view) { return dict_of(view.weights); },
+          "Those that were validated; they share memory: clone what must be kept.")
       .def_prop_ro("epoch", [](const EpochFigures& view) { return view.now().epoch; })
       .def_prop_ro("loss", figure(&EpochRecord::loss))
       .def_prop_ro("accuracy", figure(&EpochRecord::accuracy))
@@ -95,7 +96,8 @@ void bind_progress(nb::module_& m) {
       .def_prop_ro("accuracy", figure(&train::Progress::accuracy))
       .def_prop_ro("lr", figure(&train::Progress::lr))
       .def_prop_ro("samples_per_second", figure(&train::Progress::samples_per_second))
-      .def_ro("finished", &ProgressFigures::finished, "The epoch's record in the call after validation, else None.");
+      .def_ro("finished", &ProgressFigures::finished,
+              "The epoch's record in the call after validation, else None.");
 }
 
 }  // namespace
@@ -157,18 +159,23 @@ void bind_callbacks(nb::module_& m) {
   bind_progress(m);
   nb::class_<train::Callback>(m, "NativeCallback", "A callback of the library's own.")
       .def("__repr__", [](const train::Callback& callback) { return callback.name(); });
-  m.def("EarlyStopping",
-        [](int patience, double min_delta, bool restore_best) {
-          return train::EarlyStopping({.patience = patience, .min_delta = min_delta, .restore_best = restore_best});
-        },
-        "patience"_a = 5, "min_delta"_a = 0.0, "restore_best"_a = true,
-        "Ends the run after `patience` epochs without a better validation accuracy; the net gets its best weights.");
-  m.def("Checkpoint",
-        [](const std::filesystem::path& prefix, bool best, bool final, bool resumable) {
-          return train::Checkpoint(prefix, {.best = best, .final = final, .resumable = resumable});
-        },
-        "prefix"_a, "best"_a = true, "final"_a = true, "resumable"_a = true,
-        "Writes PREFIX_best, PREFIX_final and PREFIX_checkpoint.safetensors; fit(resume=True) goes on from the last.");
+  m.def(
+      "EarlyStopping",
+      [](int patience, double min_delta, bool restore_best) {
+        return train::EarlyStopping(
+            {.patience = patience, .min_delta = min_delta, .restore_best = restore_best});
+      },
+      "patience"_a = 5, "min_delta"_a = 0.0, "restore_best"_a = true,
+      "Ends the run after `patience` epochs without a better validation accuracy; the net gets its best "
+      "weights.");
+  m.def(
+      "Checkpoint",
+      [](const std::filesystem::path& prefix, bool best, bool final, bool resumable) {
+        return train::Checkpoint(prefix, {.best = best, .final = final, .resumable = resumable});
+      },
+      "prefix"_a, "best"_a = true, "final"_a = true, "resumable"_a = true,
+      "Writes PREFIX_best, PREFIX_final and PREFIX_checkpoint.safetensors; fit(resume=True) goes on from the "
+      "last.");
 }
 
 }  // namespace uncial::python

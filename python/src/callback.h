@@ -28,9 +28,9 @@ struct ProgressFigures {
   std::optional<train::EpochRecord> finished;
 };
 
-/// Looks for Ctrl-C and calls a progress function, at most 20 times a second and after each epoch: on the thread that
-/// called fit(), between two steps. What Python raises there stops the run, which saves its state; raise_kept() raises it
-/// again afterwards.
+/// Looks for Ctrl-C and calls a progress function, at most 20 times a second and after each epoch: on the
+/// thread that called fit(), between two steps. What Python raises there stops the run, which saves its
+/// state; raise_kept() raises it again afterwards.
 class Watcher {
  public:
   /// `progress` may be None.
@@ -46,6 +46,5 @@ class Watcher {
   std::optional<nb::python_error> error_;
   Clock::time_point next_ = Clock::now();
 };
-
 
 }  // namespace uncial::python

@@ -48,7 +48,8 @@ Tensor images_from(nb::handle given) {
           images.shape(), ".");
   if (images.rank() == 3) images = images.unsqueeze(1);
   if (images.dtype() == DType::uint8) return images;
-  require(is_floating(images.dtype()), "Dataset: images are ", images.dtype(), ", expected uint8 (255 = ink), or floats in [0, 1].");
+  require(is_floating(images.dtype()), "Dataset: images are ", images.dtype(),
+          ", expected uint8 (255 = ink), or floats in [0, 1].");
   return bytes_of(images);
 }
 
@@ -78,13 +79,15 @@ Dataset from_arrays(nb::handle images, nb::handle labels, std::optional<std::vec
 
 // ---- To arrays --------------------------------------------------------------------------------------------
 
-/// (N, C, H, W) bytes, not to be written to: the data set's own where its samples follow each other, else a copy.
+/// (N, C, H, W) bytes, not to be written to: the data set's own where its samples follow each other, else a
+/// copy.
 nb::object images_array(const Dataset& dataset) {
   const Shape sample = dataset.sample_shape();
   const int64_t bytes = count(sample), n = dataset.size();
   const size_t shape[] = {size_t(n), size_t(sample[0]), size_t(sample[1]), size_t(sample[2])};
   bool in_one_piece = true;
-  for (int64_t i = 1; i < n && in_one_piece; ++i) in_one_piece = dataset.pixels(i) == dataset.pixels(0) + i * bytes;
+  for (int64_t i = 1; i < n && in_one_piece; ++i)
+    in_one_piece = dataset.pixels(i) == dataset.pixels(0) + i * bytes;
   const uint8_t* first = nullptr;
   nb::object owner;
   if (in_one_piece) {
@@ -94,7 +97,8 @@ nb::object images_array(const Dataset& dataset) {
     auto copy = std::make_unique<std::vector<uint8_t>>(size_t(n * bytes));
     for (int64_t i = 0; i < n; ++i) std::copy_n(dataset.pixels(i), bytes, copy->data() + i * bytes);
     first = copy->data();
-    owner = nb::capsule(copy.release(), [](void* p) noexcept { delete static_cast<std::vector<uint8_t>*>(p); });
+    owner =
+        nb::capsule(copy.release(), [](void* p) noexcept { delete static_cast<std::vector<uint8_t>*>(p); });
   }
   return nb::cast(nb::ndarray<nb::numpy, const uint8_t>(first, 4, shape, owner));
 }
@@ -112,7 +116,8 @@ nb::object numbers_array(const Dataset& dataset, F number_of) {
 std::vector<int64_t> positions_of(const Dataset& dataset, nb::handle index) {
   const nb::object numpy = nb::module_::import_("numpy");
   const nb::object all = numpy.attr("arange")(dataset.size());
-  const nb::object chosen = all[nb::isinstance<nb::slice>(index) ? nb::borrow(index) : numpy.attr("asarray")(index)];
+  const nb::object chosen =
+      all[nb::isinstance<nb::slice>(index) ? nb::borrow(index) : numpy.attr("asarray")(index)];
   return nb::cast<std::vector<int64_t>>(chosen.attr("tolist")());
 }
 
@@ -142,8 +147,8 @@ nb::object next_batch(data::Loader& loader) {
   return nb::make_tuple(batch.images, batch.labels, batch.indices);
 }
 
-Batches batches_of(const Dataset& dataset, int64_t batch, bool shuffle, bool drop_last, uint64_t seed, int64_t epoch,
-                   vision::Augment augment) {
+Batches batches_of(const Dataset& dataset, int64_t batch, bool shuffle, bool drop_last, uint64_t seed,
+                   int64_t epoch, vision::Augment augment) {
   require(batch >= 1, "batches: batch must be >= 1, got ", batch, ".");
   data::BatchTransform transform;
   if (augment)
@@ -151,7 +156,11 @@ Batches batches_of(const Dataset& dataset, int64_t batch, bool shuffle, bool dro
       augment->apply(images, indices, {.seed = s, .epoch = e});
     };
   return {dataset,
-          {.batch = batch, .shuffle = shuffle, .drop_last = drop_last, .seed = seed, .epoch = epoch,
+          {.batch = batch,
+           .shuffle = shuffle,
+           .drop_last = drop_last,
+           .seed = seed,
+           .epoch = epoch,
            .transform = std::move(transform)}};
 }
 
@@ -169,45 +178,61 @@ void bind_batches(nb::module_& m) {
 
 void bind_dataset(nb::module_& m) {
   nb::class_<Dataset>(m, "Dataset", "Images of one size with a class each. Parts of it share the pixels.")
-      .def("__init__",
-           [](Dataset* self, nb::handle images, nb::handle labels, std::optional<std::vector<std::string>> classes,
-              const std::string& name) { new (self) Dataset(from_arrays(images, labels, std::move(classes), name)); },
-           "images"_a, "labels"_a, "classes"_a = nb::none(), "name"_a = "data")
+      .def(
+          "__init__",
+          [](Dataset* self, nb::handle images, nb::handle labels,
+             std::optional<std::vector<std::string>> classes, const std::string& name) {
+            new (self) Dataset(from_arrays(images, labels, std::move(classes), name));
+          },
+          "images"_a, "labels"_a, "classes"_a = nb::none(), "name"_a = "data")
       .def_prop_ro("images", images_array, nb::for_getter(nb::sig("def images(self) -> numpy.ndarray")),
                    "(N, C, H, W) uint8, 255 = ink; read-only.")
-      .def_prop_ro("labels",
-                   [](const Dataset& d) { return numbers_array(d, [&](int64_t i) { return int64_t(d.label(i)); }); },
-                   nb::for_getter(nb::sig("def labels(self) -> numpy.ndarray")), "(N) int64")
-      .def_prop_ro("source_indices",
-                   [](const Dataset& d) { return numbers_array(d, [&](int64_t i) { return d.source_index(i); }); },
-                   nb::for_getter(nb::sig("def source_indices(self) -> numpy.ndarray")),
-                   "Positions in the data set that this one was cut from.")
+      .def_prop_ro(
+          "labels",
+          [](const Dataset& d) { return numbers_array(d, [&](int64_t i) { return int64_t(d.label(i)); }); },
+          nb::for_getter(nb::sig("def labels(self) -> numpy.ndarray")), "(N) int64")
+      .def_prop_ro(
+          "source_indices",
+          [](const Dataset& d) { return numbers_array(d, [&](int64_t i) { return d.source_index(i); }); },
+          nb::for_getter(nb::sig("def source_indices(self) -> numpy.ndarray")),
+          "Positions in the data set that this one was cut from.")
       .def_prop_ro("name", &Dataset::name)
       .def_prop_ro("classes", &Dataset::classes)
       .def_prop_ro("sample_shape", [](const Dataset& d) { return tuple_of(d.sample_shape()); })
       .def("__len__", &Dataset::size)
-      .def("__getitem__", item_of, "index"_a, "(image, label) for an int; a data set for a slice, positions or a mask.")
+      .def("__getitem__", item_of, "index"_a,
+           "(image, label) for an int; a data set for a slice, positions or a mask.")
       .def("__iter__",
            [](nb::object self) {
              return nb::module_::import_("builtins")
-                 .attr("map")(self.attr("__getitem__"), nb::module_::import_("builtins").attr("range")(nb::len(self)));
+                 .attr("map")(self.attr("__getitem__"),
+                              nb::module_::import_("builtins").attr("range")(nb::len(self)));
            })
       .def("take", &Dataset::take, "count"_a, "The first `count` samples.")
-      .def("subset", [](const Dataset& d, nb::handle positions) { return d.subset(positions_of(d, positions)); }, "positions"_a)
-      .def("split", [](const Dataset& d, int64_t validation, uint64_t seed) { return d.split({validation, seed}); },
-           "validation"_a = 5'000, "seed"_a = 1, "(rest, validation), each class with its share in both.")
-      .def("split_three",
-           [](const Dataset& d, int64_t validation, int64_t test, uint64_t seed) {
-             const data::ThreeParts parts = d.split_three({validation, test, seed});
-             return nb::make_tuple(parts.train, parts.validation, parts.test);
-           },
-           "validation"_a = 5'000, "test"_a = 10'000, "seed"_a = 1)
+      .def(
+          "subset",
+          [](const Dataset& d, nb::handle positions) { return d.subset(positions_of(d, positions)); },
+          "positions"_a)
+      .def(
+          "split",
+          [](const Dataset& d, int64_t validation, uint64_t seed) {
+            return d.split({validation, seed});
+          },
+          "validation"_a = 5'000, "seed"_a = 1, "(rest, validation), each class with its share in both.")
+      .def(
+          "split_three",
+          [](const Dataset& d, int64_t validation, int64_t test, uint64_t seed) {
+            const data::ThreeParts parts = d.split_three({validation, test, seed});
+            return nb::make_tuple(parts.train, parts.validation, parts.test);
+          },
+          "validation"_a = 5'000, "test"_a = 10'000, "seed"_a = 1)
       .def("class_counts", &Dataset::class_counts)
       .def("fingerprint", &Dataset::fingerprint, Unlocked())
-      .def("batches", batches_of, "batch"_a = 128, nb::kw_only(), "shuffle"_a = false, "drop_last"_a = false, "seed"_a = 0,
-           "epoch"_a = 0, "augment"_a.none() = nb::none())
+      .def("batches", batches_of, "batch"_a = 128, nb::kw_only(), "shuffle"_a = false, "drop_last"_a = false,
+           "seed"_a = 0, "epoch"_a = 0, "augment"_a.none() = nb::none())
       .def("__repr__", [](const Dataset& d) {
-        return join(d.name(), ": ", d.size(), " images ", d.sample_shape(), " of ", d.classes().size(), " classes");
+        return join(d.name(), ": ", d.size(), " images ", d.sample_shape(), " of ", d.classes().size(),
+                    " classes");
       });
 }
 
@@ -236,28 +261,32 @@ void bind_data(nb::module_& m) {
         return join(s.train.name(), " (", s.train.size(), "), ", s.test.name(), " (", s.test.size(), ")");
       });
   room.def("names", data::names, "What load() and download() know.");
-  room.def("_load",
-           [](const std::string& name, const std::optional<fs::path>& directory) {
-             return data::load(name, {.directory = directory.value_or(fs::path())});
-           },
-           "name"_a, "directory"_a, Unlocked());
+  room.def(
+      "_load",
+      [](const std::string& name, const std::optional<fs::path>& directory) {
+        return data::load(name, {.directory = directory.value_or(fs::path())});
+      },
+      "name"_a, "directory"_a, Unlocked());
   room.def("download", download, "name"_a, "directory"_a = nb::none(), "progress"_a = nb::none(),
-           "Brings the files of a data set to disk and returns their folder; progress(file, done, total) is called now and then.");
-  room.def("image_folder",
-           [](const fs::path& path, int channels, bool invert) {
-             return data::image_folder(path, {.channels = channels, .invert = invert});
-           },
-           "path"_a, "channels"_a = 1, "invert"_a = false, Unlocked(), "A folder of PNG files for each class.");
-  room.def("read_idx",
-           [](const fs::path& path) {
-             Tensor values;
-             {
-               const nb::gil_scoped_release unlocked;
-               values = data::read_idx(path).values;
-             }
-             return array_of(values);
-           },
-           "path"_a, "The array in a file of MNIST's format, raw or gzip.");
+           "Brings the files of a data set to disk and returns their folder; progress(file, done, total) is "
+           "called now and then.");
+  room.def(
+      "image_folder",
+      [](const fs::path& path, int channels, bool invert) {
+        return data::image_folder(path, {.channels = channels, .invert = invert});
+      },
+      "path"_a, "channels"_a = 1, "invert"_a = false, Unlocked(), "A folder of PNG files for each class.");
+  room.def(
+      "read_idx",
+      [](const fs::path& path) {
+        Tensor values;
+        {
+          const nb::gil_scoped_release unlocked;
+          values = data::read_idx(path).values;
+        }
+        return array_of(values);
+      },
+      "path"_a, "The array in a file of MNIST's format, raw or gzip.");
 }
 
 }  // namespace uncial::python

@@ -20,7 +20,8 @@ const std::array kKinds{
     Kind{ErrorKind::device, "DeviceError", "No such device, or out of memory on it.", &PyExc_RuntimeError},
     Kind{ErrorKind::diverged, "DivergedError", "Training gave NaN or infinity.", &PyExc_ArithmeticError},
     Kind{ErrorKind::stopped, "StoppedError", "Somebody asked for a stop.", &PyExc_RuntimeError},
-    Kind{ErrorKind::internal, "InternalError", "A fault of the library itself: please report it.", &PyExc_RuntimeError}};
+    Kind{ErrorKind::internal, "InternalError", "A fault of the library itself: please report it.",
+         &PyExc_RuntimeError}};
 
 /// Never freed: exceptions may be raised until the interpreter is gone.
 std::array<PyObject*, kKinds.size()> classes{};

@@ -21,25 +21,24 @@ struct NamedUnary {
   const char* name;
   Unary f;
 };
-const std::array kUnary{
-    NamedUnary{"exp", exp},
-    NamedUnary{"log", log},
-    NamedUnary{"sqrt", sqrt},
-    NamedUnary{"abs", abs},
-    NamedUnary{"sign", sign},
-    NamedUnary{"square", square},
-    NamedUnary{"reciprocal", reciprocal},
-    NamedUnary{"sin", sin},
-    NamedUnary{"cos", cos},
-    NamedUnary{"tanh", tanh},
-    NamedUnary{"sigmoid", sigmoid},
-    NamedUnary{"relu", relu},
-    NamedUnary{"gelu", gelu},
-    NamedUnary{"silu", silu},
-    NamedUnary{"softplus", softplus},
-    NamedUnary{"logical_not", logical_not},
-    NamedUnary{"global_avg_pool2d", global_avg_pool2d},
-    NamedUnary{"global_max_pool2d", global_max_pool2d}};
+const std::array kUnary{NamedUnary{"exp", exp},
+                        NamedUnary{"log", log},
+                        NamedUnary{"sqrt", sqrt},
+                        NamedUnary{"abs", abs},
+                        NamedUnary{"sign", sign},
+                        NamedUnary{"square", square},
+                        NamedUnary{"reciprocal", reciprocal},
+                        NamedUnary{"sin", sin},
+                        NamedUnary{"cos", cos},
+                        NamedUnary{"tanh", tanh},
+                        NamedUnary{"sigmoid", sigmoid},
+                        NamedUnary{"relu", relu},
+                        NamedUnary{"gelu", gelu},
+                        NamedUnary{"silu", silu},
+                        NamedUnary{"softplus", softplus},
+                        NamedUnary{"logical_not", logical_not},
+                        NamedUnary{"global_avg_pool2d", global_avg_pool2d},
+                        NamedUnary{"global_max_pool2d", global_max_pool2d}};
 
 /// A function of the module and a method of Tensor.
 template <class F, class... Extra>
@@ -50,8 +49,9 @@ void def_both(nb::module_& m, nb::class_<Tensor>& tensor, const char* name, F f,
 
 void bind_elementwise(nb::module_& m, nb::class_<Tensor>& tensor) {
   for (const NamedUnary& op : kUnary) def_both(m, tensor, op.name, op.f, Unlocked());
-  def_both(m, tensor, "clip", [](const Tensor& x, double low, double high) { return clip(x, low, high); }, "low"_a,
-           "high"_a, Unlocked());
+  def_both(
+      m, tensor, "clip", [](const Tensor& x, double low, double high) { return clip(x, low, high); }, "low"_a,
+      "high"_a, Unlocked());
   def_both(m, tensor, "leaky_relu", leaky_relu, "slope"_a = 0.01, Unlocked());
   def_both(m, tensor, "elu", elu, "alpha"_a = 1.0, Unlocked());
   def_both(m, tensor, "softmax", softmax, "axis"_a = -1, Unlocked());
@@ -100,8 +100,11 @@ Tensor all_or_axis(const Tensor& x, std::optional<int64_t> axis, bool keep,
 
 void bind_reductions(nb::module_& m, nb::class_<Tensor>& tensor) {
   const auto reduction = [&](const char* name, ReduceAll all, ReduceAxis one) {
-    const std::string arguments = "axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor";
-    const auto f = [all, one](const Tensor& x, nb::handle axis, bool keepdims) { return reduced(x, axis, keepdims, all, one); };
+    const std::string arguments =
+        "axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor";
+    const auto f = [all, one](const Tensor& x, nb::handle axis, bool keepdims) {
+      return reduced(x, axis, keepdims, all, one);
+    };
     m.def(name, f, "x"_a, "axis"_a = nb::none(), "keepdims"_a = false,
           nb::sig(join("def ", name, "(x: Tensor, ", arguments).c_str()));
     tensor.def(name, f, "axis"_a = nb::none(), "keepdims"_a = false,
@@ -111,17 +114,24 @@ void bind_reductions(nb::module_& m, nb::class_<Tensor>& tensor) {
   reduction("mean", mean, mean);
   reduction("max", max, max);
   reduction("min", min, min);
-  def_both(m, tensor, "argmax",
-           [](const Tensor& x, std::optional<int64_t> axis, bool keepdims) { return all_or_axis(x, axis, keepdims, argmax); },
-           "axis"_a = nb::none(), "keepdims"_a = false, Unlocked());
-  def_both(m, tensor, "var",
-           [](const Tensor& x, std::optional<int64_t> axis, bool keepdims, bool unbiased) {
-             return unbiased ? all_or_axis(x, axis, keepdims,
-                                           [](const Tensor& t, int64_t a, KeepDims k) { return var(t, a, {.unbiased = true, .keep = k}); })
-                             : all_or_axis(x, axis, keepdims,
-                                           [](const Tensor& t, int64_t a, KeepDims k) { return var(t, a, {.keep = k}); });
-           },
-           "axis"_a = nb::none(), "keepdims"_a = false, "unbiased"_a = false, Unlocked());
+  def_both(
+      m, tensor, "argmax",
+      [](const Tensor& x, std::optional<int64_t> axis, bool keepdims) {
+        return all_or_axis(x, axis, keepdims, argmax);
+      },
+      "axis"_a = nb::none(), "keepdims"_a = false, Unlocked());
+  def_both(
+      m, tensor, "var",
+      [](const Tensor& x, std::optional<int64_t> axis, bool keepdims, bool unbiased) {
+        return unbiased ? all_or_axis(x, axis, keepdims,
+                                      [](const Tensor& t, int64_t a, KeepDims k) {
+                                        return var(t, a, {.unbiased = true, .keep = k});
+                                      })
+                        : all_or_axis(x, axis, keepdims, [](const Tensor& t, int64_t a, KeepDims k) {
+                            return var(t, a, {.keep = k});
+                          });
+      },
+      "axis"_a = nb::none(), "keepdims"_a = false, "unbiased"_a = false, Unlocked());
 }
 
 // ---- Shapes -----------------------------------------------------------------------------------------------
@@ -138,83 +148,117 @@ Tensor stacked(const Tensors& parts, int64_t axis) {
 }
 
 void bind_shapes(nb::module_& m, nb::class_<Tensor>& tensor) {
-  tensor.def("reshape", [](const Tensor& x, const nb::args& shape) { return x.reshape(spread_shape(shape)); },
-             "One extent may be -1.")
+  tensor
+      .def(
+          "reshape", [](const Tensor& x, const nb::args& shape) { return x.reshape(spread_shape(shape)); },
+          "One extent may be -1.")
       .def("permute", [](const Tensor& x, const nb::args& axes) { return x.permute(spread_shape(axes)); })
       .def("expand", [](const Tensor& x, const nb::args& shape) { return x.expand(spread_shape(shape)); })
-      .def("transpose", [](const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }, "a"_a = -2, "b"_a = -1)
+      .def(
+          "transpose", [](const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }, "a"_a = -2,
+          "b"_a = -1)
       .def_prop_ro("T", [](const Tensor& x) {
         Extents axes;
         for (int i = x.rank(); i-- > 0;) axes.push_back(i);
         return x.permute(axes);
       });
-  m.def("reshape", [](const Tensor& x, nb::handle shape) { return x.reshape(shape_of(shape)); }, "x"_a, "shape"_a);
-  m.def("permute", [](const Tensor& x, nb::handle axes) { return x.permute(shape_of(axes)); }, "x"_a, "axes"_a);
-  m.def("expand", [](const Tensor& x, nb::handle shape) { return x.expand(shape_of(shape)); }, "x"_a, "shape"_a);
-  m.def("transpose", [](const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }, "x"_a, "a"_a = -2, "b"_a = -1);
-  def_both(m, tensor, "flatten", [](const Tensor& x, int64_t first) { return x.flatten(first); }, "first_axis"_a = 0);
-  def_both(m, tensor, "squeeze", [](const Tensor& x, int64_t axis) { return x.squeeze(axis); }, "axis"_a);
-  def_both(m, tensor, "unsqueeze", [](const Tensor& x, int64_t axis) { return x.unsqueeze(axis); }, "axis"_a);
+  m.def(
+      "reshape", [](const Tensor& x, nb::handle shape) { return x.reshape(shape_of(shape)); }, "x"_a,
+      "shape"_a);
+  m.def(
+      "permute", [](const Tensor& x, nb::handle axes) { return x.permute(shape_of(axes)); }, "x"_a, "axes"_a);
+  m.def(
+      "expand", [](const Tensor& x, nb::handle shape) { return x.expand(shape_of(shape)); }, "x"_a,
+      "shape"_a);
+  m.def(
+      "transpose", [](const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }, "x"_a, "a"_a = -2,
+      "b"_a = -1);
+  def_both(
+      m, tensor, "flatten", [](const Tensor& x, int64_t first) { return x.flatten(first); },
+      "first_axis"_a = 0);
+  def_both(
+      m, tensor, "squeeze", [](const Tensor& x, int64_t axis) { return x.squeeze(axis); }, "axis"_a);
+  def_both(
+      m, tensor, "unsqueeze", [](const Tensor& x, int64_t axis) { return x.unsqueeze(axis); }, "axis"_a);
   m.def("concat", concat, "parts"_a, "axis"_a = 0, Unlocked());
   m.def("stack", stacked, "parts"_a, "axis"_a = 0, Unlocked());
   m.def("pad", pad, "x"_a, "pads"_a, "value"_a = 0.0, Unlocked(), "pads: (before, after) for each axis.");
   m.def("gather", gather, "x"_a, "indices"_a, "axis"_a = 0, Unlocked());
-  m.def("one_hot",
-        [](const Tensor& indices, int64_t classes, nb::handle dtype) { return one_hot(indices, classes, dtype_of(dtype)); },
-        "indices"_a, "classes"_a, "dtype"_a = "float32");
+  m.def(
+      "one_hot",
+      [](const Tensor& indices, int64_t classes, nb::handle dtype) {
+        return one_hot(indices, classes, dtype_of(dtype));
+      },
+      "indices"_a, "classes"_a, "dtype"_a = "float32");
 }
 
 // ---- Layers as functions, losses --------------------------------------------------------------------------
 
 void bind_layers(nb::module_& m, nb::class_<Tensor>& tensor) {
-  m.def("matmul", [](const Tensor& a, const Tensor& b, const std::string& p) { return matmul(a, b, precision_of(p)); }, "a"_a,
-        "b"_a, "precision"_a = "float32", Unlocked());
-  m.def("linear",
-        [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const std::string& p) {
-          return linear(x, weight, bias.value_or(Tensor()), precision_of(p));
-        },
-        "x"_a, "weight"_a, "bias"_a = nb::none(), "precision"_a = "float32", Unlocked());
-  m.def("conv2d",
-        [](const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, int64_t stride, int64_t padding,
-           int64_t dilation, int64_t groups, const std::string& p) {
-          return conv2d(x, w, bias.value_or(Tensor()), {stride, padding, dilation, groups, precision_of(p)});
-        },
-        "x"_a, "weight"_a, "bias"_a = nb::none(), "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1,
-        "precision"_a = "float32", Unlocked());
-  m.def("conv_transpose2d",
-        [](const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, int64_t stride, int64_t padding,
-           int64_t output_padding, int64_t dilation, int64_t groups, const std::string& p) {
-          return conv_transpose2d(x, w, bias.value_or(Tensor()),
-                                  {stride, padding, output_padding, dilation, groups, precision_of(p)});
-        },
-        "x"_a, "weight"_a, "bias"_a = nb::none(), "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0, "dilation"_a = 1,
-        "groups"_a = 1, "precision"_a = "float32", Unlocked());
+  m.def(
+      "matmul",
+      [](const Tensor& a, const Tensor& b, const std::string& p) { return matmul(a, b, precision_of(p)); },
+      "a"_a, "b"_a, "precision"_a = "float32", Unlocked());
+  m.def(
+      "linear",
+      [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const std::string& p) {
+        return linear(x, weight, bias.value_or(Tensor()), precision_of(p));
+      },
+      "x"_a, "weight"_a, "bias"_a = nb::none(), "precision"_a = "float32", Unlocked());
+  m.def(
+      "conv2d",
+      [](const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, int64_t stride, int64_t padding,
+         int64_t dilation, int64_t groups, const std::string& p) {
+        return conv2d(x, w, bias.value_or(Tensor()), {stride, padding, dilation, groups, precision_of(p)});
+      },
+      "x"_a, "weight"_a, "bias"_a = nb::none(), "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1,
+      "groups"_a = 1, "precision"_a = "float32", Unlocked());
+  m.def(
+      "conv_transpose2d",
+      [](const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, int64_t stride, int64_t padding,
+         int64_t output_padding, int64_t dilation, int64_t groups, const std::string& p) {
+        return conv_transpose2d(x, w, bias.value_or(Tensor()),
+                                {stride, padding, output_padding, dilation, groups, precision_of(p)});
+      },
+      "x"_a, "weight"_a, "bias"_a = nb::none(), "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0,
+      "dilation"_a = 1, "groups"_a = 1, "precision"_a = "float32", Unlocked());
   const auto pool = [&m](const char* name, Tensor (*f)(const Tensor&, PoolOptions)) {
-    m.def(name, [f](const Tensor& x, int64_t kernel, int64_t stride, int64_t padding) { return f(x, {kernel, stride, padding}); },
-          "x"_a, "kernel"_a = 2, "stride"_a = 0, "padding"_a = 0, Unlocked(), "stride 0: as kernel.");
+    m.def(
+        name,
+        [f](const Tensor& x, int64_t kernel, int64_t stride, int64_t padding) {
+          return f(x, {kernel, stride, padding});
+        },
+        "x"_a, "kernel"_a = 2, "stride"_a = 0, "padding"_a = 0, Unlocked(), "stride 0: as kernel.");
   };
   pool("max_pool2d", max_pool2d);
   pool("avg_pool2d", avg_pool2d);
-  m.def("batch_norm",
-        [](const Tensor& x, const std::optional<Tensor>& scale, const std::optional<Tensor>& shift, double epsilon) {
-          return batch_norm(x, scale.value_or(Tensor()), shift.value_or(Tensor()), epsilon).y;
-        },
-        "x"_a, "scale"_a = nb::none(), "shift"_a = nb::none(), "epsilon"_a = 1e-5, Unlocked());
-  m.def("layer_norm",
-        [](const Tensor& x, const std::optional<Tensor>& scale, const std::optional<Tensor>& shift, double epsilon) {
-          return layer_norm(x, scale.value_or(Tensor()), shift.value_or(Tensor()), epsilon);
-        },
-        "x"_a, "scale"_a = nb::none(), "shift"_a = nb::none(), "epsilon"_a = 1e-5, Unlocked());
-  def_both(m, tensor, "dropout", [](const Tensor& x, double p) { return dropout(x, p); }, "p"_a = 0.5, Unlocked());
+  m.def(
+      "batch_norm",
+      [](const Tensor& x, const std::optional<Tensor>& scale, const std::optional<Tensor>& shift,
+         double epsilon) {
+        return batch_norm(x, scale.value_or(Tensor()), shift.value_or(Tensor()), epsilon).y;
+      },
+      "x"_a, "scale"_a = nb::none(), "shift"_a = nb::none(), "epsilon"_a = 1e-5, Unlocked());
+  m.def(
+      "layer_norm",
+      [](const Tensor& x, const std::optional<Tensor>& scale, const std::optional<Tensor>& shift,
+         double epsilon) {
+        return layer_norm(x, scale.value_or(Tensor()), shift.value_or(Tensor()), epsilon);
+      },
+      "x"_a, "scale"_a = nb::none(), "shift"_a = nb::none(), "epsilon"_a = 1e-5, Unlocked());
+  def_both(
+      m, tensor, "dropout", [](const Tensor& x, double p) { return dropout(x, p); }, "p"_a = 0.5, Unlocked());
 }
 
 void bind_losses(nb::module_& m) {
-  m.def("cross_entropy",
-        [](const Tensor& logits, const Tensor& labels, double label_smoothing, const std::optional<Tensor>& class_weights) {
-          return cross_entropy(logits, labels, {label_smoothing, class_weights.value_or(Tensor())});
-        },
-        "logits"_a, "labels"_a, "label_smoothing"_a = 0.0, "class_weights"_a = nb::none(), Unlocked(),
-        "Mean of -log softmax(logits)[label].");
+  m.def(
+      "cross_entropy",
+      [](const Tensor& logits, const Tensor& labels, double label_smoothing,
+         const std::optional<Tensor>& class_weights) {
+        return cross_entropy(logits, labels, {label_smoothing, class_weights.value_or(Tensor())});
+      },
+      "logits"_a, "labels"_a, "label_smoothing"_a = 0.0, "class_weights"_a = nb::none(), Unlocked(),
+      "Mean of -log softmax(logits)[label].");
   const auto loss = [&m](const char* name, Binary f, const char* a, const char* b) {
     m.def(name, f, nb::arg(a), nb::arg(b), Unlocked());
   };

@@ -10,7 +10,8 @@ namespace {
 nanobind::list public_names(nanobind::module_& m) {
   nanobind::list names;
   for (auto [name, value] : nanobind::cast<nanobind::dict>(m.attr("__dict__")))
-    if (nanobind::cast<std::string_view>(name).front() != '_' && !nanobind::isinstance<nanobind::module_>(value))
+    if (nanobind::cast<std::string_view>(name).front() != '_' &&
+        !nanobind::isinstance<nanobind::module_>(value))
       names.append(name);
   return names;
 }

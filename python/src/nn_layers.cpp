@@ -23,16 +23,23 @@ nn::Initializer fill_of(const std::optional<Start>& start) { return start ? star
 void bind_init(nb::module_& nn_room) {
   nb::module_ m = nn_room.def_submodule("init", "Start values of parameters.");
   nb::class_<Start>(m, "Initializer");
-  m.def("constant", [](double value) { return Start{nn::init::constant(value)}; }, "value"_a);
-  m.def("uniform", [](double bound) { return Start{nn::init::uniform(bound)}; }, "bound"_a, "U(-bound, bound)");
-  m.def("normal", [](double deviation) { return Start{nn::init::normal(deviation)}; }, "deviation"_a);
-  m.def("he_uniform", [] { return Start{nn::init::he_uniform()}; }, "Variance 2 / fan_in, for ReLU.");
+  m.def(
+      "constant", [](double value) { return Start{nn::init::constant(value)}; }, "value"_a);
+  m.def(
+      "uniform", [](double bound) { return Start{nn::init::uniform(bound)}; }, "bound"_a, "U(-bound, bound)");
+  m.def(
+      "normal", [](double deviation) { return Start{nn::init::normal(deviation)}; }, "deviation"_a);
+  m.def(
+      "he_uniform", [] { return Start{nn::init::he_uniform()}; }, "Variance 2 / fan_in, for ReLU.");
   m.def("he_normal", [] { return Start{nn::init::he_normal()}; });
-  m.def("glorot_uniform", [] { return Start{nn::init::glorot_uniform()}; }, "Variance 2 / (fan_in + fan_out).");
+  m.def(
+      "glorot_uniform", [] { return Start{nn::init::glorot_uniform()}; }, "Variance 2 / (fan_in + fan_out).");
   m.def("glorot_normal", [] { return Start{nn::init::glorot_normal()}; });
-  m.def("lecun_uniform", [] { return Start{nn::init::lecun_uniform()}; }, "Variance 1 / fan_in.");
+  m.def(
+      "lecun_uniform", [] { return Start{nn::init::lecun_uniform()}; }, "Variance 1 / fan_in.");
   m.def("lecun_normal", [] { return Start{nn::init::lecun_normal()}; });
-  m.def("orthogonal", [](double gain) { return Start{nn::init::orthogonal(gain)}; }, "gain"_a = 1.0);
+  m.def(
+      "orthogonal", [](double gain) { return Start{nn::init::orthogonal(gain)}; }, "gain"_a = 1.0);
 }
 
 // ---- Containers -------------------------------------------------------------------------------------------
@@ -40,8 +47,7 @@ void bind_init(nb::module_& nn_room) {
 std::vector<ModulePtr> modules_of(nb::handle items) {
   std::vector<ModulePtr> modules;
   for (nb::handle item : items) {
-    require(nb::isinstance<nn::Module>(item), "Sequential: got ", class_name(item),
-            ", expected modules.");
+    require(nb::isinstance<nn::Module>(item), "Sequential: got ", class_name(item), ", expected modules.");
     modules.push_back(nb::cast<ModulePtr>(item));
   }
   return modules;
@@ -50,7 +56,8 @@ std::vector<ModulePtr> modules_of(nb::handle items) {
 nb::object part_of(nb::handle self, nb::handle index) {
   auto& net = nb::cast<nn::Sequential&>(self);
   const nb::object modules = nb::list(self);
-  if (nb::isinstance<nb::slice>(index)) return nb::cast(std::make_shared<nn::Sequential>(modules_of(modules[index])));
+  if (nb::isinstance<nb::slice>(index))
+    return nb::cast(std::make_shared<nn::Sequential>(modules_of(modules[index])));
   int64_t i = nb::cast<int64_t>(index);
   const int64_t size = int64_t(net.size());
   if (i < -size || i >= size) throw nb::index_error(join("no module ", i, "; there are ", size, ".").c_str());
@@ -61,7 +68,8 @@ nb::object part_of(nb::handle self, nb::handle index) {
 nb::object parts_of(nb::handle self) {
   auto& net = nb::cast<nn::Sequential&>(self);
   nb::list modules;
-  for (size_t i = 0; i < net.size(); ++i) modules.append(nb::cast(&net[i], nb::rv_policy::reference_internal, self));
+  for (size_t i = 0; i < net.size(); ++i)
+    modules.append(nb::cast(&net[i], nb::rv_policy::reference_internal, self));
   return nb::iter(modules);
 }
 
@@ -69,25 +77,27 @@ void bind_containers(nb::module_& m) {
   nb::class_<nn::Sequential, nn::Module>(m, "Sequential", "Runs modules one after the other.")
       .def("__init__",
            [](nn::Sequential* self, const nb::args& modules) {
-             const bool one_list = modules.size() == 1 &&
-                                   (nb::isinstance<nb::list>(modules[0]) || nb::isinstance<nb::tuple>(modules[0]));
+             const bool one_list = modules.size() == 1 && (nb::isinstance<nb::list>(modules[0]) ||
+                                                           nb::isinstance<nb::tuple>(modules[0]));
              new (self) nn::Sequential(one_list ? modules_of(modules[0]) : modules_of(modules));
            })
-      .def("append",
-           [](std::shared_ptr<nn::Sequential> net, ModulePtr module) {
-             net->add(std::move(module));
-             return net;
-           },
-           "module"_a)
+      .def(
+          "append",
+          [](std::shared_ptr<nn::Sequential> net, ModulePtr module) {
+            net->add(std::move(module));
+            return net;
+          },
+          "module"_a)
       .def("__len__", &nn::Sequential::size)
       .def("__iter__", parts_of)
       .def("__getitem__", part_of, "index"_a, "A module, or for a slice a Sequential of the same modules.");
   nb::class_<nn::Residual, nn::Module>(m, "Residual", "body(x) + x, or body(x) + projection(x).")
-      .def("__init__",
-           [](nn::Residual* self, ModulePtr body, ModulePtr projection) {
-             new (self) nn::Residual(std::move(body), std::move(projection));
-           },
-           "body"_a, "projection"_a.none() = nb::none());
+      .def(
+          "__init__",
+          [](nn::Residual* self, ModulePtr body, ModulePtr projection) {
+            new (self) nn::Residual(std::move(body), std::move(projection));
+          },
+          "body"_a, "projection"_a.none() = nb::none());
 }
 
 // ---- Layers with weights ----------------------------------------------------------------------------------
@@ -102,41 +112,51 @@ nb::class_<Layer, nn::Module> weighted(nb::module_& m, const char* name, const c
 
 void bind_weighted(nb::module_& m) {
   weighted<nn::Dense>(m, "Dense", "y = x W^T + b, W (out, in).")
-      .def("__init__",
-           [](nn::Dense* self, int64_t in, int64_t out, bool bias, const std::optional<Start>& weights,
-              const std::optional<Start>& biases) {
-             new (self) nn::Dense(in, out, {bias, fill_of(weights), fill_of(biases)});
-           },
-           "in"_a, "out"_a, "bias"_a = true, nb::kw_only(), "weight_init"_a = nb::none(), "bias_init"_a = nb::none());
+      .def(
+          "__init__",
+          [](nn::Dense* self, int64_t in, int64_t out, bool bias, const std::optional<Start>& weights,
+             const std::optional<Start>& biases) {
+            new (self) nn::Dense(in, out, {bias, fill_of(weights), fill_of(biases)});
+          },
+          "in"_a, "out"_a, "bias"_a = true, nb::kw_only(), "weight_init"_a = nb::none(),
+          "bias_init"_a = nb::none());
   m.attr("Linear") = m.attr("Dense");
   weighted<nn::Conv2d>(m, "Conv2d", "Convolution of `in` to `out` channels: (N, in, H, W) -> (N, out, P, Q).")
-      .def("__init__",
-           [](nn::Conv2d* self, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation,
-              int64_t groups, bool bias, const std::optional<Start>& weights, const std::optional<Start>& biases) {
-             new (self) nn::Conv2d(in, out, {kernel, stride, padding, dilation, groups, bias, fill_of(weights), fill_of(biases)});
-           },
-           "in"_a, "out"_a, "kernel"_a = 3, "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1,
-           "bias"_a = true, nb::kw_only(), "weight_init"_a = nb::none(), "bias_init"_a = nb::none());
+      .def(
+          "__init__",
+          [](nn::Conv2d* self, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
+             int64_t dilation, int64_t groups, bool bias, const std::optional<Start>& weights,
+             const std::optional<Start>& biases) {
+            new (self) nn::Conv2d(
+                in, out,
+                {kernel, stride, padding, dilation, groups, bias, fill_of(weights), fill_of(biases)});
+          },
+          "in"_a, "out"_a, "kernel"_a = 3, "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1,
+          "bias"_a = true, nb::kw_only(), "weight_init"_a = nb::none(), "bias_init"_a = nb::none());
   weighted<nn::ConvTranspose2d>(m, "ConvTranspose2d", "The transpose of a convolution.")
-      .def("__init__",
-           [](nn::ConvTranspose2d* self, int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
-              int64_t output_padding, int64_t dilation, int64_t groups, bool bias, const std::optional<Start>& weights,
-              const std::optional<Start>& biases) {
-             new (self) nn::ConvTranspose2d(in, out, {kernel, stride, padding, output_padding, dilation, groups, bias,
-                                                      fill_of(weights), fill_of(biases)});
-           },
-           "in"_a, "out"_a, "kernel"_a = 3, "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0, "dilation"_a = 1,
-           "groups"_a = 1, "bias"_a = true, nb::kw_only(), "weight_init"_a = nb::none(), "bias_init"_a = nb::none());
+      .def(
+          "__init__",
+          [](nn::ConvTranspose2d* self, int64_t in, int64_t out, int64_t kernel, int64_t stride,
+             int64_t padding, int64_t output_padding, int64_t dilation, int64_t groups, bool bias,
+             const std::optional<Start>& weights, const std::optional<Start>& biases) {
+            new (self) nn::ConvTranspose2d(in, out,
+                                           {kernel, stride, padding, output_padding, dilation, groups, bias,
+                                            fill_of(weights), fill_of(biases)});
+          },
+          "in"_a, "out"_a, "kernel"_a = 3, "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0,
+          "dilation"_a = 1, "groups"_a = 1, "bias"_a = true, nb::kw_only(), "weight_init"_a = nb::none(),
+          "bias_init"_a = nb::none());
 }
 
 template <class Layer>
 void batch_norm(nb::module_& m, const char* name, const char* doc) {
   weighted<Layer>(m, name, doc)
-      .def("__init__",
-           [](Layer* self, int64_t features, double epsilon, double momentum, bool affine) {
-             new (self) Layer(features, {epsilon, momentum, affine});
-           },
-           "features"_a, "epsilon"_a = 1e-5, "momentum"_a = 0.1, "affine"_a = true)
+      .def(
+          "__init__",
+          [](Layer* self, int64_t features, double epsilon, double momentum, bool affine) {
+            new (self) Layer(features, {epsilon, momentum, affine});
+          },
+          "features"_a, "epsilon"_a = 1e-5, "momentum"_a = 0.1, "affine"_a = true)
       .def_prop_ro("running_mean", [](const Layer& layer) { return layer.running_mean; })
       .def_prop_ro("running_var", [](const Layer& layer) { return layer.running_var; });
 }
@@ -145,11 +165,12 @@ void bind_norms(nb::module_& m) {
   batch_norm<nn::BatchNorm1d>(m, "BatchNorm1d", "x (N, features) or (N, features, L).");
   batch_norm<nn::BatchNorm2d>(m, "BatchNorm2d", "x (N, features, H, W).");
   weighted<nn::LayerNorm>(m, "LayerNorm", "Normalises over the last axis.")
-      .def("__init__",
-           [](nn::LayerNorm* self, int64_t features, double epsilon, bool affine) {
-             new (self) nn::LayerNorm(features, {epsilon, affine});
-           },
-           "features"_a, "epsilon"_a = 1e-5, "affine"_a = true);
+      .def(
+          "__init__",
+          [](nn::LayerNorm* self, int64_t features, double epsilon, bool affine) {
+            new (self) nn::LayerNorm(features, {epsilon, affine});
+          },
+          "features"_a, "epsilon"_a = 1e-5, "affine"_a = true);
 }
 
 // ---- The rest ---------------------------------------------------------------------------------------------
@@ -157,11 +178,12 @@ void bind_norms(nb::module_& m) {
 template <class Layer>
 void pool(nb::module_& m, const char* name, const char* doc) {
   nb::class_<Layer, nn::Module>(m, name, doc)
-      .def("__init__",
-           [](Layer* self, int64_t kernel, int64_t stride, int64_t padding) {
-             new (self) Layer(PoolOptions{kernel, stride, padding});
-           },
-           "kernel"_a = 2, "stride"_a = 0, "padding"_a = 0);
+      .def(
+          "__init__",
+          [](Layer* self, int64_t kernel, int64_t stride, int64_t padding) {
+            new (self) Layer(PoolOptions{kernel, stride, padding});
+          },
+          "kernel"_a = 2, "stride"_a = 0, "padding"_a = 0);
 }
 
 template <class Layer>
@@ -178,7 +200,8 @@ void bind_rest(nb::module_& m) {
   pool<nn::MaxPool2d>(m, "MaxPool2d", "Largest value of each window; stride 0: as kernel.");
   pool<nn::AvgPool2d>(m, "AvgPool2d", "Mean of each window; stride 0: as kernel.");
   plain<nn::GlobalAvgPool2d>(m, "GlobalAvgPool2d", "(N, C, H, W) -> (N, C, 1, 1)");
-  with_number<nn::Flatten, int64_t>(m, "Flatten", "first_axis", 1, "Joins the axes from first_axis on into one.");
+  with_number<nn::Flatten, int64_t>(m, "Flatten", "first_axis", 1,
+                                    "Joins the axes from first_axis on into one.");
   with_number<nn::Dropout, double>(m, "Dropout", "p", 0.5, "In training zeroes elements with probability p.");
   plain<nn::ReLU>(m, "ReLU", "max(x, 0)");
   plain<nn::GELU>(m, "GELU", "x * Phi(x)");

@@ -80,24 +80,31 @@ nb::list children_of(nb::handle self) {
 }
 
 void bind_state(nb::class_<nn::Module, PythonModule>& module) {
-  module.def("parameters", &nn::Module::parameters, "Learned tensors; one that several places share comes once.")
-      .def("named_parameters", [](const nn::Module& net) { return dict_of(net.named_parameters()); },
-           "Learned tensors by path, \"0.weight\".")
+  module
+      .def("parameters", &nn::Module::parameters,
+           "Learned tensors; one that several places share comes once.")
+      .def(
+          "named_parameters", [](const nn::Module& net) { return dict_of(net.named_parameters()); },
+          "Learned tensors by path, \"0.weight\".")
       .def("named_buffers", [](const nn::Module& net) { return dict_of(net.named_buffers()); })
-      .def("state_dict", [](const nn::Module& net) { return dict_of(net.state_dict()); },
-           "Parameters and buffers by path; they share the net's memory.")
-      .def("load_state_dict", load_state, "state"_a, "Copies values in: all of them, or none and a DataError.")
+      .def(
+          "state_dict", [](const nn::Module& net) { return dict_of(net.state_dict()); },
+          "Parameters and buffers by path; they share the net's memory.")
+      .def("load_state_dict", load_state, "state"_a,
+           "Copies values in: all of them, or none and a DataError.")
       .def_prop_ro("parameter_count", &nn::Module::parameter_count)
-      .def("initialize",
-           [](ModulePtr net, uint64_t seed) {
-             net->initialize({.seed = seed});
-             return net;
-           },
-           "seed"_a = 0, "Start values: a pure function of the seed and the paths.")
+      .def(
+          "initialize",
+          [](ModulePtr net, uint64_t seed) {
+            net->initialize({.seed = seed});
+            return net;
+          },
+          "seed"_a = 0, "Start values: a pure function of the seed and the paths.")
       .def("clone", &nn::Module::clone, "A copy with parameters of its own.")
       .def("copy", &nn::Module::copy, "A copy that shares parameters.")
       .def("__copy__", &nn::Module::copy)
-      .def("__deepcopy__", [](const nn::Module& net, nb::handle) { return net.clone(); }, "memo"_a)
+      .def(
+          "__deepcopy__", [](const nn::Module& net, nb::handle) { return net.clone(); }, "memo"_a)
       .def("to", moved, "target"_a, "Moves to a device, or converts to a float type.");
 }
 
@@ -116,7 +123,8 @@ std::string repr_of(const nn::Module& module, int depth) {
   if (children.found.empty()) return text + ")";
   for (const auto& [name, child] : children.found) {
     std::string inner = join("\n(", name, "): ", repr_of(*child, depth + 1));
-    for (size_t at = inner.find('\n'); at != std::string::npos; at = inner.find('\n', at + 1)) inner.insert(at + 1, "  ");
+    for (size_t at = inner.find('\n'); at != std::string::npos; at = inner.find('\n', at + 1))
+      inner.insert(at + 1, "  ");
     text += inner;
   }
   return text + "\n)";
@@ -125,45 +133,57 @@ std::string repr_of(const nn::Module& module, int depth) {
 }  // namespace
 
 void bind_module(nb::module_& m) {
-  nb::class_<nn::Module, PythonModule> module(m, "Module", nb::dynamic_attr(), nb::is_weak_referenceable(),
-                                              "A function of a tensor with parameters. Derive from it and define forward(self, x).");
+  nb::class_<nn::Module, PythonModule> module(
+      m, "Module", nb::dynamic_attr(), nb::is_weak_referenceable(),
+      "A function of a tensor with parameters. Derive from it and define forward(self, x).");
   module
-      .def("__init__", [](nb::pointer_and_handle<nn::Module> self) { new (static_cast<void*>(self.p)) PythonModule(self.h); })
+      .def("__init__",
+           [](nb::pointer_and_handle<nn::Module> self) {
+             new (static_cast<void*>(self.p)) PythonModule(self.h);
+           })
       .def("__call__", call, "x"_a, nb::sig("def __call__(self, x: object) -> uncial.Tensor"))
-      .def("forward",
-           [](const nn::Module& net, nb::handle x) {
-             if (const auto* own = dynamic_cast<const PythonModule*>(&net))
-               fail(ErrorKind::usage, own->kind(), ": defines no forward(self, x).");
-             return call(net, x);
-           },
-           "x"_a, nb::sig("def forward(self, x: object) -> uncial.Tensor"))
-      .def("train",
-           [](ModulePtr net, bool on) {
-             net->train(on);
-             return net;
-           },
-           "on"_a = true)
+      .def(
+          "forward",
+          [](const nn::Module& net, nb::handle x) {
+            if (const auto* own = dynamic_cast<const PythonModule*>(&net))
+              fail(ErrorKind::usage, own->kind(), ": defines no forward(self, x).");
+            return call(net, x);
+          },
+          "x"_a, nb::sig("def forward(self, x: object) -> uncial.Tensor"))
+      .def(
+          "train",
+          [](ModulePtr net, bool on) {
+            net->train(on);
+            return net;
+          },
+          "on"_a = true)
       .def("eval",
            [](ModulePtr net) {
              net->eval();
              return net;
            })
       .def_prop_ro("training", &nn::Module::training)
-      .def("is_training",
-           [](const nn::Module& net) {
-             const Pass* pass = current_pass();
-             return pass ? pass->context.training() : net.training();
-           },
-           "Within forward(): whether the pass is one of training.")
+      .def(
+          "is_training",
+          [](const nn::Module& net) {
+            const Pass* pass = current_pass();
+            return pass ? pass->context.training() : net.training();
+          },
+          "Within forward(): whether the pass is one of training.")
       .def_prop_ro("kind", [](const nn::Module& net) { return std::string(net.kind()); })
       .def_prop_ro("device", [](const nn::Module& net) { return join(net.device()); })
       .def("children", children_of, "(name, module) of what is directly inside.")
-      .def("describe", [](const nn::Module& net) { return nn::describe(net); }, "JSON that nn.build() makes a net of.")
+      .def(
+          "describe", [](const nn::Module& net) { return nn::describe(net); },
+          "JSON that nn.build() makes a net of.")
       .def("__repr__", [](const nn::Module& net) { return repr_of(net, 0); });
   bind_state(module);
-  m.def("_initialize_untouched", [](nn::Module& net) { nn::initialize_untouched(net); }, "module"_a);
-  m.def("build", [](const std::string& json) { return nn::build(json); }, "json"_a,
-        "The net that a description (docs: include/uncial/nn/network.h) tells of, with start values of seed 0.");
+  m.def(
+      "_initialize_untouched", [](nn::Module& net) { nn::initialize_untouched(net); }, "module"_a);
+  m.def(
+      "build", [](const std::string& json) { return nn::build(json); }, "json"_a,
+      "The net that a description (docs: include/uncial/nn/network.h) tells of, with start values of seed "
+      "0.");
 }
 
 }  // namespace uncial::python

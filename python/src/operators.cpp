@@ -19,12 +19,13 @@ using Binary = Tensor (*)(const Tensor&, const Tensor&);
 /// A Python number, as a scalar tensor of x's dtype.
 Tensor scalar_like(const Tensor& x, nb::handle number) {
   const double value = nb::cast<double>(number);
-  require(is_floating(x.dtype()) || value == std::floor(value), "the number ", value, " does not fit a tensor of ", x.dtype(),
-          "; convert that with x.to(\"float32\").");
+  require(is_floating(x.dtype()) || value == std::floor(value), "the number ", value,
+          " does not fit a tensor of ", x.dtype(), "; convert that with x.to(\"float32\").");
   return full({}, value, x.dtype(), x.device());
 }
 
-/// `other` as an operand beside x; undefined when it is nothing of the kind, and Python may ask the other side.
+/// `other` as an operand beside x; undefined when it is nothing of the kind, and Python may ask the other
+/// side.
 Tensor operand_beside(const Tensor& x, nb::handle other) {
   if (const Tensor* tensor = as_tensor(other)) return *tensor;
   if (nb::isinstance<nb::bool_>(other) && x.dtype() == DType::boolean)
@@ -70,16 +71,24 @@ void bind_signs(nb::class_<Tensor>& tensor) {
   for (const Sign& sign : kSigns) {
     const auto bind = [&](const char* name, bool reflected) {
       const std::string signature = join("def ", name, "(self, other: object) -> Tensor");
-      tensor.def(name, [f = sign.f, reflected](const Tensor& x, nb::handle other) { return apply(f, x, other, reflected); },
-                 nb::is_operator(), nb::arg("other").none(), nb::sig(signature.c_str()));
+      tensor.def(
+          name,
+          [f = sign.f, reflected](const Tensor& x, nb::handle other) {
+            return apply(f, x, other, reflected);
+          },
+          nb::is_operator(), nb::arg("other").none(), nb::sig(signature.c_str()));
     };
     bind(sign.name, false);
     if (sign.reflected) bind(sign.reflected, true);
   }
-  tensor.def("__neg__", [](const Tensor& x) { return -x; }, Unlocked())
+  tensor
+      .def(
+          "__neg__", [](const Tensor& x) { return -x; }, Unlocked())
       .def("__pos__", [](const Tensor& x) { return x; })
-      .def("__abs__", [](const Tensor& x) { return abs(x); }, Unlocked())
-      .def("__invert__", [](const Tensor& x) { return logical_not(x); }, Unlocked())
+      .def(
+          "__abs__", [](const Tensor& x) { return abs(x); }, Unlocked())
+      .def(
+          "__invert__", [](const Tensor& x) { return logical_not(x); }, Unlocked())
       .def("__hash__", [](nb::handle self) { return reinterpret_cast<intptr_t>(self.ptr()) >> 4; });
 }
 
@@ -101,7 +110,7 @@ Tensor positions_of(nb::handle index) {
   const auto kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
   if (kind == "b") array = numpy.attr("flatnonzero")(array);
   require(kind == "b" || kind == "i" || kind == "u" || nb::cast<int64_t>(array.attr("size")) == 0,
-          "index: got an array of ", nb::cast<std::string>(nb::str(array.attr("dtype"))), ", expected ints or bools.");
+          "index: got an array of ", text_of(array.attr("dtype")), ", expected ints or bools.");
   return tensor_of(array.attr("astype")("int64"));
 }
 
@@ -139,7 +148,8 @@ class Indexing {
   void select(int64_t i) {
     const int64_t extent = y_.shape()[axis_];
     if (i < -extent || i >= extent)  // an IndexError, as Python's own protocols expect it
-      throw nb::index_error(join("index ", i, " is outside axis ", axis_, " of shape ", y_.shape(), ".").c_str());
+      throw nb::index_error(
+          join("index ", i, " is outside axis ", axis_, " of shape ", y_.shape(), ".").c_str());
     y_ = y_.select(axis_, i);
   }
 
@@ -151,8 +161,8 @@ class Indexing {
     if (is_mask(index)) {
       const Shape mask = shape_of(nb::module_::import_("numpy").attr("shape")(index));
       for (int i = 0; i < rank; ++i)
-        require(axis_ + i < y_.rank() && mask[i] == shape[axis_ + i], "index: a mask ", mask, " does not fit axis ", axis_,
-                " of shape ", shape, ".");
+        require(axis_ + i < y_.rank() && mask[i] == shape[axis_ + i], "index: a mask ", mask,
+                " does not fit axis ", axis_, " of shape ", shape, ".");
       for (int i = 1; i < rank; ++i) {
         shape[axis_] *= shape[axis_ + 1];
         shape.erase(axis_ + 1);
@@ -211,7 +221,9 @@ void assign(const Tensor& x, nb::handle key, nb::handle value) {
 void bind_operators(nb::module_& m) {
   auto tensor = nb::borrow<nb::class_<Tensor>>(m.attr("Tensor"));
   bind_signs(tensor);
-  tensor.def("__getitem__", indexed, nb::arg("key").none(), "A view for ints, slices, None and ...; a copy for a list, array or mask.")
+  tensor
+      .def("__getitem__", indexed, nb::arg("key").none(),
+           "A view for ints, slices, None and ...; a copy for a list, array or mask.")
       .def("__setitem__", assign, nb::arg("key").none(), "value"_a)
       .def("__iter__", [](const Tensor& x) {
         require(x.rank() > 0, "iteration over a scalar tensor.");

@@ -30,47 +30,54 @@ void bind_base(nb::module_& m) {
       .def_prop_rw("lr", &optim::Optimizer::lr, &optim::Optimizer::set_lr)
       .def_prop_ro("steps", &optim::Optimizer::steps)
       .def_prop_ro("bound", &optim::Optimizer::bound, "False for a recipe.")
-      .def("state", [](const optim::Optimizer& optimizer) { return dict_of(optimizer.state()); },
-           "What a resumed run needs, by name; shares the optimiser's memory.")
-      .def("load_state",
-           [](optim::Optimizer& optimizer, nb::dict state) {
-             optimizer.load_state(named_of(std::move(state), optimizer.state()));
-           },
-           "state"_a)
+      .def(
+          "state", [](const optim::Optimizer& optimizer) { return dict_of(optimizer.state()); },
+          "What a resumed run needs, by name; shares the optimiser's memory.")
+      .def(
+          "load_state",
+          [](optim::Optimizer& optimizer, nb::dict state) {
+            optimizer.load_state(named_of(std::move(state), optimizer.state()));
+          },
+          "state"_a)
       .def("__repr__", &optim::Optimizer::describe);
 }
 
 void bind_algorithms(nb::module_& m) {
   using namespace optim;
   nb::class_<SGD, Optimizer>(m, "SGD", "v = momentum v + g; p -= lr v.")
-      .def("__init__",
-           [](SGD* self, const Parameters& p, double lr, double momentum, bool nesterov, double weight_decay) {
-             construct(self, p, SGDOptions{lr, momentum, nesterov, weight_decay});
-           },
-           "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 0.01, "momentum"_a = 0.0, "nesterov"_a = false,
-           "weight_decay"_a = 0.0);
+      .def(
+          "__init__",
+          [](SGD* self, const Parameters& p, double lr, double momentum, bool nesterov, double weight_decay) {
+            construct(self, p, SGDOptions{lr, momentum, nesterov, weight_decay});
+          },
+          "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 0.01, "momentum"_a = 0.0, "nesterov"_a = false,
+          "weight_decay"_a = 0.0);
   nb::class_<RMSprop, Optimizer>(m, "RMSprop")
-      .def("__init__",
-           [](RMSprop* self, const Parameters& p, double lr, double alpha, double epsilon, double momentum,
-              double weight_decay) {
-             construct(self, p, RMSpropOptions{lr, alpha, epsilon, momentum, weight_decay});
-           },
-           "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 0.01, "alpha"_a = 0.99, "epsilon"_a = 1e-8,
-           "momentum"_a = 0.0, "weight_decay"_a = 0.0);
-  nb::class_<Adam, Optimizer>(m, "Adam")
-      .def("__init__",
-           [](Adam* self, const Parameters& p, double lr, double beta1, double beta2, double epsilon, double weight_decay) {
-             construct(self, p, AdamOptions{lr, beta1, beta2, epsilon, weight_decay});
-           },
-           "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999,
-           "epsilon"_a = 1e-8, "weight_decay"_a = 0.0);
+      .def(
+          "__init__",
+          [](RMSprop* self, const Parameters& p, double lr, double alpha, double epsilon, double momentum,
+             double weight_decay) {
+            construct(self, p, RMSpropOptions{lr, alpha, epsilon, momentum, weight_decay});
+          },
+          "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 0.01, "alpha"_a = 0.99, "epsilon"_a = 1e-8,
+          "momentum"_a = 0.0, "weight_decay"_a = 0.0);
+  nb::class_<Adam, Optimizer>(m, "Adam").def(
+      "__init__",
+      [](Adam* self, const Parameters& p, double lr, double beta1, double beta2, double epsilon,
+         double weight_decay) {
+        construct(self, p, AdamOptions{lr, beta1, beta2, epsilon, weight_decay});
+      },
+      "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999,
+      "epsilon"_a = 1e-8, "weight_decay"_a = 0.0);
   nb::class_<AdamW, Adam>(m, "AdamW", "Adam with a decay of its own: p -= lr * weight_decay * p.")
-      .def("__init__",
-           [](AdamW* self, const Parameters& p, double lr, double beta1, double beta2, double epsilon, double weight_decay) {
-             construct(self, p, AdamWOptions{lr, beta1, beta2, epsilon, weight_decay});
-           },
-           "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999,
-           "epsilon"_a = 1e-8, "weight_decay"_a = 0.01);
+      .def(
+          "__init__",
+          [](AdamW* self, const Parameters& p, double lr, double beta1, double beta2, double epsilon,
+             double weight_decay) {
+            construct(self, p, AdamWOptions{lr, beta1, beta2, epsilon, weight_decay});
+          },
+          "parameters"_a = nb::none(), nb::kw_only(), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999,
+          "epsilon"_a = 1e-8, "weight_decay"_a = 0.01);
 }
 
 void bind_helpers(nb::module_& m) {
@@ -109,18 +116,20 @@ class PythonSchedule : public optim::Schedule {
 
 void bind_schedules(nb::module_& m) {
   nb::class_<optim::Schedule>(m, "Schedule")
-      .def("rate", &optim::Schedule::rate, "lr"_a, "step"_a, "total"_a, "Rate of step `step` (from 0) of `total`.")
+      .def("rate", &optim::Schedule::rate, "lr"_a, "step"_a, "total"_a,
+           "Rate of step `step` (from 0) of `total`.")
       .def("__repr__", &optim::Schedule::describe);
   m.def("constant", optim::constant);
   m.def("step_decay", optim::step_decay, "milestones"_a, "factor"_a = 0.1,
         "lr * factor^(milestones passed); milestones are fractions of the run.");
   m.def("exponential", optim::exponential, "last"_a = 0.01);
   m.def("cosine", optim::cosine, "last"_a = 0.0);
-  m.def("one_cycle",
-        [](double warm_up, double first, double last) {
-          return optim::one_cycle({.warm_up = warm_up, .first = first, .last = last});
-        },
-        "warm_up"_a = 0.3, "first"_a = 1.0 / 25, "last"_a = 1.0 / 25e4, "Cosine up to lr, then cosine down.");
+  m.def(
+      "one_cycle",
+      [](double warm_up, double first, double last) {
+        return optim::one_cycle({.warm_up = warm_up, .first = first, .last = last});
+      },
+      "warm_up"_a = 0.3, "first"_a = 1.0 / 25, "last"_a = 1.0 / 25e4, "Cosine up to lr, then cosine down.");
   m.def("warm_up", optim::warm_up, "steps"_a, "then"_a.none() = nb::none());
   m.def("reduce_on_plateau", optim::reduce_on_plateau, "patience"_a = 3, "factor"_a = 0.1,
         "Holds what it learned: one run, one schedule.");
@@ -131,7 +140,8 @@ void bind_schedules(nb::module_& m) {
 optim::SchedulePtr schedule_of(nb::handle schedule) {
   if (schedule.is_none()) return nullptr;
   if (nb::isinstance<optim::Schedule>(schedule)) return nb::cast<optim::SchedulePtr>(schedule);
-  require(PyCallable_Check(schedule.ptr()) != 0, "fit: schedule must be one of uncial.optim, or a function f(lr, step, total).");
+  require(PyCallable_Check(schedule.ptr()) != 0,
+          "fit: schedule must be one of uncial.optim, or a function f(lr, step, total).");
   return std::make_shared<PythonSchedule>(nb::borrow(schedule));
 }
 

@@ -17,7 +17,8 @@ namespace {
 class CompiledFunction {
  public:
   CompiledFunction(nb::object function, program::PlanOptions options)
-      : function_(std::move(function)), compiled_([this](const Tensors& inputs) { return run(inputs); }, options) {}
+      : function_(std::move(function)),
+        compiled_([this](const Tensors& inputs) { return run(inputs); }, options) {}
   CompiledFunction(const CompiledFunction&) = delete;
   CompiledFunction& operator=(const CompiledFunction&) = delete;
 
@@ -55,8 +56,8 @@ class CompiledFunction {
       shape_ = Result::one;
       outputs.push_back(*y);
     } else {
-      require(nb::isinstance<nb::tuple>(answer) || nb::isinstance<nb::list>(answer), "compile: the function returned ",
-              class_name(answer),
+      require(nb::isinstance<nb::tuple>(answer) || nb::isinstance<nb::list>(answer),
+              "compile: the function returned ", class_name(answer),
               ", expected a Tensor, a tuple of them, or None.");
       shape_ = Result::several;
       for (nb::handle item : answer) outputs.push_back(nb::cast<Tensor>(item));
@@ -97,15 +98,18 @@ class ProfileBlock {
 
 void bind_program(nb::module_& m) {
   nb::class_<CompiledFunction>(m, "CompiledFunction", "A function that compile() made.")
-      .def("__init__",
-           [](CompiledFunction* self, nb::object function, bool fuse, const std::string& precision) {
-             require(PyCallable_Check(function.ptr()) != 0, "compile: expected a function of tensors.");
-             new (self) CompiledFunction(std::move(function), {.fuse = fuse, .precision = precision_of(precision)});
-           },
-           "function"_a, nb::kw_only(), "fuse"_a = true, "precision"_a = "float32")
+      .def(
+          "__init__",
+          [](CompiledFunction* self, nb::object function, bool fuse, const std::string& precision) {
+            require(PyCallable_Check(function.ptr()) != 0, "compile: expected a function of tensors.");
+            new (self)
+                CompiledFunction(std::move(function), {.fuse = fuse, .precision = precision_of(precision)});
+          },
+          "function"_a, nb::kw_only(), "fuse"_a = true, "precision"_a = "float32")
       .def("__call__", &CompiledFunction::call)
-      .def_prop_ro("reason", [](const CompiledFunction& f) { return f.compiled().reason(); },
-                   "Why the last call ran eagerly; empty when it did not.")
+      .def_prop_ro(
+          "reason", [](const CompiledFunction& f) { return f.compiled().reason(); },
+          "Why the last call ran eagerly; empty when it did not.")
       .def_prop_ro("__wrapped__", &CompiledFunction::function)
       .def("stages", stages_of, "Names of what runs, one after the other.")
       .def("describe", describe, "A table of the recorded steps, and the size of their memory.");
@@ -113,14 +117,16 @@ void bind_program(nb::module_& m) {
   nb::class_<ProfileRow>(m, "ProfileRow")
       .def_ro("layers", &ProfileRow::layers)
       .def_ro("operators", &ProfileRow::operators)
-      .def_prop_ro("stage",
-                   [](const ProfileRow& row) {
-                     return row.pass == Pass::forward ? "forward" : row.pass == Pass::backward ? "backward" : "update";
-                   })
+      .def_prop_ro(
+          "stage",
+          [](const ProfileRow& row) {
+            return row.pass == Pass::forward ? "forward" : row.pass == Pass::backward ? "backward" : "update";
+          })
       .def_ro("seconds", &ProfileRow::seconds)
       .def_ro("flops", &ProfileRow::flops)
       .def_ro("bytes", &ProfileRow::bytes);
-  nb::class_<ProfileBlock>(m, "profile", "`with profile() as p:` measures the recorded steps that this thread runs.")
+  nb::class_<ProfileBlock>(m, "profile",
+                           "`with profile() as p:` measures the recorded steps that this thread runs.")
       .def(nb::init<>())
       .def("__enter__",
            [](nb::object self) {
@@ -131,7 +137,9 @@ void bind_program(nb::module_& m) {
       .def_prop_ro("replays", [](const ProfileBlock& block) { return block.profile().replays(); })
       .def_prop_ro("seconds", [](const ProfileBlock& block) { return block.profile().seconds(); })
       .def("rows", [](const ProfileBlock& block) { return block.profile().rows(); })
-      .def("table", [](const ProfileBlock& block, double peak) { return block.profile().table(peak); }, "peak_flops"_a = 0.0)
+      .def(
+          "table", [](const ProfileBlock& block, double peak) { return block.profile().table(peak); },
+          "peak_flops"_a = 0.0)
       .def("trace_json", [](const ProfileBlock& block) { return block.profile().trace_json(); })
       .def("__str__", [](const ProfileBlock& block) { return block.profile().table(); });
   m.def("measure_peak_flops", measure_peak_flops, "seconds"_a = 0.05, Unlocked());

@@ -92,16 +92,14 @@ nb::object twin_of(nb::handle value) {
 
 }  // namespace
 
-PythonModule::PythonModule(nb::handle self)
-    : self_(self), kind_(class_name(self)) {}
+PythonModule::PythonModule(nb::handle self) : self_(self), kind_(class_name(self)) {}
 
 Tensor PythonModule::forward(const Tensor& x, nn::Context& context) const {
   const nb::gil_scoped_acquire locked;
   const PassScope scope(context, *this);
   const nb::object y = self_.attr("forward")(x);
   const Tensor* tensor = as_tensor(y);
-  if (!tensor)
-    fail(ErrorKind::usage, kind_, ".forward: returned ", class_name(y), ", expected a Tensor.");
+  if (!tensor) fail(ErrorKind::usage, kind_, ".forward: returned ", class_name(y), ", expected a Tensor.");
   return *tensor;
 }
 

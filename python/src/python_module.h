@@ -9,8 +9,8 @@
 
 namespace uncial::python {
 
-/// The C++ side of an object of a Python class that derives from uncial.nn.Module. It lies inside that object, and finds
-/// parameters and children among the object's attributes whenever it is asked.
+/// The C++ side of an object of a Python class that derives from uncial.nn.Module. It lies inside that
+/// object, and finds parameters and children among the object's attributes whenever it is asked.
 class PythonModule : public nn::Module {
  public:
   explicit PythonModule(nanobind::handle self);

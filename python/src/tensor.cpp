@@ -84,9 +84,11 @@ const PyType_Slot kSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buff
 
 void bind_properties(nb::class_<Tensor>& tensor) {
   tensor.def_prop_ro("shape", [](const Tensor& x) { return tuple_of(x.shape()); })
-      .def_prop_ro("strides", [](const Tensor& x) { return tuple_of(x.strides()); }, "In elements.")
+      .def_prop_ro(
+          "strides", [](const Tensor& x) { return tuple_of(x.strides()); }, "In elements.")
       .def_prop_ro("ndim", [](const Tensor& x) { return x.rank(); })
-      .def_prop_ro("size", [](const Tensor& x) { return x.size(); }, "Number of elements.")
+      .def_prop_ro(
+          "size", [](const Tensor& x) { return x.size(); }, "Number of elements.")
       .def_prop_ro("nbytes", [](const Tensor& x) { return x.bytes(); })
       .def_prop_ro("dtype", [](const Tensor& x) { return std::string(name_of(x.dtype())); })
       .def_prop_ro("device", [](const Tensor& x) { return join(x.device()); })
@@ -113,40 +115,48 @@ void bind_gradients(nb::class_<Tensor>& tensor) {
           nb::for_getter(nb::sig("def grad(self) -> Tensor | None")),
           nb::for_setter(nb::arg("gradient").none()))
       .def("backward", backward, "gradient"_a = nb::none(), "retain_graph"_a = false,
-           "Adds derivatives of this scalar (or of the sum weighted by `gradient`) to the grad of every leaf that wants one.")
+           "Adds derivatives of this scalar (or of the sum weighted by `gradient`) to the grad of every leaf "
+           "that wants one.")
       .def("zero_grad", [](const Tensor& x) { x.zero_grad(); })
-      .def("detach", [](const Tensor& x) { return x.detach(); }, "The same memory, cut off from the tape.")
-      .def("clone", [](const Tensor& x) { return x.clone(); }, Unlocked(), "A copy in memory of its own.")
-      .def("contiguous", [](const Tensor& x) { return x.contiguous(); }, Unlocked());
+      .def(
+          "detach", [](const Tensor& x) { return x.detach(); }, "The same memory, cut off from the tape.")
+      .def(
+          "clone", [](const Tensor& x) { return x.clone(); }, Unlocked(), "A copy in memory of its own.")
+      .def(
+          "contiguous", [](const Tensor& x) { return x.contiguous(); }, Unlocked());
 }
 
 void bind_exchange(nb::class_<Tensor>& tensor) {
-  tensor.def("numpy", array_of, nb::sig("def numpy(self) -> numpy.ndarray"),
-             "An array on the same memory, which it keeps alive.")
+  tensor
+      .def("numpy", array_of, nb::sig("def numpy(self) -> numpy.ndarray"),
+           "An array on the same memory, which it keeps alive.")
       .def("__array__", as_array, "dtype"_a = nb::none(), "copy"_a = nb::none())
-      .def("__dlpack__",
-           [](const Tensor& x, const nb::kwargs& options) { return exported(x).attr("__dlpack__")(**options); })
+      .def("__dlpack__", [](const Tensor& x,
+                            const nb::kwargs& options) { return exported(x).attr("__dlpack__")(**options); })
       .def("__dlpack_device__", [](const Tensor& x) { return exported(x).attr("__dlpack_device__")(); })
       .def("tolist", [](const Tensor& x) { return array_of(x).attr("tolist")(); })
       .def("item", item, nb::sig("def item(self) -> float | int | bool"), "The only element.")
       .def("__float__", [](const Tensor& x) { return x.item(); })
       .def("__int__", [](const Tensor& x) { return x.item<int64_t>(); })
       .def("__bool__", [](const Tensor& x) { return x.item() != 0; })
-      .def("to", converted, "target"_a, "Converted to a dtype, or moved to a device; itself when nothing changes.")
-      .def("copy_",
-           [](const Tensor& x, nb::handle source) {
-             const Tensor from = input_like(source, x.spec());
-             const nb::gil_scoped_release unlocked;
-             x.copy_(from);
-             return x;
-           },
-           "source"_a, "Overwrites the elements, broadcast and converted; not differentiable.")
-      .def("fill_",
-           [](const Tensor& x, double value) {
-             x.fill_(value);
-             return x;
-           },
-           "value"_a);
+      .def("to", converted, "target"_a,
+           "Converted to a dtype, or moved to a device; itself when nothing changes.")
+      .def(
+          "copy_",
+          [](const Tensor& x, nb::handle source) {
+            const Tensor from = input_like(source, x.spec());
+            const nb::gil_scoped_release unlocked;
+            x.copy_(from);
+            return x;
+          },
+          "source"_a, "Overwrites the elements, broadcast and converted; not differentiable.")
+      .def(
+          "fill_",
+          [](const Tensor& x, double value) {
+            x.fill_(value);
+            return x;
+          },
+          "value"_a);
   // NumPy leaves `array + tensor` to us then, and still turns tensors into arrays where it is asked to.
   tensor.attr("__array_priority__") = 1000;
 }
@@ -154,49 +164,60 @@ void bind_exchange(nb::class_<Tensor>& tensor) {
 void bind_factories(nb::module_& m) {
   m.def("tensor", made, "data"_a, nb::kw_only(), "dtype"_a = nb::none(), "device"_a = nb::none(),
         "requires_grad"_a = false, "A copy of numbers, lists, or an array.");
-  m.def("asarray",
-        [](nb::handle data, nb::handle dtype) {
-          const Tensor x = shared_tensor_of(data);
-          return dtype.is_none() ? x : x.to(dtype_of(dtype));
-        },
-        "data"_a, "dtype"_a = nb::none(), "The same memory where that is possible, else a copy.");
+  m.def(
+      "asarray",
+      [](nb::handle data, nb::handle dtype) {
+        const Tensor x = shared_tensor_of(data);
+        return dtype.is_none() ? x : x.to(dtype_of(dtype));
+      },
+      "data"_a, "dtype"_a = nb::none(), "The same memory where that is possible, else a copy.");
   m.def("from_dlpack", shared_tensor_of, "data"_a, "The same memory as another library's CPU tensor.");
-  m.def("parameter", [](nb::handle data) { return parameter(shared_tensor_of(data)); }, "data"_a,
-        "A leaf that wants a gradient.");
+  m.def(
+      "parameter", [](nb::handle data) { return parameter(shared_tensor_of(data)); }, "data"_a,
+      "A leaf that wants a gradient.");
 
   const auto filled = [&m](const char* name, Tensor (*make)(const Shape&, DType, Device)) {
-    m.def(name,
-          [make](nb::handle shape, nb::handle dtype, nb::handle device) {
-            return make(shape_of(shape), dtype_of(dtype), device_of(device));
-          },
-          "shape"_a, nb::kw_only(), "dtype"_a = "float32", "device"_a = "cpu");
+    m.def(
+        name,
+        [make](nb::handle shape, nb::handle dtype, nb::handle device) {
+          return make(shape_of(shape), dtype_of(dtype), device_of(device));
+        },
+        "shape"_a, nb::kw_only(), "dtype"_a = "float32", "device"_a = "cpu");
   };
   filled("empty", empty);
   filled("zeros", zeros);
   filled("ones", ones);
-  m.def("full",
-        [](nb::handle shape, double value, nb::handle dtype, nb::handle device) {
-          return full(shape_of(shape), value, dtype_of(dtype), device_of(device));
-        },
-        "shape"_a, "value"_a, nb::kw_only(), "dtype"_a = "float32", "device"_a = "cpu");
-  m.def("zeros_like", [](const Tensor& x) { return zeros_like(x); }, "x"_a);
-  m.def("ones_like", [](const Tensor& x) { return ones(x.shape(), x.dtype(), x.device()); }, "x"_a);
-  m.def("arange",
-        [](double start, std::optional<double> stop, double step, nb::handle dtype) {
-          return arange(stop ? start : 0, stop.value_or(start), step, dtype_of(dtype));
-        },
-        "start"_a, "stop"_a = nb::none(), "step"_a = 1.0, nb::kw_only(), "dtype"_a = "int64",
-        "start, start + step, ... below stop; with one number, 0, 1, ... below it.");
-  m.def("randn",
-        [](nb::handle shape, uint64_t seed, nb::handle dtype) { return randn(shape_of(shape), seed, dtype_of(dtype)); },
-        "shape"_a, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",
-        "Standard normal values: a pure function of shape and seed.");
-  m.def("rand",
-        [](nb::handle shape, uint64_t seed, double low, double high, nb::handle dtype) {
-          return rand(shape_of(shape), seed, low, high, dtype_of(dtype));
-        },
-        "shape"_a, "seed"_a = 0, "low"_a = 0.0, "high"_a = 1.0, nb::kw_only(), "dtype"_a = "float32",
-        "Uniform values in [low, high): a pure function of shape and seed.");
+  m.def(
+      "full",
+      [](nb::handle shape, double value, nb::handle dtype, nb::handle device) {
+        return full(shape_of(shape), value, dtype_of(dtype), device_of(device));
+      },
+      "shape"_a, "value"_a, nb::kw_only(), "dtype"_a = "float32", "device"_a = "cpu");
+  m.def(
+      "zeros_like", [](const Tensor& x) { return zeros_like(x); }, "x"_a);
+  m.def(
+      "ones_like", [](const Tensor& x) { return ones(x.shape(), x.dtype(), x.device()); }, "x"_a);
+  m.def(
+      "arange",
+      [](double start, std::optional<double> stop, double step, nb::handle dtype) {
+        return arange(stop ? start : 0, stop.value_or(start), step, dtype_of(dtype));
+      },
+      "start"_a, "stop"_a = nb::none(), "step"_a = 1.0, nb::kw_only(), "dtype"_a = "int64",
+      "start, start + step, ... below stop; with one number, 0, 1, ... below it.");
+  m.def(
+      "randn",
+      [](nb::handle shape, uint64_t seed, nb::handle dtype) {
+        return randn(shape_of(shape), seed, dtype_of(dtype));
+      },
+      "shape"_a, "seed"_a = 0, nb::kw_only(), "dtype"_a = "float32",
+      "Standard normal values: a pure function of shape and seed.");
+  m.def(
+      "rand",
+      [](nb::handle shape, uint64_t seed, double low, double high, nb::handle dtype) {
+        return rand(shape_of(shape), seed, low, high, dtype_of(dtype));
+      },
+      "shape"_a, "seed"_a = 0, "low"_a = 0.0, "high"_a = 1.0, nb::kw_only(), "dtype"_a = "float32",
+      "Uniform values in [low, high): a pure function of shape and seed.");
 }
 
 /// `with no_grad():`, again and again and within itself.
@@ -218,22 +239,24 @@ void bind_tape(nb::module_& m) {
       .def("__enter__", &NoGradStack::enter)
       .def("__exit__", [](NoGradStack& stack, const nb::args&) { stack.exit(); });
   m.def("grad_enabled", grad_enabled, "True when operators of this thread append to the tape.");
-  m.def("gradients",
-        [](const Tensor& y, const Tensors& xs, nb::handle dy, bool retain_graph, bool create_graph) {
-          const Tensor weights = dy.is_none() ? Tensor() : input_like(dy, y.spec());
-          Tensors found;
-          {
-            const nb::gil_scoped_release unlocked;
-            found = gradients(y, xs, weights, {.retain_graph = retain_graph, .create_graph = create_graph});
-          }
-          nb::list result;
-          for (const Tensor& dx : found) result.append(optional_tensor(dx));
-          return result;
-        },
-        "y"_a, "xs"_a, "dy"_a = nb::none(), "retain_graph"_a = false, "create_graph"_a = false,
-        nb::sig("def gradients(y: Tensor, xs: collections.abc.Sequence[Tensor], dy: Tensor | None = None, "
-                "retain_graph: bool = False, create_graph: bool = False) -> list[Tensor | None]"),
-        "Derivatives of y (weighted by dy) for each x, without touching anybody's grad; None where y does not depend on x.");
+  m.def(
+      "gradients",
+      [](const Tensor& y, const Tensors& xs, nb::handle dy, bool retain_graph, bool create_graph) {
+        const Tensor weights = dy.is_none() ? Tensor() : input_like(dy, y.spec());
+        Tensors found;
+        {
+          const nb::gil_scoped_release unlocked;
+          found = gradients(y, xs, weights, {.retain_graph = retain_graph, .create_graph = create_graph});
+        }
+        nb::list result;
+        for (const Tensor& dx : found) result.append(optional_tensor(dx));
+        return result;
+      },
+      "y"_a, "xs"_a, "dy"_a = nb::none(), "retain_graph"_a = false, "create_graph"_a = false,
+      nb::sig("def gradients(y: Tensor, xs: collections.abc.Sequence[Tensor], dy: Tensor | None = None, "
+              "retain_graph: bool = False, create_graph: bool = False) -> list[Tensor | None]"),
+      "Derivatives of y (weighted by dy) for each x, without touching anybody's grad; None where y does not "
+      "depend on x.");
 }
 
 }  // namespace
@@ -241,11 +264,12 @@ void bind_tape(nb::module_& m) {
 void bind_tensor(nb::module_& m) {
   nb::class_<Tensor> tensor(m, "Tensor", nb::type_slots(kSlots), nb::is_weak_referenceable(),
                             "An n-dimensional array; copies of the handle share its memory.");
-  tensor.def("__init__",
-             [](Tensor* self, nb::handle data, nb::handle dtype, nb::handle device, bool requires_grad) {
-               new (self) Tensor(made(data, dtype, device, requires_grad));
-             },
-             "data"_a, nb::kw_only(), "dtype"_a = nb::none(), "device"_a = nb::none(), "requires_grad"_a = false);
+  tensor.def(
+      "__init__",
+      [](Tensor* self, nb::handle data, nb::handle dtype, nb::handle device, bool requires_grad) {
+        new (self) Tensor(made(data, dtype, device, requires_grad));
+      },
+      "data"_a, nb::kw_only(), "dtype"_a = nb::none(), "device"_a = nb::none(), "requires_grad"_a = false);
   bind_properties(tensor);
   bind_gradients(tensor);
   bind_exchange(tensor);

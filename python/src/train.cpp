@@ -23,8 +23,8 @@ std::vector<int64_t> labels_of(const data::Dataset& data) {
   return labels;
 }
 
-LabelledReport evaluate(const nn::Module& net, const data::Dataset& data, int64_t batch, int top_k, int calibration_bins,
-                        const std::string& precision) {
+LabelledReport evaluate(const nn::Module& net, const data::Dataset& data, int64_t batch, int top_k,
+                        int calibration_bins, const std::string& precision) {
   const EvaluateOptions options{batch, top_k, calibration_bins, precision_of(precision)};
   const nb::gil_scoped_release unlocked;
   return {train::evaluate(net, data, options), labels_of(data)};
@@ -62,7 +62,8 @@ nb::object wrong_of(const LabelledReport& r) {
   for (size_t i = 0; i < guesses.size(); ++i)
     if (guesses[i] != r.labels[i]) wrong.push_back(int64_t(i));
   const float* confidence = highest.data<float>();
-  std::stable_sort(wrong.begin(), wrong.end(), [&](int64_t a, int64_t b) { return confidence[a] > confidence[b]; });
+  std::stable_sort(wrong.begin(), wrong.end(),
+                   [&](int64_t a, int64_t b) { return confidence[a] > confidence[b]; });
   return array_of(from_values<int64_t>(wrong, {int64_t(wrong.size())}));
 }
 
@@ -86,15 +87,22 @@ void bind_report(nb::module_& m) {
   report.def_prop_ro("samples", [](const LabelledReport& r) { return r.report.samples; })
       .def_prop_ro("errors", [](const LabelledReport& r) { return r.report.errors; })
       .def_prop_ro("classes", [](const LabelledReport& r) { return r.report.classes; })
-      .def_prop_ro("confusion", [](const LabelledReport& r) { return array_of(r.report.confusion); },
-                   nb::for_getter(nb::sig("def confusion(self) -> numpy.ndarray")), "(classes, classes): rows true, columns predicted.")
-      .def_prop_ro("probabilities", [](const LabelledReport& r) { return array_of(r.report.probabilities); },
-                   nb::for_getter(nb::sig("def probabilities(self) -> numpy.ndarray")), "(N, classes) float32")
-      .def_prop_ro("predictions", [](const LabelledReport& r) { return array_of(argmax(r.report.probabilities, 1)); },
-                   nb::for_getter(nb::sig("def predictions(self) -> numpy.ndarray")))
-      .def_prop_ro("labels",
-                   [](const LabelledReport& r) { return array_of(from_values<int64_t>(r.labels, {int64_t(r.labels.size())})); },
-                   nb::for_getter(nb::sig("def labels(self) -> numpy.ndarray")))
+      .def_prop_ro(
+          "confusion", [](const LabelledReport& r) { return array_of(r.report.confusion); },
+          nb::for_getter(nb::sig("def confusion(self) -> numpy.ndarray")),
+          "(classes, classes): rows true, columns predicted.")
+      .def_prop_ro(
+          "probabilities", [](const LabelledReport& r) { return array_of(r.report.probabilities); },
+          nb::for_getter(nb::sig("def probabilities(self) -> numpy.ndarray")), "(N, classes) float32")
+      .def_prop_ro(
+          "predictions", [](const LabelledReport& r) { return array_of(argmax(r.report.probabilities, 1)); },
+          nb::for_getter(nb::sig("def predictions(self) -> numpy.ndarray")))
+      .def_prop_ro(
+          "labels",
+          [](const LabelledReport& r) {
+            return array_of(from_values<int64_t>(r.labels, {int64_t(r.labels.size())}));
+          },
+          nb::for_getter(nb::sig("def labels(self) -> numpy.ndarray")))
       .def_prop_ro("wrong", wrong_of, nb::for_getter(nb::sig("def wrong(self) -> numpy.ndarray")),
                    "Positions of the wrong answers, the surest first.")
       .def("line", [](const LabelledReport& r) { return r.report.line(); })
@@ -114,10 +122,12 @@ void bind_train(nb::module_& m) {
   room.def("evaluate", evaluate, "net"_a, "data"_a, "batch"_a = 500, "top_k"_a = 3, "calibration_bins"_a = 15,
            "precision"_a = "float32", "Loss, accuracy and the rest on a data set.");
   room.def("predict", predict, "net"_a, "images"_a, "batch"_a = 500, "precision"_a = "float32",
-           nb::sig("def predict(net: uncial.nn.Module, images: object, batch: int = 500, precision: str = 'float32') -> numpy.ndarray"),
+           nb::sig("def predict(net: uncial.nn.Module, images: object, batch: int = 500, precision: str = "
+                   "'float32') -> numpy.ndarray"),
            "Class probabilities (N, classes) of arrays, tensors, or a data set.");
-  room.def("accuracy", [](const nn::Module& net, const data::Dataset& data) { return train::accuracy(net, data); }, "net"_a,
-           "data"_a, Unlocked());
+  room.def(
+      "accuracy", [](const nn::Module& net, const data::Dataset& data) { return train::accuracy(net, data); },
+      "net"_a, "data"_a, Unlocked());
 }
 
 }  // namespace uncial::python
