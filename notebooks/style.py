@@ -114,6 +114,7 @@ def show_answers(images, labels, probabilities, title, columns=5):
         picture, bars = grid[i // columns, 2 * (i % columns):][:2]
         answer = int(np.argmax(p))
         picture.imshow(image, vmin=0)
+        picture.set_anchor("N")  # its caption beside that of the bars
         picture.set_title(f"truth {truth}, answer {answer}", fontsize=9, pad=2)
         colours = [GREEN if k == truth else ORANGE if k == answer else "#b0b0b0" for k in range(len(p))]
         bars.barh(range(len(p)), p, color=colours, height=0.8)

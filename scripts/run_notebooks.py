@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import check_notebooks  # noqa: E402  (found by the line above)
 
 
 def execute(path, fast):
-    """Runs one notebook in place; gives the tail of what `jupyter execute` wrote if it failed."""
+    """Runs one notebook in place; gives what `jupyter execute` said of the failure, or nothing."""
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     environment["PATH"] = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     environment.pop("UNCIAL_NOTEBOOK_FAST", None)
@@ -29,7 +30,10 @@ def execute(path, fast):
         environment["UNCIAL_NOTEBOOK_FAST"] = "1"
     command = ["jupyter", "execute", "--inplace", path.name]
     result = subprocess.run(command, cwd=path.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return "" if result.returncode == 0 else result.stdout[-3000:]
+    if result.returncode == 0:
+        return ""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+    return text[max(text.rfind("An error occurred while executing"), 0):].strip() or f"exit code {result.returncode}"
 
 
 def clean(path):
