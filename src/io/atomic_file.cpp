@@ -102,7 +102,7 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::by
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view text) {
-  write_atomically(path, std::as_bytes(std::span(text)));
+  write_atomically(path, std::as_bytes(std::span<const char>(text)));
 }
 
 std::string read_file(const std::filesystem::path& path, int64_t limit) {
