@@ -39,6 +39,10 @@ fi
 # Paths relative to the repository and not hashed: every folder below build/ can use what another compiled.
 export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache} CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 
+if [[ $preset == wasm ]]; then  # Debian's emscripten wants Debian's acorn, which a Node.js from elsewhere does not look for there
+  export NODE_PATH=${NODE_PATH:+$NODE_PATH:}/usr/share/nodejs
+fi
+
 if ((${#first_configure[@]} + ${#options[@]})); then
   cmake "${first_configure[@]}" "${options[@]}" -B "build/$preset"
 fi
