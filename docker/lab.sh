@@ -22,6 +22,9 @@ if [[ -e $folder/$first ]]; then page=lab/tree/$first; fi
 start_folder=$folder
 if [[ -d $folder/notebooks ]]; then start_folder=$folder/notebooks; fi
 
+# Jupyter refuses root unless told otherwise, and on many a bare machine root is the only user.
+if ((EUID == 0)); then set -- --allow-root "$@"; fi
+
 is_answered() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 
 say_where() {

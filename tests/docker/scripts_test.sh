@@ -67,6 +67,7 @@ says said "http://127.0.0.1:8899/lab?token=$first"
 says arguments --debug
 says arguments "--ServerApp.port=$port"
 says arguments '--ServerApp.allow_remote_access=False'
+if ((EUID == 0)); then says arguments --allow-root; else says_not arguments --allow-root; fi
 says_not arguments "$first"  # other users see arguments
 touch folder/notebooks/cnn_mnist_from_scratch.ipynb
 JUPYTER_TOKEN='' lab
