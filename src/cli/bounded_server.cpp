@@ -178,7 +178,8 @@ int listening_socket(ServeAddress& address) {
   SocketAddress place = socket_address(address);
   const int fd = ::socket(place.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int yes = 1;
-  if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);  // a port is free at once after us
+  if (fd >= 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);  // a port is free at once after us
   auto* const raw = reinterpret_cast<sockaddr*>(&place.storage);
   if (fd < 0 || ::bind(fd, raw, place.size) != 0 || ::listen(fd, 64) != 0) {
     const int error = errno;

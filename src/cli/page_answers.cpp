@@ -85,8 +85,9 @@ std::vector<LabelledImage> example_images(const data::Dataset& data) {
   return examples;
 }
 
-std::vector<std::vector<ImageBytes>> augmented_images(const data::Dataset& data, const vision::Augment& augment,
-                                                      uint64_t seed, int rows, int draws) {
+std::vector<std::vector<ImageBytes>> augmented_images(const data::Dataset& data,
+                                                      const vision::Augment& augment, uint64_t seed, int rows,
+                                                      int draws) {
   std::vector<int64_t> originals = first_of_each_class(data, 1);
   originals.resize(std::min(originals.size(), size_t(rows)));
   std::vector<std::vector<ImageBytes>> all;

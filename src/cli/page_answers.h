@@ -19,7 +19,8 @@ nlohmann::ordered_json answers_json(const train::Report& report, const data::Dat
 std::vector<LabelledImage> example_images(const data::Dataset& data);
 
 /// For the first image of each of `rows` classes: itself and `draws` draws of `augment`, which may be empty.
-std::vector<std::vector<ImageBytes>> augmented_images(const data::Dataset& data, const vision::Augment& augment,
-                                                      uint64_t seed, int rows, int draws);
+std::vector<std::vector<ImageBytes>> augmented_images(const data::Dataset& data,
+                                                      const vision::Augment& augment, uint64_t seed, int rows,
+                                                      int draws);
 
 }  // namespace uncial::cli

@@ -24,9 +24,9 @@ struct PageInfo {
   std::optional<double> accuracy = std::nullopt;  ///< on the test set
   std::vector<std::string> classes;
   std::vector<LabelledImage> examples = {};
-  std::string augmentation = "";                            ///< what rows below show; empty: no such rows
+  std::string augmentation = "";                        ///< what rows below show; empty: no such rows
   std::vector<std::vector<ImageBytes>> augmented = {};  ///< the original first
-  bool training = false;                                    ///< there is a stream of events
+  bool training = false;                                ///< there is a stream of events
 };
 
 /// Counts parameters and multiply-adds of `net`; the rest is for the caller to fill in.

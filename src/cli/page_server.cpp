@@ -134,8 +134,10 @@ void PageServer::State::route() {
     response.set_header("Content-Security-Policy", policy);
     response.set_content(kPage.data(), kPage.size(), "text/html; charset=utf-8");
   });
-  server.Get("/api/info", [this](const Request&, Response& response) { response.set_content(content.info(), kJson); });
-  server.Post("/api/predict", [this](const Request& request, Response& response) { answer(request, response); });
+  server.Get("/api/info",
+             [this](const Request&, Response& response) { response.set_content(content.info(), kJson); });
+  server.Post("/api/predict",
+              [this](const Request& request, Response& response) { answer(request, response); });
   if (content.hub)
     server.Get("/api/events",
                [this](const Request&, Response& response) { stream_events(*content.hub, response); });
@@ -151,6 +153,8 @@ void PageServer::State::answer(const Request& request, Response& response) {
   const auto* pixels = reinterpret_cast<const uint8_t*>(request.body.data());
   response.set_content(content.predict({pixels, kPixels}), kJson);
 }
+
+void require_page_server() {}
 
 PageServer::PageServer(ServeAddress address, PageContent content)
     : state_(std::make_unique<State>(std::move(address), std::move(content))) {

@@ -15,16 +15,16 @@ class ServeHub;
 
 /// What the page is about; everything is called from the server's threads, several at once.
 struct PageContent {
-  std::function<std::string()> info;                               ///< info_json()
+  std::function<std::string()> info;                             ///< info_json()
   std::function<std::string(std::span<const uint8_t>)> predict;  ///< look_json() of 28 x 28 pixels
-  ServeHub* hub = nullptr;                                         ///< of a training, if there is one
+  ServeHub* hub = nullptr;                                       ///< of a training, if there is one
 };
 
-/// Runs from its construction to its destruction, which closes the hub. Answers only whom is_trusted_host() and
-/// is_same_origin() let in; docs/decisions/0013-page-and-server.md has the bounds.
+/// Runs from its construction to its destruction, which closes the hub. Answers only whom is_trusted_host()
+/// and is_same_origin() let in; docs/decisions/0013-page-and-server.md has the bounds.
 class PageServer {
  public:
-  /// Throws Error(io) when the address cannot be had, and a usage Error in a build without a server.
+  /// Throws Error(io) when the address cannot be had, and what require_page_server() throws.
   PageServer(ServeAddress address, PageContent content);
   ~PageServer();
   PageServer(const PageServer&) = delete;
@@ -36,5 +36,8 @@ class PageServer {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Throws a usage Error in a build without a server: to be asked before long work.
+void require_page_server();
 
 }  // namespace uncial::cli

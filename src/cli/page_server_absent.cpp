@@ -8,10 +8,13 @@ struct PageServer::State {
   std::string url;
 };
 
-PageServer::PageServer(ServeAddress, PageContent) {
-  fail(ErrorKind::usage,
-       "--serve: this build has no server. Install cpp-httplib (Debian: libcpp-httplib-dev) and build again.");
+void require_page_server() {
+  fail(
+      ErrorKind::usage,
+      "--serve: this build has no server. Install cpp-httplib (Debian: libcpp-httplib-dev) and build again.");
 }
+
+PageServer::PageServer(ServeAddress, PageContent) { require_page_server(); }
 PageServer::~PageServer() = default;
 
 const std::string& PageServer::url() const { return state_->url; }

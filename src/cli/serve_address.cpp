@@ -14,7 +14,8 @@ namespace {
 
 bool is_ip(const std::string& host) {
   in6_addr address;
-  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
 bool is_loopback(const std::string& host) {
@@ -67,7 +68,8 @@ ServeAddress parse_serve_address(const std::string& text, bool network) {
           ", expected HOST:PORT such as 127.0.0.1:8080.");
   ServeAddress address{.host = is_localhost(parts->host) ? "127.0.0.1" : parts->host,
                        .port = int(parse_number("--serve: port", parts->port, Range<int64_t>{0, 65'535}))};
-  require(is_ip(address.host), "--serve: got ", shown, ", expected an IP address or localhost before the port.");
+  require(is_ip(address.host), "--serve: got ", shown,
+          ", expected an IP address or localhost before the port.");
   require(network || is_loopback(address.host), "--serve: got ", shown,
           ", which other machines may reach, expected an address of this machine alone, such as 127.0.0.1:",
           address.port, ". Pass --serve-network, too, if they should: whoever reaches it can use the page.");

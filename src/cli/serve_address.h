@@ -15,13 +15,13 @@ struct ServeAddress {
   std::string url() const;
 };
 
-/// HOST:PORT or PORT, where HOST is an IP address or localhost; an IPv6 address is in brackets. Without `network`
-/// only addresses of this machine itself. Throws a usage Error.
+/// HOST:PORT or PORT, where HOST is an IP address or localhost; an IPv6 address is in brackets. Without
+/// `network` only addresses of this machine itself. Throws a usage Error.
 ServeAddress parse_serve_address(const std::string& text, bool network);
 
-/// Whether a request with this Host header may have been meant for us: it names localhost or an IP address, with
-/// any port (a tunnel changes it). A page of a stranger whose name was made to point here (DNS rebinding) sends its
-/// own name.
+/// Whether a request with this Host header may have been meant for us: it names localhost or an IP address,
+/// with any port (a tunnel changes it). A page of a stranger whose name was made to point here (DNS
+/// rebinding) sends its own name.
 bool is_trusted_host(std::string_view host_header);
 
 /// Whether Origin (empty: the header is absent) is a page that came from the same Host.

@@ -4,19 +4,22 @@
 #include <mutex>
 #include <stop_token>
 
+#include "cli/page_server.h"
 #include "cli/program.h"
 
 namespace uncial::cli {
 
 ServeFlag::ServeFlag(Program& program, std::string address) : text_(std::move(address)) {
-  program.text("--serve", text_, "Show a page at this address to a browser on this machine; port 0: a free one",
-               "HOST:PORT");
+  program.text("--serve", text_,
+               "Show a page at this address to a browser on this machine; port 0: a free one", "HOST:PORT");
   program.flag("--serve-network", network_, "Let --serve listen where other machines reach it");
 }
 
 std::optional<ServeAddress> ServeFlag::address() const {
   if (text_.empty()) return std::nullopt;
-  return parse_serve_address(text_, network_);
+  const ServeAddress address = parse_serve_address(text_, network_);
+  require_page_server();
+  return address;
 }
 
 void announce_page(const Program& program, const std::string& url) { program.print("page: {}\n", url); }

@@ -14,7 +14,8 @@ class ServeFlag {
  public:
   /// Declares the flags; `address` is what --serve starts as, empty: no page.
   explicit ServeFlag(Program& program, std::string address = "");
-  /// After parse(): where to serve, if anywhere. Throws a usage Error.
+  /// After parse(): where to serve, if anywhere. Throws a usage Error, also in a build without a
+  /// server.
   std::optional<ServeAddress> address() const;
 
  private:
@@ -24,7 +25,8 @@ class ServeFlag {
 
 /// Says where the page is, on standard output, where scripts read it with port 0.
 void announce_page(const Program& program, const std::string& url);
-/// Returns when a stop by signal is requested, at once if that has happened. The signal is an ordinary end then.
+/// Returns when a stop by signal is requested, at once if that has happened. The signal is an ordinary end
+/// then.
 void stay_until_stopped(Program& program);
 
 }  // namespace uncial::cli

@@ -12,8 +12,8 @@
 
 namespace uncial::cli {
 
-/// Named parts of a state, each with the number of its last change. Holds the newest only, so a slow reader costs
-/// no memory and misses nothing that still holds.
+/// Named parts of a state, each with the number of its last change. Holds the newest only, so a slow reader
+/// costs no memory and misses nothing that still holds.
 class ServeHub {
  public:
   /// Replaces the parts that the object `parts` has.

@@ -17,9 +17,9 @@
 
 namespace uncial::cli {
 
-/// Copies what a page shows out of a training: progress every quarter of a second; weights as often while somebody
-/// looks on; after each epoch the answers to the validation set, which a thread of its own works out, also only while
-/// somebody looks on. Training itself goes on with the same bits, watched or not.
+/// Copies what a page shows out of a training: progress every quarter of a second; weights as often while
+/// somebody looks on; after each epoch the answers to the validation set, which a thread of its own works
+/// out, also only while somebody looks on. Training itself goes on with the same bits, watched or not.
 class ServedTraining final : public TrainingWatcher {
  public:
   /// All three must outlive it.

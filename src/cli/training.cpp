@@ -23,8 +23,9 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kSplitSeed = 1;  // not --seed: runs of several seeds are compared on the same images
 
-/// Keeps the weights that a complete run ends with, as EarlyStopping leaves the best ones in the net. Hands epochs to
-/// the watcher, too: a callback of its own would be one more thing that must agree when a run is resumed.
+/// Keeps the weights that a complete run ends with, as EarlyStopping leaves the best ones in the net. Hands
+/// epochs to the watcher, too: a callback of its own would be one more thing that must agree when a run is
+/// resumed.
 class FinalWeights : public train::Callback {
  public:
   explicit FinalWeights(TrainingWatcher* watcher) : watcher_(watcher) {}

@@ -13,8 +13,8 @@ namespace uncial::cli {
 /// The page, from before the first step until this object goes.
 class TrainingPage {
  public:
-  /// Opens the page and says where. `net` has the start values, `data` must outlive this. Throws what PageServer
-  /// throws.
+  /// Opens the page and says where. `net` has the start values, `data` must outlive this. Throws what
+  /// PageServer throws.
   TrainingPage(Program& program, const ServeAddress& address, const Network& network, const nn::Module& net,
                const MnistData& data, const Recipe& recipe, uint64_t seed);
   ~TrainingPage();

@@ -43,7 +43,9 @@ std::map<std::string, Tensor> eager_outputs(const nn::Module& net, const Tensor&
 }
 
 std::shared_ptr<nn::Module> shipped(const std::string& name) {
-  return cli::build_network(cli::find_network(name), 3);
+  std::shared_ptr<nn::Module> net = cli::build_network(cli::find_network(name), 3);
+  net->eval();
+  return net;
 }
 
 void check_layers(const cli::Look& look, const nn::Module& net, const std::vector<uint8_t>& pixels) {
@@ -57,7 +59,8 @@ void check_layers(const cli::Look& look, const nn::Module& net, const std::vecto
     const double step = (double(layer.high) - layer.low) / 255;
     double worst = 0;
     for (size_t i = 0; i < layer.bytes.size(); ++i)
-      worst = std::max(worst, std::abs(layer.low + layer.bytes[i] * step - double(expected.data<float>()[i])));
+      worst =
+          std::max(worst, std::abs(layer.low + layer.bytes[i] * step - double(expected.data<float>()[i])));
     CHECK(worst <= 0.5 * step + 1e-4 * std::max(std::abs(layer.low), std::abs(layer.high)));
   }
 }
@@ -74,7 +77,8 @@ TEST_CASE("a look has the probabilities and the values of all layers", "[cli]") 
       const cli::Look look = looker(pixels);
       const Tensor expected = softmax((*net)(tensor_of(pixels)));
       REQUIRE(look.probabilities.size() == 10);
-      for (size_t i = 0; i < 10; ++i) CHECK(std::abs(look.probabilities[i] - expected.data<float>()[i]) < 1e-5);
+      for (size_t i = 0; i < 10; ++i)
+        CHECK(std::abs(look.probabilities[i] - expected.data<float>()[i]) < 1e-5);
       check_layers(look, *net, pixels);
     }
   }
@@ -115,7 +119,8 @@ TEST_CASE("values that are no numbers, and wrong numbers of pixels", "[cli]") {
     CHECK(std::isfinite(layer.high));
   }
   CHECK_NOTHROW(nlohmann::json::parse(cli::look_json(look)));
-  check_error(ErrorKind::usage, [&] { looker(std::vector<uint8_t>(783)); }, "got 783 pixels", "expected 784");
+  check_error(
+      ErrorKind::usage, [&] { looker(std::vector<uint8_t>(783)); }, "got 783 pixels", "expected 784");
 }
 
 TEST_CASE("a served model answers with the weights that it was given last", "[cli]") {

@@ -36,21 +36,27 @@ TEST_CASE("addresses to serve at", "[cli]") {
   CHECK(url("0.0.0.0:8080", true) == "http://0.0.0.0:8080/");
   CHECK(url("[::]:8080", true) == "http://[::]:8080/");
   for (const char* text : {"0.0.0.0:8080", "192.168.1.5:8080", "[::]:8080", "[fe80::1]:8080"})
-    check_error(ErrorKind::usage, [&] { url(text); }, text, "--serve-network", "127.0.0.1:8080");
+    check_error(
+        ErrorKind::usage, [&] { url(text); }, text, "--serve-network", "127.0.0.1:8080");
   for (const char* text : {"", ":8080", "127.0.0.1", "127.0.0.1:", "::1:8080", "[::1", "[::1]8080"})
-    check_error(ErrorKind::usage, [&] { url(text); }, "expected HOST:PORT");
+    check_error(
+        ErrorKind::usage, [&] { url(text); }, "expected HOST:PORT");
   for (const char* text : {"example.org:8080", "127.0.0.1.evil:80", "127.1:80"})
-    check_error(ErrorKind::usage, [&] { url(text); }, "expected an IP address or localhost");
-  for (const char* text : {"127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http", "127.0.0.1:80 ", "99999999999"})
-    check_error(ErrorKind::usage, [&] { url(text); }, "port", "from 0 to 65535");
+    check_error(
+        ErrorKind::usage, [&] { url(text); }, "expected an IP address or localhost");
+  for (const char* text :
+       {"127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http", "127.0.0.1:80 ", "99999999999"})
+    check_error(
+        ErrorKind::usage, [&] { url(text); }, "port", "from 0 to 65535");
 }
 
 TEST_CASE("hosts and origins that are let in", "[cli]") {
-  for (const char* host : {"localhost", "LocalHost:8080", "localhost:", "127.0.0.1:8080", "192.168.1.5:9000",
-                           "[::1]:8080"})
+  for (const char* host :
+       {"localhost", "LocalHost:8080", "localhost:", "127.0.0.1:8080", "192.168.1.5:9000", "[::1]:8080"})
     CHECK(cli::is_trusted_host(host));
-  for (const char* host : {"", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example:8080",
-                           "localhost:8080@evil.example", "::1", "[::1", "127.0.0.1 "}) {
+  for (const char* host :
+       {"", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example:8080",
+        "localhost:8080@evil.example", "::1", "[::1", "127.0.0.1 "}) {
     INFO(host);
     CHECK_FALSE(cli::is_trusted_host(host));
   }
@@ -160,7 +166,8 @@ TEST_CASE("answers to a data set: counts, the surest errors first, then unsure r
 TEST_CASE("facts and pictures of a page", "[cli]") {
   const data::Dataset data = digits(40);
   const auto net = cli::build_network(cli::find_network("tiny"), 1);
-  cli::PageInfo info = cli::info_of(*net, "tiny", "a file \xff");  // a name in no encoding must not end the page
+  cli::PageInfo info =
+      cli::info_of(*net, "tiny", "a file \xff");  // a name in no encoding must not end the page
   info.examples = cli::example_images(data);
   json facts = json::parse(cli::info_json(info));
   CHECK(facts["parameters"] == net->parameter_count());
@@ -193,12 +200,15 @@ TEST_CASE("a training is told step by step", "[cli]") {
   CHECK(state(hub)["label"] == "seed 2");
 
   // Running means of 1 and 3 steps: the second point is of the two steps between.
-  served.on_progress(*net, {.epoch = 1, .epochs = 1, .batch = 1, .batches = 4, .loss = 2, .accuracy = 0.1, .lr = 1});
-  served.on_progress(*net, {.epoch = 1, .epochs = 1, .batch = 3, .batches = 4, .loss = 1, .accuracy = 0.5, .lr = 1});
+  served.on_progress(
+      *net, {.epoch = 1, .epochs = 1, .batch = 1, .batches = 4, .loss = 2, .accuracy = 0.1, .lr = 1});
+  served.on_progress(
+      *net, {.epoch = 1, .epochs = 1, .batch = 3, .batches = 4, .loss = 1, .accuracy = 0.5, .lr = 1});
   train::History history;
   history.epochs.push_back({.epoch = 1, .loss = 1, .accuracy = 0.5, .seconds = 2});
   served.on_epoch({.net = *net, .history = history, .weights = net->state_dict()});
-  served.on_progress(*net, {.epoch = 1, .epochs = 1, .batch = 4, .batches = 4, .finished = &history.epochs[0]});
+  served.on_progress(*net,
+                     {.epoch = 1, .epochs = 1, .batch = 4, .batches = 4, .finished = &history.epochs[0]});
   json now = state(hub);
   CHECK(now["steps"] == json({{0.25, 2.0, 0.1}, {0.75, 0.5, 0.7}}));
   CHECK(now["history"][0]["validation_accuracy"].is_null());

@@ -82,8 +82,9 @@ def look_at_desk(browser, url, images, pictures):
         label, pixels = images[0]
         page.draw(strokes_of(pixels))
         check(f"{scheme}: drawing replaces it", page.answer() == str(label), page.answer())
+        page.page.wait_for_timeout(300)  # bars are on their way
+        check_bars(page, scheme)
         if pictures:
-            page.page.wait_for_timeout(300)  # bars are on their way
             page.page.screenshot(path=pictures / f"draw_{scheme}.png", full_page=True)
         ground = page.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
         check(f"{scheme}: ground", (sum(ground) < 200) == (scheme == "dark"), ground)
@@ -92,6 +93,14 @@ def look_at_desk(browser, url, images, pictures):
         check(f"{scheme}: cleared", page.page.inner_text("#digit") == "?" and page.page.is_visible("#invitation"))
         check(f"{scheme}: no complaint", not page.complaints, page.complaints)
         page.close()
+
+
+def check_bars(page, scheme):
+    """A bar is as long as its probability says."""
+    shares = page.page.evaluate("""() => [...document.querySelectorAll('#bars .track')]
+        .map(t => t.firstElementChild.getBoundingClientRect().width / t.getBoundingClientRect().width)""")
+    worst = max(abs(a - b) for a, b in zip(shares, page.probabilities()))
+    check(f"{scheme}: lengths of the bars", len(shares) == 10 and worst < 0.01, shares)
 
 
 def check_contrast(page, scheme):
@@ -213,7 +222,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("--digits", type=int, default=10)
     parser.add_argument("--training", action="store_true")
-    parser.add_argument("--train-flags", default="--model tiny --epochs 3")
+    parser.add_argument("--train-flags", default="--recipe fast --epochs 6 --train-samples 20000")
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
     if options.pictures:

@@ -28,7 +28,8 @@ skip() {
 
 programs=build/release/bin
 [[ -x $programs/mnist_draw ]] || { printf 'error: %s/mnist_draw is missing. Build first: scripts/build.sh release\n' $programs >&2; exit 4; }
-if "$programs/mnist_draw" --model nowhere.safetensors --serve 127.0.0.1:0 2>&1 | grep -q 'has no server'; then
+answer=$("$programs/mnist_draw" --model nowhere.safetensors --serve 127.0.0.1:0 2>&1) || true
+if [[ $answer == *'has no server'* ]]; then
   skip 'built without cpp-httplib (Debian: libcpp-httplib-dev)'
 fi
 command -v chromium chromium-browser google-chrome >/dev/null || skip 'there is no Chromium (Debian: chromium)'

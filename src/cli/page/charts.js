@@ -3,13 +3,15 @@
 const MARGIN = {left: 46, right: 92, top: 10, bottom: 30};
 
 /**
- * series  [{name, kind: 'training' | 'validation', points: [[x, y], ...], dots}]; points whose y is null are left out
- * options {xMax, xLabel, log, low, high, format, best}; low and high bound the y axis, best marks an x
+ * series  [{name, kind: 'training' | 'validation' | 'raw', points: [[x, y], ...], dots}]; points whose y is null are left out; a curve
+ *         without a name stands behind another
+ * options {xMax, xLabel, log, low, high, format, best}; low and high bound the y axis, what is below is left out; best marks an x
  */
 export function lineChart(element, series, options) {
   const width = element.clientWidth, height = element.clientHeight;
   if (width === 0 || height === 0) return;
-  const shown = series.map((s) => ({...s, points: s.points.filter(([, y]) => Number.isFinite(y))}));
+  const {low = -Infinity} = options;
+  const shown = series.map((s) => ({...s, points: s.points.filter(([, y]) => Number.isFinite(y) && y >= low)}));
   const svg = node('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': spokenChart(shown, options)});
   const values = shown.flatMap((s) => s.points.map(([, y]) => y));
   if (values.length > 0) {
@@ -35,7 +37,7 @@ function node(name, attributes = {}, text = '') {
 }
 
 function scaleOf(values, {log, low, high}) {
-  const from = low ?? Math.min(...values), to = Math.max(high ?? Math.max(...values), from + 1e-9);
+  const from = low ?? 0.85 * Math.min(...values), to = Math.max(high ?? 1.1 * Math.max(...values), from + 1e-9);
   if (!log) return {share: (v) => clamp((v - from) / (to - from)), ticks: linearTicks(from, to)};
   const a = Math.log(Math.max(from, 1e-6)), b = Math.max(Math.log(to), a + 0.1);
   return {share: (v) => clamp((Math.log(Math.max(v, 1e-6)) - a) / (b - a)), ticks: logTicks(Math.exp(a), Math.exp(b))};
@@ -86,18 +88,18 @@ function addSeries(svg, plot, {kind, points, dots}, {best}) {
 
 /** Names beside the ends of the curves, kept apart. */
 function addNames(svg, plot, series) {
-  const ends = series.filter((s) => s.points.length > 0).map((s) => ({...s, y: plot.y(s.points.at(-1)[1])}));
+  const ends = series.filter((s) => s.name && s.points.length > 0).map((s) => ({...s, y: plot.y(s.points.at(-1)[1])}));
   ends.sort((a, b) => a.y - b.y);
   ends.forEach((end, i) => {
     if (i > 0) end.y = Math.max(end.y, ends[i - 1].y + 15);
   });
-  const overflow = Math.max(0, (ends.at(-1)?.y ?? 0) - plot.bottom);
+  const overflow = Math.max(0, (ends.at(-1)?.y ?? 0) - plot.bottom + 6);  // above the axis's own name
   for (const end of ends) {
     svg.append(node('text', {class: `name ${end.kind}`, x: plot.right + 14, y: end.y - overflow + 4}, end.name));
   }
 }
 
 function spokenChart(series, {title, format}) {
-  const parts = series.filter((s) => s.points.length > 0).map((s) => `${s.name} ${format(s.points.at(-1)[1])}`);
+  const parts = series.filter((s) => s.name && s.points.length > 0).map((s) => `${s.name} ${format(s.points.at(-1)[1])}`);
   return `${title}: ${parts.join(', ') || 'nothing yet'}`;
 }

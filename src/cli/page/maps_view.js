@@ -1,7 +1,6 @@
 // Every layer's values for the image at hand: maps side by side, vectors as one row of cells.
 import {colourTable, devicePixels} from './pixels.js';
 
-const GAP = 3;  // CSS pixels between maps
 const NAMES = {
   conv2d: 'Convolution', conv_transpose2d: 'Transposed convolution', max_pool2d: 'Max pooling', avg_pool2d: 'Mean pooling',
   global_avg_pool2d: 'Mean over the map', batch_norm2d: 'Batch normalisation', layer_norm: 'Layer normalisation',
@@ -61,11 +60,17 @@ function sideOf(layer) {
   return extent * Math.max(1, Math.round((22 + 1.25 * extent) / extent));
 }
 
+/** CSS pixels between maps: more where a map's own squares are large. */
+function gapOf(layer) {
+  const extent = Math.max(layer.height, layer.width);
+  return extent === 1 ? 2 : extent < 10 ? 6 : 4;
+}
+
 function paintLayer(canvas, layer, width) {
-  const side = sideOf(layer);
-  const columns = Math.max(1, Math.min(layer.channels, Math.floor((width + GAP) / (side + GAP))));
+  const side = sideOf(layer), gap = gapOf(layer);
+  const columns = Math.max(1, Math.min(layer.channels, Math.floor((width + gap) / (side + gap))));
   const rows = Math.ceil(layer.channels / columns);
-  const cssWidth = columns * (side + GAP) - GAP, cssHeight = rows * (side + GAP) - GAP;
+  const cssWidth = columns * (side + gap) - gap, cssHeight = rows * (side + gap) - gap;
   if (canvas.width !== devicePixels(cssWidth) || canvas.height !== devicePixels(cssHeight)) {
     canvas.width = devicePixels(cssWidth);
     canvas.height = devicePixels(cssHeight);
@@ -78,7 +83,7 @@ function paintLayer(canvas, layer, width) {
   const strip = stripOf(layer);
   const ratio = canvas.width / cssWidth;
   for (let c = 0; c < layer.channels; ++c) {
-    const x = Math.round((c % columns) * (side + GAP) * ratio), y = Math.round(Math.floor(c / columns) * (side + GAP) * ratio);
+    const x = Math.round((c % columns) * (side + gap) * ratio), y = Math.round(Math.floor(c / columns) * (side + gap) * ratio);
     context.drawImage(strip, 0, c * layer.height, layer.width, layer.height, x, y, Math.round(side * ratio),
                       Math.round((side * layer.height / layer.width) * ratio));
   }

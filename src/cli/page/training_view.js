@@ -65,14 +65,26 @@ export class TrainingView {
     const validated = history.filter((h) => Number.isFinite(h.validation_accuracy));
     const best = validated.reduce((a, b) => (a && a.validation_accuracy >= b.validation_accuracy ? a : b), null)?.epoch;
     const common = {xMax: epochs, xLabel: 'epochs', best};
-    const curve = (at) => ({name: 'training', kind: 'training', points: steps.map((s) => [s[0], s[at]])});
+    const curves = (at) => {
+      const points = steps.map((s) => [s[0], s[at]]);
+      return [{name: '', kind: 'raw', points}, {name: 'training', kind: 'training', points: smoothed(points)}];
+    };
     const checks = (key) => ({name: 'validation', kind: 'validation', dots: true, points: validated.map((h) => [h.epoch, h[key]])});
-    lineChart(this.element('loss-chart'), [curve(1), checks('validation_loss')],
+    lineChart(this.element('loss-chart'), [...curves(1), checks('validation_loss')],
               {...common, title: 'Loss', log: true, format: (v) => (v < 0.1 ? v.toFixed(2) : v.toPrecision(2)).replace(/\.0$/, '')});
     const accuracies = [...steps.slice(Math.floor(steps.length / 10)).map((s) => s[2]), ...validated.map((h) => h.validation_accuracy)];
-    lineChart(this.element('accuracy-chart'), [curve(2), checks('validation_accuracy')],
+    lineChart(this.element('accuracy-chart'), [...curves(2), checks('validation_accuracy')],
               {...common, title: 'Accuracy', low: floorOf(accuracies), high: 1, format: (v) => `${(100 * v).toFixed(v > 0.98 && v < 1 ? 1 : 0)} %`});
   }
+}
+
+/** Each point with the mean of those around it: half a percent of the images is too few for a calm curve. */
+function smoothed(points) {
+  const reach = Math.min(8, Math.floor(points.length / 12));
+  return points.map(([x], i) => {
+    const near = points.slice(Math.max(0, i - reach), i + reach + 1).map(([, y]) => y);
+    return [x, near.reduce((a, b) => a + b, 0) / near.length];
+  });
 }
 
 /** A round number below most values, so that the start of a run does not flatten the rest. */
