@@ -14,7 +14,7 @@ namespace {
 /// The product of the lower halves of each lane; the upper halves do not matter.
 [[gnu::always_inline]] inline Lanes<uint64_t>::V multiply_low_halves(Lanes<uint64_t>::V a,
                                                                      Lanes<uint64_t>::V b) {
-  using Wide = Lanes<uint64_t>::V;
+  using Wide [[maybe_unused]] = Lanes<uint64_t>::V;
 #if defined(UNCIAL_SIMD_avx512)
   return Wide(_mm512_maskz_mul_epu32(0xff, __m512i(a), __m512i(b)));  // g++ 12 warns about the unmasked one
 #elif defined(UNCIAL_SIMD_avx2)
