@@ -43,7 +43,10 @@ void save_pictures(cli::Output& output, const cli::TrainedNetwork& trained, cons
   const std::string& network = job.network.name;
   const train::Report& report = trained.report;
   if (!trained.history.epochs.empty())
-    output.save_figure("training_history", cli::history_figure(trained.history, network, job.recipe));
+    output.save_figure("training_history",
+                       cli::history_figure(trained.history, network,
+                                           {.augmented = job.recipe.augment.make() != nullptr,
+                                            .smoothed_labels = job.recipe.label_smoothing > 0}));
   output.save_figure("confusion_matrix",
                      vision::confusion_figure(report.confusion, test.classes(),
                                               fmt::format("{} on {} test images: {} errors", network,

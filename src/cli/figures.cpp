@@ -101,12 +101,11 @@ Tensor image_of(const data::Dataset& data, int64_t index) {
 }
 
 vision::Canvas history_figure(const train::History& history, const std::string& network,
-                              const Recipe& recipe) {
+                              TrainedOn trained_on) {
   using Record = train::EpochRecord;
   const auto best = history.best_epoch > 0 ? std::optional<double>(double(history.best_epoch)) : std::nullopt;
-  const bool augmented = recipe.augment.make() != nullptr;
-  const std::string of_images = augmented ? "training (augmented)" : "training",
-                    of_labels = recipe.label_smoothing > 0 ? "training (smoothed labels)" : of_images;
+  const std::string of_images = trained_on.augmented ? "training (augmented)" : "training",
+                    of_labels = trained_on.smoothed_labels ? "training (smoothed labels)" : of_images;
   const vision::LineChart loss{
       .title = network + ": loss",
       .x_label = "epoch",

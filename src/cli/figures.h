@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/recipe.h"
 #include "uncial/data/dataset.h"
 #include "uncial/train/evaluate.h"
 #include "uncial/train/history.h"
@@ -16,10 +15,13 @@ namespace uncial::cli {
 /// One image of a data set as (H, W) float32 in [0, 1].
 Tensor image_of(const data::Dataset& data, int64_t index);
 
-/// Loss and accuracy over the epochs; the best epoch is marked. `recipe` tells what the training curves are
-/// of.
+/// What the figures of training were measured on, other than images and labels as they are.
+struct TrainedOn {
+  bool augmented = false, smoothed_labels = false;
+};
+/// Loss and accuracy over the epochs; the best epoch is marked.
 vision::Canvas history_figure(const train::History& history, const std::string& network,
-                              const Recipe& recipe = {});
+                              TrainedOn trained_on = {});
 /// A few right and the most confident wrong answers, each with its probabilities.
 vision::Canvas prediction_figure(const train::Report& report, const data::Dataset& data);
 /// `columns` samples of each class, a row a class.
