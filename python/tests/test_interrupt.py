@@ -31,7 +31,13 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_the_run_and_saves_it(tmp_path):
     prefix = tmp_path / "run"
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(prefix)], stdout=subprocess.PIPE, text=True)
+    # A shell's background job ignores Ctrl-C, and so would what it starts.
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(prefix)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     for line in process.stdout:
         if line.startswith("training"):
             break

@@ -30,7 +30,9 @@ class Program:
     """A program with a page, from with to its end; `url` is where the page is."""
 
     def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         line = self.process.stdout.readline()
         if not line.startswith("page: "):
             raise SystemExit(f"{command[0]}: no page: {line!r}")
