@@ -67,7 +67,8 @@ class CheckNotebooks(unittest.TestCase):
         self.assert_fault("shows a widget")
 
     def test_machine_paths(self):
-        for path in ("/home/anna/models", "'/tmp/x.png'", "(/Users/anna/x)", "C:\\Users", "~/models", "file /root/x"):
+        folders = [f"{before}/{folder}/x" for folder in ("home", "root", "tmp", "usr", "opt", "var", "Users") for before in ("", "file ", "(", "'")]
+        for path in (*folders, "C:\\Users", "~/models"):
             with self.subTest(path=path):
                 self.code["outputs"][0]["text"] = [f"saved to {path}\n"]
                 self.assert_fault("shows a path of the machine")
