@@ -25,7 +25,12 @@ struct Graph::State {
   }
   cudaStream_t stream(int branch) {
     cudaStream_t& s = streams[size_t(branch)];
-    if (!s) check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "making a stream");
+    if (s) return s;
+    int least = 0, greatest = 0;
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "asking for priorities");
+    // Blocks of the longest way through the graph start first, wherever others wait for room, too.
+    check(cudaStreamCreateWithPriority(&s, cudaStreamNonBlocking, branch == 0 ? greatest : least),
+          "making a stream");
     return s;
   }
   cudaEvent_t point(int name) {
@@ -73,7 +78,7 @@ void Graph::end() {
   State& s = *state_;
   cudaGraph_t graph = s.stop();
   const cudaError_t counted = cudaGraphGetNodes(graph, nullptr, &s.nodes);
-  const cudaError_t made = cudaGraphInstantiate(&s.exec, graph, 0);
+  const cudaError_t made = cudaGraphInstantiate(&s.exec, graph, cudaGraphInstantiateFlagUseNodePriority);
   cudaGraphDestroy(graph);
   check(counted, "counting a graph's nodes");
   check(made, "making a graph");
