@@ -21,6 +21,8 @@ inline constexpr int kMaxChain = 4;
 /// Code of a place of an image after activation and pooling: 0..3, which of its window it was, or this when
 /// no gradient passes (not above 0, or dropped).
 inline constexpr uint8_t kDead = 4;
+/// Filters of dy that a warp loads at a time.
+inline constexpr int kDyFilters = 32;
 
 /// An image of one sample in shared memory; numbers are elements.
 struct SharedImage {
@@ -146,7 +148,7 @@ struct BackwardChain {
   FirstImage first;
   bool roomy;                   ///< the last dy has its memory for itself, and weights come with x
   const float* x;               ///< N C H W
-  Divider by_groups, by_width;  ///< of 16 filters of dy; of its pixels
+  Divider by_groups, by_width;  ///< of kDyFilters filters of dy; of its pixels
   const float* dy;              ///< N, filters, pixels (pooled)
   const uint8_t* codes;         ///< likewise; or null
   bool pooled;                  ///< dy is

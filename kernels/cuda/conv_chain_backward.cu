@@ -24,38 +24,44 @@ struct IntoPrevious {
 
   template <int kTiles>
   UNCIAL_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile) const {
-    OfRows<int> targets[2], masks[2];
+    if (codes)
+      each(warp, sums, row, tile, [&](int pixel, int, int to, int channel, uint32_t both) {
+        const uint32_t code = *reinterpret_cast<const uint16_t*>(codes + pixel * l.x.channels + channel);
+        spread(dy, shared + to, both, code & 0xff, code >> 8);
+      });
+    else if (l.mask_by_x)
+      each(warp, sums, row, tile, [&](int, int seen, int to, int, uint32_t both) {
+        const uint32_t mask = *reinterpret_cast<const uint32_t*>(shared + seen);
+        *reinterpret_cast<uint32_t*>(shared + to) = (above_zero(mask << 16) ? both & 0xffffu : 0) |
+                                                    (above_zero(mask & 0xffff0000u) ? both & 0xffff0000u : 0);
+      });
+    else
+      each(warp, sums, row, tile,
+           [&](int, int, int to, int, uint32_t both) { *reinterpret_cast<uint32_t*>(shared + to) = both; });
+  }
+  /// put(pixel, where x is, where dy goes, channel, both) for all pairs of channels.
+  template <int kTiles, class Put>
+  UNCIAL_BODY void each(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile,
+                        Put put) const {
+    OfRows<int> targets[2], seen[2];
     UNCIAL_UNROLL
     for (int i = 0; i < 2; ++i) {
-      const auto pixel = [&](int m) { return row + 16 * i + m; };
-      const int rows = l.product.rows();
-      set_rows(warp, targets[i], [&](int m) { return pixel(m) < rows ? to[pixel(m)] : -1; });
-      set_rows(warp, masks[i], [&](int m) { return codes || pixel(m) >= rows ? 0 : x[pixel(m)]; });
+      const int rows = l.product.rows(), first = row + 16 * i;
+      set_rows(warp, targets[i], [&](int m) { return first + m < rows ? to[first + m] : -1; });
+      set_rows(warp, seen[i], [&](int m) { return first + m < rows ? x[first + m] : 0; });
     }
     UNCIAL_UNROLL
     for (int j = 0; j < kTiles; ++j) {
-      if ((tile + j) * 8 >= l.x.channels) return;
+      const int column = (tile + j) * 8;
+      if (column >= l.x.channels) return;
       UNCIAL_UNROLL
       for (int i = 0; i < 2; ++i)
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
-          if (of_row(targets[i], m) < 0) return;
-          const int channel = (tile + j) * 8 + n;
-          put(row + 16 * i + m, channel, shared + of_row(targets[i], m) + channel,
-              shared + of_row(masks[i], m) + channel, bfloat16_pair(first, second));
+          if (of_row(targets[i], m) >= 0)
+            put(row + 16 * i + m, of_row(seen[i], m) + column + n, of_row(targets[i], m) + column + n,
+                column + n, bfloat16_pair(first, second));
         });
     }
-  }
-  UNCIAL_BODY void put(int pixel, int channel, Bfloat16* target, const Bfloat16* mask, uint32_t both) const {
-    if (codes) {
-      const uint32_t code = *reinterpret_cast<const uint16_t*>(codes + pixel * l.x.channels + channel);
-      return spread(dy, target, both, code & 0xff, code >> 8);
-    }
-    if (l.mask_by_x) {
-      const uint32_t seen = *reinterpret_cast<const uint32_t*>(mask);
-      if (!above_zero(seen << 16)) both &= 0xffff0000u;
-      if (!above_zero(seen & 0xffff0000u)) both &= 0xffffu;
-    }
-    *reinterpret_cast<uint32_t*>(target) = both;
   }
   UNCIAL_BODY static bool above_zero(uint32_t bits) { return math::from_bits(bits) > 0; }
 };
@@ -264,49 +270,44 @@ struct Backward {
     });
   }
 
-  /// The gradient of what came out of the chain, spread over the windows of a pooling. A warp takes 16
-  /// filters of 4 pixels: their places in shared memory lie in different banks.
+  /// The gradient of what came out of the chain, spread over the windows of a pooling. A warp takes 8 pixels
+  /// of kDyFilters filters: whole sectors of memory, and places in shared memory of which two share a bank.
   UNCIAL_BODY void load_dy(const Block& block, const BackwardLayer& l, int64_t n) const {
     const int width = chain.pooled ? l.width / 2 : l.width,
               pixels = width * (chain.pooled ? l.height / 2 : l.height);
-    const int groups = int(chain.by_groups.divisor), items = (pixels + 3) / 4 * groups;
+    const int items = (pixels + 7) / 8 * int(chain.by_groups.divisor);
     const int64_t first = n * l.filters * pixels;
     const float* dy = chain.dy + first;
     const uint8_t* codes = chain.codes ? chain.codes + first : nullptr;
     auto* shared = block.memory<Bfloat16>();
-    struct Place {
-      float dy[2];
-      uint8_t codes[2];
-    };
     each_thread_without_waiting(block, [&](int t) {
-      const auto pixel_of = [&](int item) { return chain.by_groups.quotient(item) * 4 + t / 8 % 4; };
-      const auto filter_of = [&](int item) {
-        return chain.by_groups.remainder(item, chain.by_groups.quotient(item)) * 16 + t % 8 * 2;
-      };
-      walk_ahead<4>(
-          t / kWarp, block.threads / kWarp, items,
-          [&](int item) {
-            const int pixel = pixel_of(item), filter = filter_of(item);
-            Place p;
-            UNCIAL_UNROLL
-            for (int j = 0; j < 2; ++j) {
-              const bool inside = pixel < pixels && filter + j < l.filters;
-              const int at = inside ? (filter + j) * pixels + pixel : 0;
-              p.dy[j] = inside ? dy[at] : 0.0f;
-              p.codes[j] = codes ? codes[at] : uint8_t(0);
-            }
-            return p;
-          },
-          [&](int item, const Place& p) {
-            const int pixel = pixel_of(item), filter = filter_of(item);
-            if (pixel >= pixels || filter >= l.dy.channels) return;
-            const int h = chain.by_width.quotient(pixel), w = chain.by_width.remainder(pixel, h);
-            const uint32_t both = bfloat16_pair(p.dy[0] * chain.scale, p.dy[1] * chain.scale);
-            if (chain.pooled)
-              return spread(l.dy, shared + l.dy.of(2 * h, 2 * w) + filter, both, p.codes[0], p.codes[1]);
-            *reinterpret_cast<uint32_t*>(shared + l.dy.of(h, w) + filter) =
-                (p.codes[0] == kDead ? 0 : both & 0xffffu) | (p.codes[1] == kDead ? 0 : both & 0xffff0000u);
-          });
+      for (int item = t / kWarp; item < items; item += block.threads / kWarp) {
+        const int group = chain.by_groups.quotient(item), pixel = group * 8 + t / 4 % 8;
+        const int filter = chain.by_groups.remainder(item, group) * kDyFilters + t % 4 * 2;
+        constexpr int kPairs = kDyFilters / 8;
+        float values[kPairs][2];
+        uint32_t places[kPairs][2];
+        UNCIAL_UNROLL
+        for (int i = 0; i < 2 * kPairs; ++i) {
+          const int f = filter + i / 2 * 8 + i % 2, at = f * pixels + pixel;
+          const bool inside = pixel < pixels && f < l.filters;
+          values[i / 2][i % 2] = inside ? dy[at] : 0.0f;
+          places[i / 2][i % 2] = inside && codes ? codes[at] : 0;
+        }
+        if (pixel >= pixels) continue;
+        const int h = chain.by_width.quotient(pixel), w = chain.by_width.remainder(pixel, h);
+        Bfloat16* to = shared + (chain.pooled ? l.dy.of(2 * h, 2 * w) : l.dy.of(h, w)) + filter;
+        UNCIAL_UNROLL
+        for (int i = 0; i < kPairs; ++i) {
+          if (filter + 8 * i >= l.dy.channels) break;
+          const uint32_t both = bfloat16_pair(values[i][0] * chain.scale, values[i][1] * chain.scale);
+          if (chain.pooled)
+            spread(l.dy, to + 8 * i, both, places[i][0], places[i][1]);
+          else
+            *reinterpret_cast<uint32_t*>(to + 8 * i) = (places[i][0] == kDead ? 0 : both & 0xffffu) |
+                                                       (places[i][1] == kDead ? 0 : both & 0xffff0000u);
+        }
+      }
     });
   }
   UNCIAL_BODY void input_gradient(const Block& block, const BackwardLayer& l,

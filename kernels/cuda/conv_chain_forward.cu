@@ -30,8 +30,7 @@ struct IntoImage {
       UNCIAL_UNROLL
       for (int i = 0; i < 2; ++i)
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
-          if (of_row(at[i], m) < 0) return;
-          put(of_row(at[i], m) + (tile + j) * 8 + n, first, second);
+          put(of_row(at[i], m), (tile + j) * 8 + n, first, second);
         });
     }
   }
@@ -42,22 +41,23 @@ struct IntoImage {
     UNCIAL_UNROLL
     for (int j = 0; j < kTiles; ++j) {
       if ((tile + j) * 8 >= l.y.channels) return;
+      const int tile_at = (tile + j) * 8;
       warp.each_largest(sums[0][j], sums[1][j],
                         [&](int w, int n, const Largest& first, const Largest& second) {
-                          if (of_row(at, w) < 0) return;
-                          const int column = (tile + j) * 8 + n;
-                          put(of_row(at, w) + column, first.value, second.value);
-                          if (codes)
-                            *reinterpret_cast<uint16_t*>(codes + (window + w) * l.y.channels + column) =
-                                uint16_t(code_of(l, first) | code_of(l, second) << 8);
+                          put(of_row(at, w), tile_at + n, first.value, second.value);
+                          const uint32_t both = code_of(l, first) | code_of(l, second) << 8;
+                          if (codes && of_row(at, w) >= 0)
+                            *reinterpret_cast<uint16_t*>(codes + (window + w) * l.y.channels + tile_at + n) =
+                                uint16_t(both);
                         });
     }
   }
   UNCIAL_BODY int place_of(int pixel) const {
     return pixel < l.out_height * l.out_width ? pixels[pixel] : -1;
   }
-  UNCIAL_BODY void put(int at, float first, float second) const {
-    *reinterpret_cast<uint32_t*>(shared + at) = bfloat16_pair(activated(l, first), activated(l, second));
+  UNCIAL_BODY void put(int at, int column, float first, float second) const {
+    const uint32_t both = bfloat16_pair(activated(l, first), activated(l, second));
+    if (at >= 0) *reinterpret_cast<uint32_t*>(shared + at + column) = both;
   }
 };
 

@@ -292,7 +292,7 @@ BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads,
   chain.first = first_of(specs[0].e);
   chain.pooled = specs.back().pool;
   chain.by_width = Divider(specs.back().e.Q / (chain.pooled ? 2 : 1));
-  chain.by_groups = Divider(ceil_div(specs.back().e.K, 16));
+  chain.by_groups = Divider(ceil_div(specs.back().e.K, kDyFilters));
   for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs);
   SharedMemory memory;
   memory.always(&chain.zeros_at, chain.zeros * 2, 2);
