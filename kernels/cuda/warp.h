@@ -17,22 +17,35 @@ UNCIAL_BODY inline Bfloat16 to_bfloat16(float x) {
   return Bfloat16(math::to_bits(formula::rounded_to_bfloat16(x)) >> 16);
 }
 UNCIAL_BODY inline float to_float(Bfloat16 x) { return math::from_bits(uint32_t(x) << 16); }
-/// Two of them as they lie in memory.
+/// Two of them as they lie in memory. A denormal may stay one on the GPU, whose products take it.
 UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+  return both;
+#else
   return uint32_t(to_bfloat16(first)) | uint32_t(to_bfloat16(second)) << 16;
+#endif
+}
+
+/// The larger one, or NaN when one of them is.
+UNCIAL_BODY inline float larger(float a, float b) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  float c;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
+  return c;
+#else
+  return b > a || b != b ? b : a;
+#endif
 }
 
 /// The largest of four values and which it was: the first of equals; NaN counts as larger than all numbers.
 struct Largest {
   float value;
-  int place;
+  int place;  ///< of NaN: any of them
   UNCIAL_BODY static Largest of(float a, float b, float c, float d) {
-    Largest l{a, 0};
-    l.see(b, 1), l.see(c, 2), l.see(d, 3);
-    return l;
-  }
-  UNCIAL_BODY void see(float v, int at) {
-    if (v > value || (v != v && value == value)) value = v, place = at;
+    const float value = larger(larger(a, b), larger(c, d));
+    return {value, a == value ? 0 : b == value ? 1 : c == value ? 2 : 3};
   }
 };
 

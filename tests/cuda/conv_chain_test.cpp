@@ -193,7 +193,7 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
     bl.partial = there<float>(t[5]);
     t[6] = full({l.w.size() + l.spec.e.K}, NAN, DType::float32, gpu);
     const ConvExtents& e = l.spec.e;
-    gathers.push_back({bl.partial, int64_t(b->blocks) * bl.splits, bl.filters, bl.padded_filters(), int(e.C),
+    gathers.push_back({bl.partial, b->blocks, bl.filters, bl.padded_filters(), int(e.C),
                        int(e.R), int(e.S), bl.taps.units, i == 0 && e.C < 8, there<float>(t[6]),
                        there<float>(t[6]) + l.w.size()});
   }

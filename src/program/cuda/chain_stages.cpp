@@ -35,7 +35,7 @@ class ChainStage : public Stage {
             int(e.S),
             p.filter_tiles,
             p.taps.units,
-            i == 0 && chain_->forward.first.taps_are_channels,
+            i == 0 && chain_->forward.first.gathered,
             transposed};
   }
   size_t links() const { return chain_->found.links.size(); }
@@ -117,8 +117,8 @@ class BackwardStage final : public ChainStage {
         if (found.links[i - 1].spec.pool) l.codes = in_arena<uint8_t>(runtime, before.codes);
       }
       const ConvExtents& e = found.links[i].spec.e;
-      jobs.push_back({l.partial, int64_t(chain.blocks) * l.splits, l.filters, l.padded_filters(), int(e.C),
-                      int(e.R), int(e.S), l.taps.units, i == 0 && chain.first.taps_are_channels,
+      jobs.push_back({l.partial, chain.blocks, l.filters, l.padded_filters(), int(e.C), int(e.R), int(e.S),
+                      l.taps.units, i == 0 && chain.first.gathered,
                       memory_of<float>(runtime, found.links[i].weight_gradient),
                       memory_of<float>(runtime, found.links[i].bias_gradient)});
     }
