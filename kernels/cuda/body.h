@@ -34,6 +34,19 @@ struct alignas(16) Float4 {
   float v[4];
 };
 
+/// *to = value in one access, which nvcc takes apart when values come from arithmetic.
+template <class V>
+UNCIAL_BODY inline void store_whole(void* to, const V& value) {
+  static_assert(sizeof(V) == sizeof(Vector16));
+#if defined(__CUDA_ARCH__)
+  uint4 words;
+  memcpy(&words, &value, sizeof words);
+  *static_cast<uint4*>(to) = words;
+#else
+  *static_cast<V*>(to) = value;
+#endif
+}
+
 /// Division by a number that is known before a kernel starts: a multiplication.
 /// Exact while numerator * divisor < 2^32.
 struct Divider {

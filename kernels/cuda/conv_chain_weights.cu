@@ -1,4 +1,5 @@
 #include "conv_chain.h"
+#include "partial_sums.h"
 #include "warp.h"
 
 // Weights into the order of the tensor cores before a chain runs, and partial sums of their gradients
@@ -38,9 +39,9 @@ struct Pack {
   }
 };
 
-constexpr int kOutputs = 8, kParts = 32;
+using SlotSums = PartialSums<32, 32>;
+constexpr int kOutputs = 32;  // of a block
 
-/// A block adds kOutputs sums, kParts pieces of the slots each.
 struct Gather {
   GatherJob jobs[kMaxChain];
   int64_t ends[kMaxChain];
@@ -50,37 +51,12 @@ struct Gather {
     int j = 0;
     while (block.index >= ends[j]) ++j;
     const GatherJob& job = jobs[j];
-    const int64_t first = (block.index - (j == 0 ? 0 : ends[j - 1])) * kOutputs;
-    const int64_t size = int64_t(job.padded_filters) * width(job);
-    float* parts = block.memory<float>();
-    block.each_thread([&](int t) {
-      const int64_t i = first + t % kOutputs;
-      float sum = 0;
-      if (i < int64_t(job.filters) * width(job)) sum = sum_of(job.partial + i, size, t / kOutputs, job.slots);
-      parts[t] = sum;
-    });
-    block.each_thread([&](int t) {
-      if (t >= kOutputs || first + t >= int64_t(job.filters) * width(job)) return;
-      float sum = 0;
-      for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
-      put(job, int((first + t) / width(job)), int((first + t) % width(job)), sum);
-    });
-  }
-  /// Of every kParts-th slot. Several loads are on their way before the first sum.
-  UNCIAL_BODY static float sum_of(const float* partial, int64_t size, int64_t slot, int64_t slots) {
-    constexpr int kAhead = 4;
-    float sum = 0;
-    for (; slot < slots; slot += kAhead * kParts) {
-      float values[kAhead];
-      UNCIAL_UNROLL
-      for (int j = 0; j < kAhead; ++j) {
-        const int64_t at = slot + j * kParts;
-        values[j] = at < slots ? partial[at * size] : 0.0f;
-      }
-      UNCIAL_UNROLL
-      for (float v : values) sum += v;
-    }
-    return sum;
+    const int first = int(block.index - (j == 0 ? 0 : ends[j - 1])) * kOutputs;
+    SlotSums::add(block, job.partial + first, int64_t(job.padded_filters) * width(job), int(job.slots),
+                  job.filters * width(job) - first, [&](int column, float sum) {
+                    const int i = first + column, filter = i / width(job);
+                    put(job, filter, i - filter * width(job), sum);
+                  });
   }
   UNCIAL_BODY static void put(const GatherJob& job, int filter, int k, float sum) {
     const int taps = job.R * job.S, padded = job.taps_are_channels ? job.C : (job.C + 7) / 8 * 8;
@@ -110,8 +86,7 @@ void run(const GatherJob* jobs, int count) {
     gather.jobs[j] = jobs[j];
     gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kOutputs);
   }
-  each_block(total, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), gather,
-             "weight_gradients");
+  each_block(total, SlotSums::kThreads, SlotSums::kSharedBytes, gather, "weight_gradients");
 }
 
 }  // namespace uncial::cuda
