@@ -22,7 +22,7 @@ struct alignas(16) Vector {
   T v[kValues];
 };
 template <class T>
-inline constexpr int64_t kChunk = kUpdateThreads * kVectorsAThread * Vector<T>::kValues;  // values of a block
+inline constexpr int64_t kChunk = kUpdateThreads* kVectorsAThread* Vector<T>::kValues;  // values of a block
 
 /// A value of a parameter and what goes with it.
 template <class T>

@@ -88,8 +88,8 @@ struct Multiplier {
     }
   }
 
-  /// Multiplies slab `slab`, the next one being in registers already. The stage is known to the compiler, which
-  /// could not keep an array in registers otherwise.
+  /// Multiplies slab `slab`, the next one being in registers already. The stage is known to the compiler,
+  /// which could not keep an array in registers otherwise.
   template <int kStage>
   UNCIAL_BODY void step(PerThread<Share, Shape::kThreads>& share, PerWarp<Sums, Shape::kWarps>& sums,
                         int slab, int end) const {

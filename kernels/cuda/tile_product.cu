@@ -91,8 +91,8 @@ Job job_of(const TileProduct& p, const TileCut& cut) {
 
 template <class Shape>
 void multiply(const Jobs& jobs, int64_t blocks) {
-  each_block<Shape::kThreads, Shape::kResident>(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Shape>{jobs},
-                                                "tile_product");
+  each_block<Shape::kThreads, Shape::kResident>(blocks, Shape::kThreads, kSharedBytes<Shape>,
+                                                Products<Shape>{jobs}, "tile_product");
 }
 
 /// Nanoseconds, roughly: what a multiprocessor gets from the second-level cache, how long a block waits for a

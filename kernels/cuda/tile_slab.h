@@ -3,31 +3,17 @@
 /// Pieces of the factors of a TileProduct on their way into shared memory.
 
 #include "registers.h"
+#include "rounded_pair.h"
 #include "tile_product.h"
 
 namespace uncial::cuda::tiles {
-
-/// bfloat16_pair() in the instructions that newer GPUs have for it: ftz makes denormals 0.
-UNCIAL_BODY inline uint32_t rounded_pair(float first, float second) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  uint32_t both;
-  asm("{.reg .f32 x, y; mul.ftz.f32 x, %1, 0f3F800000; mul.ftz.f32 y, %2, 0f3F800000;\n"
-      "cvt.rn.bf16x2.f32 %0, y, x;}"
-      : "=r"(both)
-      : "f"(first), "f"(second));
-  return both;
-#else
-  return bfloat16_pair(first, second);
-#endif
-}
 
 /// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. Registers of a
 /// multiprocessor have room for kResident blocks. With kAny factors need not be wide.
 template <int kM_, int kN_, int kK_, int kRows_, int kPairs_, int kResident_, bool kAny_ = false>
 struct TileShape {
   static constexpr bool kAny = kAny_;
-  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_,
-                       kResident = kResident_;
+  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_, kResident = kResident_;
   static constexpr int kWarpColumns = kN / (16 * kPairs), kWarps = kM / (16 * kRows) * kWarpColumns,
                        kThreads = kWarps * kWarp;
 };
@@ -143,8 +129,7 @@ struct Slab {
       UNCIAL_UNROLL
       for (int e = 0; e < 4; ++e) {
         four.values[e] = 0;
-        if (e < at.left_along && j * kAtOnce < at.left_across)
-          four.values[e] = at.from[j * next + e * step];
+        if (e < at.left_along && j * kAtOnce < at.left_across) four.values[e] = at.from[j * next + e * step];
       }
       put(four, shared + j * kAtOnce * kPitch);
     }
