@@ -23,7 +23,8 @@ struct IntoPrevious {
   const uint8_t* codes;  ///< of this sample; or null
 
   template <int kTiles>
-  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile) const {
+  UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
+                                      int tile) const {
     if (codes)
       each(warp, sums, row, tile, [&](int pixel, int, int to, int channel, uint32_t both) {
         const uint32_t code = *reinterpret_cast<const uint16_t*>(codes + pixel * l.x.channels + channel);
@@ -41,8 +42,8 @@ struct IntoPrevious {
   }
   /// put(pixel, where x is, where dy goes, channel, both) for all pairs of channels.
   template <int kTiles, class Put>
-  UNCIAL_BODY void each(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile,
-                        Put put) const {
+  UNCIAL_INLINED_BODY void each(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile,
+                                Put put) const {
     OfRows<int> targets[2], seen[2];
     UNCIAL_UNROLL
     for (int i = 0; i < 2; ++i) {
@@ -82,7 +83,7 @@ UNCIAL_BODY inline void add_pieces(const Block& block, const BackwardLayer& l, b
 
 /// dw += dy^T x and dbias += the sum of dy, over the pixels of one sample, or of a piece of them each.
 template <int kRows, int kPairs, bool kGathered>
-UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
+UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
   const auto* shared = block.memory<Bfloat16>();
   const int *x_rows = block.memory<int>(4 * int64_t(l.x_rows_at)),
             *dy_rows = block.memory<int>(4 * int64_t(l.dy_rows_at)),
@@ -165,7 +166,8 @@ UNCIAL_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l,
 }
 
 template <int kMostPairs, int kRows, bool kGathered>
-UNCIAL_BODY void weight_gradient_of_rows(const Block& block, const BackwardLayer& l, bool first_sample) {
+UNCIAL_INLINED_BODY void weight_gradient_of_rows(const Block& block, const BackwardLayer& l,
+                                                 bool first_sample) {
   if (l.pairs_a_warp == 1)
     add_weight_gradient<kRows, 1, kGathered>(block, l, first_sample);
   else if (l.pairs_a_warp == 2 || kMostPairs < 3)
@@ -174,7 +176,7 @@ UNCIAL_BODY void weight_gradient_of_rows(const Block& block, const BackwardLayer
     add_weight_gradient<kRows, kMostPairs, kGathered>(block, l, first_sample);
 }
 template <int kMostPairs, bool kGathered>
-UNCIAL_BODY void weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
+UNCIAL_INLINED_BODY void weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
   if (l.rows_a_warp == 1)
     weight_gradient_of_rows<kMostPairs, 1, kGathered>(block, l, first_sample);
   else
@@ -225,7 +227,7 @@ struct Backward {
     });
   }
 
-  UNCIAL_BODY void sample(const Block& block, int64_t n, bool first_sample) const {
+  UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n, bool first_sample) const {
     const int last = chain.layers - 1;
     if (!chain.roomy) {
       clear(block, chain.layer[last].dy);
@@ -245,7 +247,8 @@ struct Backward {
     }
   }
   /// What a layer needs besides its dy.
-  UNCIAL_BODY void start_layer(const Block& block, const BackwardLayer& l, int64_t n, bool first) const {
+  UNCIAL_INLINED_BODY void start_layer(const Block& block, const BackwardLayer& l, int64_t n,
+                                       bool first) const {
     if (l.x.halo > 0 || (first && !chain.first.gathered)) {
       clear(block, l.x);
       wait(block);
@@ -272,7 +275,7 @@ struct Backward {
 
   /// The gradient of what came out of the chain, spread over the windows of a pooling. A warp takes 8 pixels
   /// of kDyFilters filters: whole sectors of memory, and places in shared memory of which two share a bank.
-  UNCIAL_BODY void load_dy(const Block& block, const BackwardLayer& l, int64_t n) const {
+  UNCIAL_INLINED_BODY void load_dy(const Block& block, const BackwardLayer& l, int64_t n) const {
     const int width = chain.pooled ? l.width / 2 : l.width,
               pixels = width * (chain.pooled ? l.height / 2 : l.height);
     const int items = (pixels + 7) / 8 * int(chain.by_groups.divisor);
@@ -310,8 +313,8 @@ struct Backward {
       }
     });
   }
-  UNCIAL_BODY void input_gradient(const Block& block, const BackwardLayer& l,
-                                  const BackwardLayer& before) const {
+  UNCIAL_INLINED_BODY void input_gradient(const Block& block, const BackwardLayer& l,
+                                          const BackwardLayer& before) const {
     if (!chain.roomy) start_weights(block, l.product);
     // What the product does not write of dy.
     const bool odd = l.pooled_before && (before.height % 2 != 0 || before.width % 2 != 0);

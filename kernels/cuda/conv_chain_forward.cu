@@ -19,7 +19,8 @@ struct IntoImage {
   uint8_t* codes;     ///< of this sample; or null
 
   template <int kTiles>
-  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile) const {
+  UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
+                                      int tile) const {
     if (l.product.windows) return windows(warp, sums, row / 4, tile);
     OfRows<int> at[2];
     UNCIAL_UNROLL
@@ -35,7 +36,8 @@ struct IntoImage {
     }
   }
   template <int kTiles>
-  UNCIAL_BODY void windows(const Warp& warp, const FragmentC (&sums)[2][kTiles], int window, int tile) const {
+  UNCIAL_INLINED_BODY void windows(const Warp& warp, const FragmentC (&sums)[2][kTiles], int window,
+                                   int tile) const {
     OfRows<int> at;
     set_rows(warp, at, [&](int w) { return place_of(window + w); });
     UNCIAL_UNROLL
@@ -69,7 +71,8 @@ struct IntoStaging {
   uint8_t* codes;
 
   template <int kTiles>
-  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile) const {
+  UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
+                                      int tile) const {
     UNCIAL_UNROLL
     for (int j = 0; j < kTiles; ++j) {
       const int filter = (tile + j) * 8;
@@ -118,7 +121,7 @@ struct Forward {
     wait(block);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n);
   }
-  UNCIAL_BODY void sample(const Block& block, int64_t n) const {
+  UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n) const {
     const ConvExtents& e = chain.first.e;
     load_first(block, chain.first, chain.layer[0].product.x, chain.x + n * e.C * e.H * e.W);
     wait(block);
@@ -133,14 +136,15 @@ struct Forward {
     last(block, chain.layer[chain.layers - 1], chain.layers == 1, n);
   }
   template <class Finish>
-  UNCIAL_BODY void product(const Block& block, const ForwardLayer& l, bool first, Finish finish) const {
+  UNCIAL_INLINED_BODY void product(const Block& block, const ForwardLayer& l, bool first,
+                                   Finish finish) const {
     const float* bias = block.memory<float>(4 * int64_t(l.bias_at));
     if (first && l.product.gathered)
       multiply<kMostTiles, true>(block, l.product, bias, finish);
     else
       multiply<kMostTiles, false>(block, l.product, bias, finish);
   }
-  UNCIAL_BODY void inside(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
+  UNCIAL_INLINED_BODY void inside(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
     const int pixels = l.out_height * l.out_width, vectors = l.y.channels / 8;
     const int64_t first = n * pixels * l.y.channels;
     const int* places = block.memory<int>(4 * int64_t(l.y_rows_at));
@@ -157,7 +161,7 @@ struct Forward {
       }
     });
   }
-  UNCIAL_BODY void last(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
+  UNCIAL_INLINED_BODY void last(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
     const int pixels = l.out_height * l.out_width, size = l.filters * pixels;
     float* staged = block.memory<float>(4 * int64_t(chain.staging_at));
     auto* staged_codes =

@@ -7,6 +7,13 @@
 #include "registers.h"
 #include "warp_rows.h"
 
+// Calls would keep a Block, or fragments, in memory.
+#if defined(__CUDACC__)
+#define UNCIAL_INLINED_BODY UNCIAL_BODY __forceinline__
+#else
+#define UNCIAL_INLINED_BODY inline
+#endif
+
 namespace uncial::cuda {
 
 UNCIAL_BODY inline void wait(const Block& block) {
@@ -70,7 +77,8 @@ UNCIAL_BODY inline void start_weights(const Block& block, const ConvProduct& p) 
 /// finish(warp, sums, m, tile) for all blocks of twice 16 rows, from m on, and kTiles times 8 filters of
 /// x * w + bias; bias is in shared memory, or null.
 template <int kTiles, bool kGathered, class Finish>
-UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, const float* bias, Finish finish) {
+UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p, const float* bias,
+                                        Finish finish) {
   const auto* shared = block.memory<Bfloat16>();
   const int *rows = block.memory<int>(4 * int64_t(p.rows_at)),
             *units = block.memory<int>(4 * int64_t(p.units_at));
@@ -116,7 +124,8 @@ UNCIAL_BODY void multiply_tiles(const Block& block, const ConvProduct& p, const 
 
 /// kMostTiles is what registers allow.
 template <int kMostTiles, bool kGathered, class Finish>
-UNCIAL_BODY void multiply(const Block& block, const ConvProduct& p, const float* bias, Finish finish) {
+UNCIAL_INLINED_BODY void multiply(const Block& block, const ConvProduct& p, const float* bias,
+                                  Finish finish) {
   if (p.tiles_a_warp == 1)
     multiply_tiles<1, kGathered>(block, p, bias, finish);
   else if (p.tiles_a_warp == 2)

@@ -69,7 +69,7 @@ struct FragmentC {  ///< 16x8
 struct Warp {
   int index;  ///< within the block
 
-  __device__ static int lane() { return int(threadIdx.x) % kWarp; }
+  __device__ static int lane() { return int(threadIdx.x % kWarp); }
   __device__ static uint32_t address(const Bfloat16* p) { return uint32_t(__cvta_generic_to_shared(p)); }
 
   /// value(lane) of all lanes added, by a fixed tree; every lane gets the sum.

@@ -39,7 +39,7 @@ __device__ void set_rows(const Warp&, OfRows<T>& rows, Value value) {
 }
 template <class T>
 __device__ T of_row(const OfRows<T>& rows, int m) {
-  return rows.values[m / 8];
+  return m < 8 ? rows.values[0] : rows.values[1];
 }
 /// a[m, k] = value(m, k)
 template <class Value>
