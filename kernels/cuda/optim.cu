@@ -2,6 +2,7 @@
 
 #include "registers.h"
 #include "uncial/kernels/math.h"
+#include "vectors.h"
 
 // Rates and step counts are read by the kernels, so that a captured step sees each step's. All parameters of
 // a net are updated by one launch: their addresses go along as its argument.
@@ -15,12 +16,6 @@ constexpr int kTensors = 64;  // of a launch: 3 KB of its 4 KB of arguments
 constexpr int kUpdateThreads = 256;
 constexpr int kVectorsAThread = 2;
 
-/// What 16 bytes hold of a parameter.
-template <class T>
-struct alignas(16) Vector {
-  static constexpr int kValues = 16 / int(sizeof(T));
-  T v[kValues];
-};
 template <class T>
 inline constexpr int64_t kChunk = kUpdateThreads* kVectorsAThread* Vector<T>::kValues;  // values of a block
 
@@ -95,18 +90,12 @@ template <class T, class Rule>
 struct UpdateChunk {
   UpdateTable<T> table;
   Rule rule;
-  UNCIAL_BODY static bool aligned(const Updated<T>& u) {
-    return (reinterpret_cast<uintptr_t>(u.p) | reinterpret_cast<uintptr_t>(u.g) |
-            reinterpret_cast<uintptr_t>(u.state0) | reinterpret_cast<uintptr_t>(u.state1)) %
-               16 ==
-           0;
-  }
   UNCIAL_BODY void operator()(const Block& block) const {
     int i = 0;
     while (block.index >= table.end[i]) ++i;
     const int64_t first = (block.index - (i > 0 ? table.end[i - 1] : 0)) * kChunk<T>;
     const Updated<T>& u = table.tensor[i];
-    if (aligned(u) && first + kChunk<T> <= u.size)
+    if (all_aligned(u.p, u.g, u.state0, u.state1) && first + kChunk<T> <= u.size)
       run<true>(block, u, first);
     else
       run<false>(block, u, first);
