@@ -122,6 +122,35 @@ TEST_CASE("affine directions: counter-clockwise, right, down, larger, leaning ri
   CHECK(top == 0);
 }
 
+TEST_CASE("an affine map in 32 bits has the same sources", "[vision]") {
+  using namespace uncial::kernels;
+  const AffineRanges ranges{.rotation = to_fixed(0.5, 32),
+                            .zoom = to_fixed(0.5, 32),
+                            .shift = to_fixed(0.3, 32),
+                            .shear = to_fixed(0.1, 32)};
+  int64_t narrow = 0, wide = 0, wrong = 0;
+  for (uint64_t n = 0; n < 200; ++n) {
+    const auto a = RandomStream(4, Purpose::augment, 0, n).block(0),
+               b = RandomStream(4, Purpose::augment, 0, n).block(1);
+    const int64_t H = 1 + a[0] % 100, W = 1 + a[1] % 100;
+    const AffineMap map = affine_map(ranges, {a[2], a[3], b[0], b[1], b[2]}, H, W);
+    if (!fits_narrow(map, H, W)) {
+      ++wide;
+      continue;
+    }
+    ++narrow;
+    for (int64_t i = 0; i < H * W; ++i) {
+      const SourcePoint p = affine_source(map, i % W, i / W, H, W),
+                        q = affine_source(NarrowAffineMap(map), int32_t(i % W), int32_t(i / W), int32_t(H),
+                                          int32_t(W));
+      wrong += p.x != q.x || p.y != q.y;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(narrow > 100);
+  CHECK(wide > 10);
+}
+
 TEST_CASE("each sample's affine map depends on seed, epoch and index alone", "[vision]") {
   const auto affine = RandomAffine({.degrees = 20, .zoom = 0.2, .shift = 0.1, .shear = 5});
   const Tensor images = rand({50, 1, 28, 28}, 2);
