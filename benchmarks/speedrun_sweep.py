@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Tries schedules of bench_speedrun on validation images, in several processes at once.
+
+    benchmarks/speedrun_sweep.py --program build/cuda/bin/bench_speedrun --candidates FILE.json --out FOLDER
+
+FILE.json is a list of schedules as in benchmarks/speedrun. Each process takes every N-th of them, in order, until the
+time is up; what came out lies in FOLDER/<FILE>.jsonl, and the best are printed. Processes share the GPU, so the
+milliseconds are those of a busy one. The test images are not looked at.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+GRACE_SECONDS = 5
+
+
+def start(args: argparse.Namespace, part: list, number: int, folder: pathlib.Path) -> subprocess.Popen:
+    file, log = folder / f"{number}.json", (folder / f"{number}.out").open("w")
+    file.write_text(json.dumps(part))
+    command = [args.program, "--schedule", str(file), "--choose", str(args.held_out), "--device", args.device, "--threads", "1"]
+    if args.seeds:
+        command += ["--seeds", str(args.seeds)]
+    return subprocess.Popen(command, stdout=log, stderr=subprocess.PIPE, text=True)
+
+
+def end(process: subprocess.Popen, seconds: float) -> str:
+    """Waits so long, then ends it; what it had to say."""
+    try:
+        return process.communicate(timeout=max(seconds, 0.1))[1]
+    except subprocess.TimeoutExpired:
+        process.terminate()
+    try:
+        process.communicate(timeout=GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    return ""
+
+
+def sweep(args: argparse.Namespace, candidates: list) -> list[dict]:
+    deadline = time.monotonic() + args.seconds
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        processes = [start(args, candidates[n :: args.processes], n, folder) for n in range(min(args.processes, len(candidates)))]
+        for process in processes:
+            if said := end(process, deadline - time.monotonic()):
+                print(said, file=sys.stderr, end="")
+        whole = [line for n in range(len(processes)) for line in (folder / f"{n}.out").read_text().splitlines() if line.endswith("}")]
+    return [json.loads(line) for line in whole]
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True, help="bench_speedrun")
+    parser.add_argument("--candidates", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--processes", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=0, help="0: as many as the schedules say")
+    parser.add_argument("--held-out", type=int, default=10_000)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--show", type=int, default=10)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    lines = sweep(args, json.loads(args.candidates.read_text()))
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / f"{args.candidates.stem}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    means = sorted((line for line in lines if line["kind"] == "speedrun_mean"), key=lambda line: -line["accuracy"])
+    print(f"{args.candidates.stem}: {len(means)} schedules, {sum('diverged' in line for line in lines)} diverged")
+    for line in means[: args.show]:
+        print(f"{line['accuracy']:.3f} % {line['milliseconds']:8.1f} ms  {line['schedule']}")
+
+
+if __name__ == "__main__":
+    main()
