@@ -1,5 +1,6 @@
 #include "speedrun_schedule.h"
 
+#include <algorithm>
 #include <set>
 
 #include "cli/training.h"
@@ -35,6 +36,19 @@ class Keys {
                                 fallback ? std::optional<double>(double(*fallback)) : std::nullopt);
     if (double(int64_t(value)) != value) wrong(key, "an integer");
     return int64_t(value);
+  }
+  /// A list of at least one number.
+  std::vector<double> numbers(const char* key, double low, double high, const std::vector<double>& fallback) {
+    const Json* value = find(key);
+    if (!value) return fallback;
+    std::vector<double> list;
+    const auto fits = [&](const Json& x) {
+      return x.is_number() && x.get<double>() >= low && x.get<double>() <= high;
+    };
+    if (!value->is_array() || value->empty() || !std::all_of(value->begin(), value->end(), fits))
+      wrong(key, join("a list of numbers in [", low, ", ", high, "]"));
+    for (const Json& x : *value) list.push_back(x.get<double>());
+    return list;
   }
   std::string text(const char* key, const std::set<std::string>& choices = {}) {
     const Json* value = find(key);
@@ -112,7 +126,7 @@ SpeedrunSchedule read_schedule(const Json& json, const std::string& place) {
   s.goal = keys.number("goal", 0, 100);
   s.seeds = keys.integer("seeds", 1, 1000);
   s.samples = keys.integer("samples", 0, 60'000, 0);
-  s.start_scale = keys.number("start_scale", 0, 100, 1);
+  s.start_scales = keys.numbers("start_scales", 0, 100, {1});
   s.epochs = keys.integer("epochs", 1, 100'000);
   s.batch = keys.integer("batch", 1, 65'536);
   s.optimizer = read_optimizer(keys.object("optimizer"));
@@ -130,10 +144,12 @@ SpeedrunSchedule read_schedule(const Json& json, const std::string& place) {
 
 std::shared_ptr<nn::Module> SpeedrunSchedule::build(uint64_t seed) const {
   auto net = cli::build_network({name, network}, seed);
+  size_t layer = 0;
   for (const Tensor& parameter : net->parameters()) {
     if (parameter.shape().rank() < 2) continue;
+    const auto scale = float(start_scales[std::min(layer++, start_scales.size() - 1)]);
     const Tensor values = parameter.detach();
-    for (float& weight : values.span<float>()) weight *= float(start_scale);
+    for (float& weight : values.span<float>()) weight *= scale;
   }
   return net;
 }

@@ -19,8 +19,10 @@ struct SpeedrunSchedule {
   std::string name, network;  ///< network: its description (nn::build)
   double goal = 0;            ///< accuracy to be reached in the mean, in percent
   int64_t seeds = 0;
-  int64_t samples = 0;     ///< of the training images, the first so many; 0: all
-  double start_scale = 1;  ///< factor of the start values of weights; biases keep theirs
+  int64_t samples = 0;  ///< of the training images, the first so many; 0: all
+  /// Factors of the start values of weights, layer by layer; layers after the last take its. Biases keep
+  /// theirs.
+  std::vector<double> start_scales;
   int64_t epochs = 1, batch = 0;
   optim::Recipe optimizer;
   optim::OneCycleOptions cycle;
