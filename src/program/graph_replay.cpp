@@ -15,14 +15,14 @@ void GraphReplay::run_stages() {
     if (!stage->asks_the_host()) stage->run(schedule_.runtime);
 }
 
-void GraphReplay::run(std::span<const Tensor> inputs) {
+void GraphReplay::run(std::span<const Tensor> inputs, int64_t times) {
   for (const auto& stage : schedule_.stages)
     if (stage->asks_the_host()) stage->run(schedule_.runtime);
   std::vector<const void*> places;
   for (const Tensor& x : inputs) places.push_back(x.view().data);
   if (in_place_.nodes() == 0 || places == places_) {
     places_ = std::move(places);
-    return in_place_.run();
+    return in_place_.run(times);
   }
   if (copies_.empty())
     for (const Tensor& x : inputs) copies_.push_back(empty_like(x));
@@ -30,7 +30,7 @@ void GraphReplay::run(std::span<const Tensor> inputs) {
     uncial::cuda::copy(copies_[i].view().data, copies_[i].device(), inputs[i].view().data, inputs[i].device(),
                        inputs[i].bytes());
   schedule_.bind_inputs(copies_);
-  copied_.run();
+  copied_.run(times);
 }
 
 }  // namespace uncial::program

@@ -29,7 +29,7 @@ int64_t Program::unplanned_bytes() const {
   return bytes;
 }
 
-void Program::replay(std::span<const Tensor> inputs) {
+void Program::replay(std::span<const Tensor> inputs, int64_t times) {
   ensure(inputs.size() == inputs_.size(), "replay of ", inputs_.size(), " inputs with ", inputs.size());
   Schedule& s = *schedule_;
   s.bind_inputs(inputs);
@@ -37,9 +37,12 @@ void Program::replay(std::span<const Tensor> inputs) {
   for (Storage* storage : s.written)
     storage->bump_version();  // first: a step that throws has written something
   s.runtime.probe = current_probe();
-  if (s.runtime.probe) return replay_probed();
-  if (s.graphs) return s.graphs->run(inputs);
-  for (const auto& stage : s.stages) stage->run(s.runtime);
+  if (s.graphs && !s.runtime.probe) return s.graphs->run(inputs, times);
+  for (; times > 0; --times)
+    if (s.runtime.probe)
+      replay_probed();
+    else
+      for (const auto& stage : s.stages) stage->run(s.runtime);
 }
 
 void Program::replay_probed() {

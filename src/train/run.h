@@ -25,6 +25,9 @@ class Run {
   bool train_fed_epoch();
   bool can_feed() const;
   void start_feed();
+  /// Gives the GPU at most so many steps of equal batches; returns how many.
+  int64_t take_fed_steps(int64_t most);
+  void count_fed_steps(int64_t steps);
   /// Waits for the device; throws Error(diverged) if the loss is no number.
   void read_feed();
   void finish_epoch();

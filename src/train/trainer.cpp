@@ -54,14 +54,14 @@ void Trainer::begin_epoch(int64_t epoch) {
   if (context_.epoch() != epoch) context_.set_epoch(epoch);  // waits for a GPU
 }
 
-void Trainer::fed_step(Feed& feed, int64_t count) {
+void Trainer::fed_steps(Feed& feed, int64_t count, int64_t steps) {
   const auto step = [this, &feed, count](const Tensors&) {
     const data::Batch batch = feed.take(count, optimizer_->rate());
     const Pass pass = learn(batch);
     feed.tally(pass.logits, batch.labels, pass.loss);
     return Tensors{};
   };
-  fed_.try_emplace(count, step).first->second({});
+  fed_.try_emplace(count, step).first->second.repeat({}, steps);
 }
 
 Trainer::Result Trainer::inspected_step(const data::Batch& batch, int64_t epoch, double lr,

@@ -30,9 +30,9 @@ class Trainer {
   /// Forward, backward, update. `epoch` keys dropout.
   Result step(const data::Batch& batch, int64_t epoch, double lr);
 
-  /// The same with the next `count` samples of `feed`, which gets the result; the host does not wait. `feed`
-  /// must be the same at all calls, and begin_epoch() have been called for its epoch.
-  void fed_step(Feed& feed, int64_t count);
+  /// The same, `steps` times, each with the next `count` samples of `feed`, which gets the results; the host
+  /// does not wait. `feed` must be the same at all calls, and begin_epoch() have been called for its epoch.
+  void fed_steps(Feed& feed, int64_t count, int64_t steps);
   /// Tells dropout.
   void begin_epoch(int64_t epoch);
 

@@ -18,8 +18,8 @@
 
 namespace uncial::train {
 
-/// How far a run is; handed to the progress observer after every step, and once more after each epoch's
-/// validation.
+/// How far a run is; handed to the progress observer after every step (on a GPU: when it is under way,
+/// several in a row), and once more after each epoch's validation.
 struct Progress {
   int64_t epoch = 0, epochs = 0;  ///< epoch counts from 1
   int64_t batch = 0, batches = 0;
@@ -47,7 +47,8 @@ struct FitOptions {
   uint64_t seed = 0;     ///< of shuffling, dropout and augmentation; the net's start values are its own
   std::vector<CallbackPtr> callbacks = {};
   std::function<void(const Progress&)> progress = {};
-  std::stop_token stop = {};  ///< finishes the step (or validation), lets callbacks save, returns
+  std::stop_token stop = {};  ///< finishes the step (on a GPU: at most 64 steps, or the validation), lets
+                              ///< callbacks save, returns
   bool resume = false;        ///< continue from the Checkpoint callback's file when there is one
   bool record = true;         ///< replay a recorded step (see compile()); false: eager tape
   bool drop_last = true;      ///< leave out a last batch that is smaller
