@@ -2,9 +2,9 @@
 // weights, several seeds. Nothing is chosen by test accuracy within a run.
 //   bench_speedrun --schedule benchmarks/speedrun/99.json --device cuda
 //   bench_speedrun --schedule candidates.json --choose 10000    never reads the test images
-// Timed: all of fit(), from the start weights to the last weight; that records the step and, on a GPU, copies
-// the data there and captures. Not timed: reading, start weights, a run of one epoch before all others,
-// evaluation. One line of JSON a seed, then one of the mean.
+// Timed: train::Training::run(), from start weights to the last weight: orders of the samples and all steps.
+// Not timed: reading, start weights, one run before all others, which copies the data to a GPU, records and
+// captures (--choose leaves it out), evaluation. One line of JSON a seed, then one of the mean.
 #include <chrono>
 #include <cmath>
 
@@ -43,23 +43,37 @@ void finish(Device device) {
   if (!device.is_cpu()) cuda::synchronize(device);
 }
 
-Run train_once(const SpeedrunSchedule& schedule, const Parts& parts, uint64_t seed,
-               const cli::Program& program, const std::stop_token& stop) {
-  const Device device = program.common().device;
-  const auto net = schedule.build(seed);
-  net->to(device);
-  train::FitOptions options = schedule.fit_options(seed);
-  options.stop = stop;
-  const data::Dataset train =
-      schedule.samples > 0 ? parts.train.take(std::min(schedule.samples, parts.train.size())) : parts.train;
-  finish(device);
-  const auto start = std::chrono::steady_clock::now();
-  train::fit(*net, train, options);
-  finish(device);
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  program.throw_if_stopped();
-  return {took.count(), 100 * train::accuracy(*net, parts.judge)};
-}
+/// One net on the device that is trained again and again.
+class Runner {
+ public:
+  Runner(const SpeedrunSchedule& schedule, const data::Dataset& train, Device device)
+      : schedule_(schedule),
+        device_(device),
+        net_(schedule.build(0)),
+        training_(on_device(), taken(train), schedule.fit_options(0)) {}
+
+  Run run(uint64_t seed, const data::Dataset& judge) {
+    net_->load_state_dict(schedule_.build(seed)->state_dict());
+    training_.restart(seed);
+    finish(device_);
+    const auto start = std::chrono::steady_clock::now();
+    training_.run();
+    finish(device_);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    return {took.count(), 100 * train::accuracy(*net_, judge)};
+  }
+
+ private:
+  nn::Module& on_device() { return net_->to(device_); }
+  data::Dataset taken(const data::Dataset& train) const {
+    return schedule_.samples > 0 ? train.take(std::min(schedule_.samples, train.size())) : train;
+  }
+
+  const SpeedrunSchedule& schedule_;
+  Device device_;
+  std::shared_ptr<nn::Module> net_;
+  train::Training training_;
+};
 
 Json mean_of(const std::vector<Run>& runs, double goal) {
   std::vector<double> times, accuracies;
@@ -79,31 +93,32 @@ Json mean_of(const std::vector<Run>& runs, double goal) {
 }
 
 /// All seeds of a schedule; one that diverges ends it.
-void run_schedule(const SpeedrunSchedule& schedule, const Parts& parts, int64_t seeds, Json about,
-                  const cli::Program& program, const std::stop_token& stop) {
+void run_schedule(const SpeedrunSchedule& schedule, const Parts& parts, int64_t seeds, bool warm_up,
+                  Json about, const cli::Program& program) {
   const uint64_t first = program.common().seed;
   about["schedule"] = schedule.name;
+  Runner runner(schedule, parts.train, program.common().device);
   std::vector<Run> runs;
-  for (int64_t i = 0; i < seeds; ++i) {
-    Json line = about;
-    line["seed"] = first + uint64_t(i);
-    try {
-      runs.push_back(train_once(schedule, parts, first + uint64_t(i), program, stop));
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::diverged) throw;
-      line["diverged"] = error.what();
+  try {
+    if (warm_up) runner.run(first, parts.judge);
+    for (uint64_t seed = first; seed < first + uint64_t(seeds); ++seed) {
+      program.throw_if_stopped();
+      runs.push_back(runner.run(seed, parts.judge));
+      Json line = about;
+      line.update(
+          {{"seed", seed}, {"milliseconds", runs.back().milliseconds}, {"accuracy", runs.back().accuracy}});
       program.write(line.dump() + "\n");
-      return;
     }
-    line["milliseconds"] = runs.back().milliseconds;
-    line["accuracy"] = runs.back().accuracy;
-    program.write(line.dump() + "\n");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::diverged) throw;
+    about["diverged"] = error.what();
+    program.write(about.dump() + "\n");
+    return;
   }
-  Json summary = about;
-  summary["kind"] = "speedrun_mean";
-  summary["settings"] = schedule.json;
-  summary.update(mean_of(runs, schedule.goal));
-  program.write(summary.dump() + "\n");
+  about["kind"] = "speedrun_mean";
+  about["settings"] = schedule.json;
+  about.update(mean_of(runs, schedule.goal));
+  program.write(about.dump() + "\n");
 }
 
 void run(cli::Program& program) {
@@ -118,7 +133,7 @@ void run(cli::Program& program) {
     fail(ErrorKind::usage, "--schedule: got nothing, expected a file, such as benchmarks/speedrun/99.json.");
   const auto schedules = bench::read_speedrun_schedules(file);
   const Parts parts = parts_of(held_out.value_or(0));
-  const std::stop_token stop = program.stop_token();
+  program.stop_token();  // Ctrl-C is looked at between runs
 
   const Json about = {{"kind", "speedrun"},
                       {"framework", "uncial"},
@@ -128,7 +143,7 @@ void run(cli::Program& program) {
                       {"threads", num_threads()},
                       {"isa", isa()}};
   for (const SpeedrunSchedule& schedule : schedules)
-    run_schedule(schedule, parts, seeds.value_or(schedule.seeds), about, program, stop);
+    run_schedule(schedule, parts, seeds.value_or(schedule.seeds), !held_out, about, program);
 }
 
 }  // namespace
