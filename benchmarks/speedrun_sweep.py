@@ -4,8 +4,8 @@
     benchmarks/speedrun_sweep.py --program build/cuda/bin/bench_speedrun --candidates FILE.json --out FOLDER
 
 FILE.json is a list of schedules as in benchmarks/speedrun. Each process takes every N-th of them, in order, until the
-time is up; what came out lies in FOLDER/<FILE>.jsonl, and the best are printed. Processes share the GPU, so the
-milliseconds are those of a busy one. The test images are not looked at.
+time is up; what came out lies in FOLDER/<FILE>.jsonl (meanwhile in a file a process), and the best are printed.
+Processes share the GPU, so the milliseconds are those of a busy one. The test images are not looked at.
 """
 import argparse
 import json
@@ -18,13 +18,13 @@ import time
 GRACE_SECONDS = 5
 
 
-def start(args: argparse.Namespace, part: list, number: int, folder: pathlib.Path) -> subprocess.Popen:
-    file, log = folder / f"{number}.json", (folder / f"{number}.out").open("w")
-    file.write_text(json.dumps(part))
-    command = [args.program, "--schedule", str(file), "--choose", str(args.held_out), "--device", args.device, "--threads", "1"]
+def start(args: argparse.Namespace, part: list, schedules: pathlib.Path, results: pathlib.Path) -> subprocess.Popen:
+    schedules.write_text(json.dumps(part))
+    command = [args.program, "--schedule", str(schedules), "--choose", str(args.held_out), "--device", args.device, "--threads", "1"]
     if args.seeds:
         command += ["--seeds", str(args.seeds)]
-    return subprocess.Popen(command, stdout=log, stderr=subprocess.PIPE, text=True)
+    with results.open("w") as out:
+        return subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True)
 
 
 def end(process: subprocess.Popen, seconds: float) -> str:
@@ -43,14 +43,19 @@ def end(process: subprocess.Popen, seconds: float) -> str:
 
 def sweep(args: argparse.Namespace, candidates: list) -> list[dict]:
     deadline = time.monotonic() + args.seconds
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        processes = [start(args, candidates[n :: args.processes], n, folder) for n in range(min(args.processes, len(candidates)))]
+    count = min(args.processes, len(candidates))
+    results = [args.out / f"{args.candidates.stem}.{n}.jsonl" for n in range(count)]
+    with tempfile.TemporaryDirectory() as folder:
+        schedules = [pathlib.Path(folder) / f"{n}.json" for n in range(count)]
+        processes = [start(args, candidates[n::count], schedules[n], results[n]) for n in range(count)]
         for process in processes:
             if said := end(process, deadline - time.monotonic()):
                 print(said, file=sys.stderr, end="")
-        whole = [line for n in range(len(processes)) for line in (folder / f"{n}.out").read_text().splitlines() if line.endswith("}")]
-    return [json.loads(line) for line in whole]
+    lines = [json.loads(line) for file in results for line in file.read_text().splitlines() if line.endswith("}")]
+    (args.out / f"{args.candidates.stem}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for file in results:
+        file.unlink()
+    return lines
 
 
 def arguments() -> argparse.Namespace:
@@ -69,9 +74,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    lines = sweep(args, json.loads(args.candidates.read_text()))
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / f"{args.candidates.stem}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    lines = sweep(args, json.loads(args.candidates.read_text()))
     means = sorted((line for line in lines if line["kind"] == "speedrun_mean"), key=lambda line: -line["accuracy"])
     print(f"{args.candidates.stem}: {len(means)} schedules, {sum('diverged' in line for line in lines)} diverged")
     for line in means[: args.show]:
