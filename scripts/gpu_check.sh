@@ -225,12 +225,12 @@ part_bench() {
     record peers failed $((SECONDS - began)) 'see bench.log'
   fi
   began=$SECONDS
-  if [[ ! -x $programs/bin/bench_gpu ]]; then
-    record bench_gpu 'not run' 0 'it was not built'
-  elif timeout 100 "$programs/bin/bench_gpu" --device cuda | tee -- "$out/bench/kernels.jsonl"; then
-    record bench_gpu passed $((SECONDS - began)) 'see bench/kernels.jsonl'
+  if [[ ! -x $programs/bin/bench_kernels ]]; then
+    record bench_kernels 'not run' 0 'it was not built'
+  elif timeout 120 "$programs/bin/bench_kernels" --device cuda --benchmark_out="$out/bench/kernels.json"; then
+    record bench_kernels passed $((SECONDS - began)) 'see bench/kernels.json'
   else
-    record bench_gpu failed $((SECONDS - began)) 'see bench.log'
+    record bench_kernels failed $((SECONDS - began)) 'see bench.log'
   fi
 }
 

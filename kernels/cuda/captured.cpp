@@ -14,17 +14,27 @@
 namespace uncial::cuda {
 namespace {
 
-thread_local Scratch* scratch = nullptr;
+thread_local Scratches* scratches = nullptr;
+thread_local int branch = 0;
+
+Scratch* current_scratch() { return scratches ? &(*scratches)[size_t(branch)] : nullptr; }
 
 int64_t rounded(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
 }  // namespace
 
-ScratchScope::ScratchScope(Scratch* now) : previous_(scratch) { scratch = now; }
-ScratchScope::~ScratchScope() { scratch = previous_; }
+ScratchScope::ScratchScope(Scratches& now)
+    : previous_(std::exchange(scratches, &now)), branch_(std::exchange(branch, 0)) {}
+ScratchScope::~ScratchScope() { scratches = previous_, branch = branch_; }
+
+void use_branch(int number) {
+  branch = number;
+  capture_branch(number);
+}
 
 Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
   if (bytes <= 0) return;
+  Scratch* const scratch = current_scratch();
   if (scratch) {
     scratch->used += rounded(bytes);
     scratch->most = scratch->used > scratch->most ? scratch->used : scratch->most;
@@ -44,7 +54,7 @@ Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
 }
 
 Temporary::~Temporary() {
-  if (from_scratch_) scratch->used -= rounded(bytes_);
+  if (from_scratch_) current_scratch()->used -= rounded(bytes_);
   if (device_ >= 0) release(data_, bytes_, device_);
 }
 
@@ -52,17 +62,18 @@ struct Captured::State {
   Device device;
   std::function<void()> work;
   enum { fresh, warm, ready, refused } phase = fresh;
-  Scratch scratch;
+  Scratches scratch;
   Graph one, many;
   bool has_many = false, tried_many = false;
 
   State(Device d, std::function<void()> w) : device(d), work(std::move(w)) {}
   ~State() {
-    if (scratch.base) release(scratch.base, scratch.size, device.index);
+    for (const Scratch& s : scratch)
+      if (s.base) release(s.base, s.size, device.index);
   }
 
   void call() {
-    const ScratchScope scope(&scratch);
+    const ScratchScope scope(scratch);
     work();
   }
 
@@ -86,9 +97,10 @@ struct Captured::State {
   }
 
   void capture_one() {
-    if (scratch.most > 0) {
-      scratch.base = static_cast<char*>(allocate(scratch.most, device.index));
-      scratch.size = scratch.most;
+    for (Scratch& s : scratch) {
+      if (s.most == 0) continue;
+      s.base = static_cast<char*>(allocate(s.most, device.index));
+      s.size = s.most;
     }
     phase = capture(one, 1, "kernels are launched one by one") ? ready : refused;
   }

@@ -36,6 +36,17 @@ class Captured {
   std::unique_ptr<State> state_;
 };
 
+/// Captured work may have branches, which a graph runs side by side; called, it runs in the order of its
+/// calls.
+inline constexpr int kBranches = 2;
+/// What this thread asks of the device from now on is part of a branch; work begins in branch 0, and must end
+/// there, having waited for the last point of the others. Each has its own memory for the time of a call.
+void use_branch(int branch);
+/// Names what the current branch has done by now; a name given again is that of the later point.
+void mark_point(int name);
+/// What follows in the current branch comes after that point, of any branch.
+void wait_for_point(int name);
+
 /// Keeps the host from running far ahead of a GPU, which goes on meanwhile.
 class Pace {
  public:

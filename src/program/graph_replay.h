@@ -23,6 +23,7 @@ class GraphReplay {
 
  private:
   void run_stages();
+  bool changes(std::span<const Tensor> inputs) const;
 
   Schedule& schedule_;
   std::vector<const void*> places_;  ///< of the inputs

@@ -94,7 +94,10 @@ std::string Program::describe() const {
     for (int v : s.outputs) text << ' ' << values_[size_t(v)].shape;
     text << (s.is_view ? "  (view)\n" : "\n");
   }
-  for (const std::string& name : stages()) text << "runs  " << name << "\n";
+  for (size_t i = 0; i < schedule_->stages.size(); ++i) {
+    const bool aside = !schedule_->branches.stages.empty() && schedule_->branches.stages[i].branch > 0;
+    text << (aside ? "aside " : "runs  ") << schedule_->stages[i]->name() << "\n";
+  }
   text << "arena " << arena_bytes() << " bytes (" << unplanned_bytes() << " without sharing)\n";
   return std::move(text).str();
 }
