@@ -5,11 +5,14 @@
 
 FILE.json is a list of schedules as in benchmarks/speedrun. Each process takes every N-th of them, in order, until the
 time is up; what came out lies in FOLDER/<FILE>.jsonl (meanwhile in a file a process), and the best are printed.
-Processes share the GPU, so the milliseconds are those of a busy one. The test images are not looked at.
+Processes share the GPU, so the milliseconds are those of a busy one, but for --processes 1. With --write the schedule
+that took the least time of those that reached --least, or else the most accurate one, becomes a file. The test images
+are not looked at.
 """
 import argparse
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,6 +61,16 @@ def sweep(args: argparse.Namespace, candidates: list) -> list[dict]:
     return lines
 
 
+def chosen(means: list[dict], seeds: list[dict], least: float) -> dict:
+    """The fastest schedule that reached so much, by the median of its seeds; if none did, the most accurate."""
+
+    def median(mean: dict) -> float:  # the first seed's time holds recording and capture
+        return statistics.median(line["milliseconds"] for line in seeds if line["schedule"] == mean["schedule"])
+
+    reached = [mean for mean in means if mean["accuracy"] >= least]
+    return min(reached, key=median) if reached else max(means, key=lambda mean: mean["accuracy"])
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True, help="bench_speedrun")
@@ -69,6 +82,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=10_000)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--show", type=int, default=10)
+    parser.add_argument("--least", type=float, default=100, help="accuracy on validation images that --write asks for")
+    parser.add_argument("--write", type=pathlib.Path, help="file for the schedule that is chosen")
     return parser.parse_args()
 
 
@@ -80,6 +95,10 @@ def main() -> None:
     print(f"{args.candidates.stem}: {len(means)} schedules, {sum('diverged' in line for line in lines)} diverged")
     for line in means[: args.show]:
         print(f"{line['accuracy']:.3f} % {line['milliseconds']:8.1f} ms  {line['schedule']}")
+    if args.write and means:
+        best = chosen(means, [line for line in lines if "seed" in line and "accuracy" in line], args.least)
+        print(f"chosen: {best['accuracy']:.3f} %  {best['schedule']}")
+        args.write.write_text(json.dumps(best["settings"], indent=1) + "\n")
 
 
 if __name__ == "__main__":

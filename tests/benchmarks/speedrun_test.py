@@ -64,10 +64,19 @@ for change, message in (({"batches": 3}, "schedule.json.batches: got a key that 
 candidates, out = folder / "some.json", folder / "out"
 candidates.write_text(json.dumps([SCHEDULE | {"name": f"s{i}", "seeds": 1, "samples": 256 * (i + 1)} for i in range(3)]))
 swept = subprocess.run([sys.executable, str(BENCHMARKS / "speedrun_sweep.py"), "--program", BENCH_SPEEDRUN, "--candidates", str(candidates),
-                        "--out", str(out), "--processes", "2", "--device", "cpu", "--seconds", "600"], stdout=subprocess.PIPE, text=True)
+                        "--out", str(out), "--processes", "2", "--device", "cpu", "--seconds", "600", "--write", str(folder / "best.json")], stdout=subprocess.PIPE, text=True)
 kept = [json.loads(line) for line in (out / "some.jsonl").read_text().splitlines()]
 expect(sorted(line["schedule"] for line in kept) == ["s0", "s0", "s1", "s1", "s2", "s2"], f"the sweep kept {kept}")
 expect(all(line["judged_by"] == "validation" for line in kept), "the sweep looked at test images")
+best = max((line for line in kept if line["kind"] == "speedrun_mean"), key=lambda line: line["accuracy"])
+expect(json.loads((folder / "best.json").read_text()) == best["settings"], "the sweep did not choose the most accurate schedule")
+sys.path.insert(0, str(BENCHMARKS))
+import speedrun_sweep  # noqa: E402
+
+played = [{"schedule": name, "milliseconds": ms} for name, times in (("a", (90, 5, 5)), ("b", (7, 6, 6)), ("c", (1, 1, 1))) for ms in times]
+means = [{"schedule": "a", "accuracy": 99.0}, {"schedule": "b", "accuracy": 99.2}, {"schedule": "c", "accuracy": 98.0}]
+for least, name in ((99, "a"), (99.1, "b"), (99.5, "b"), (90, "c")):
+    expect(speedrun_sweep.chosen(means, played, least)["schedule"] == name, f"asked for {least} %, the sweep does not choose {name}")
 expect(swept.stdout.startswith("some: 3 schedules, 0 diverged\n"), f"the sweep printed {swept.stdout}")
 
 for file in (BENCHMARKS / "speedrun").glob("*.json"):
