@@ -15,6 +15,8 @@ class Run {
  public:
   Run(nn::Module& net, const data::Dataset& train, const FitOptions& options);
   History go();
+  /// Makes go() begin anew with the seed that the options have now.
+  void restart();
 
  private:
   // run.cpp: the loop
@@ -40,6 +42,7 @@ class Run {
   data::Loader batches(const Position& from) const;
   Replay replay() const;
   void keep_good();
+  void describe();
   void require_finite_weights();
   EpochRecord figures() const;
   double seconds() const;
@@ -65,6 +68,7 @@ class Run {
   std::vector<int64_t> next_order_;               ///< made while the GPU is busy
   bool keeps_state_ = false;
   std::map<std::string, std::string> texts_;  // what a checkpoint says of this run
+  std::vector<double> schedule_start_;
 
   Position position_;
   EpochSums sums_;

@@ -29,6 +29,7 @@ void Run::start_feed() {
   std::vector<int64_t> order = std::exchange(next_order_, {});
   if (order.empty()) order = data::shuffled_order(train_.size(), options_.seed, position_.epoch);
   feed_->start({.number = position_.epoch,
+                .seed = options_.seed,
                 .order = std::move(order),
                 .rates = std::move(rates),
                 .first_sample = position_.batch * options_.batch,
@@ -39,7 +40,8 @@ void Run::start_feed() {
 
 bool Run::train_fed_epoch() {
   epoch_start_ = figures_read_ = Clock::now();
-  if (!good_) require_finite_weights();  // later epochs begin with what ended the one before
+  if (!good_ || position_.step == 0)
+    require_finite_weights();  // later epochs begin with what ended the one before
   if (!good_) good_.emplace();
   good_->keep(trainer_, position_);
   start_feed();

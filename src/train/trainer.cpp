@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "train/state.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/ops/ops.h"
 
 namespace uncial::train {
@@ -52,6 +53,14 @@ Trainer::Result Trainer::step(const data::Batch& batch, int64_t epoch, double lr
 
 void Trainer::begin_epoch(int64_t epoch) {
   if (context_.epoch() != epoch) context_.set_epoch(epoch);  // waits for a GPU
+}
+
+void Trainer::restart(uint64_t seed) {
+  const NoGrad no_grad;
+  context_.set_seed(seed);
+  for (const auto& [name, tensor] : optimizer_->state())
+    if (name != "lr") tensor.fill_(0);
+  if (averages_) averages_->restart();
 }
 
 void Trainer::fed_steps(Feed& feed, int64_t count, int64_t steps) {

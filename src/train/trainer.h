@@ -35,6 +35,8 @@ class Trainer {
   void fed_steps(Feed& feed, int64_t count, int64_t steps);
   /// Tells dropout.
   void begin_epoch(int64_t epoch);
+  /// As a new Trainer of the net's weights would be, with what was recorded. Keeps the tensors.
+  void restart(uint64_t seed);
 
   /// Told of every tensor of an inspected step by a name such as "activation of 0 (conv2d)".
   using Inspect = std::function<void(const std::string& name, const Tensor& tensor)>;

@@ -16,7 +16,8 @@ if(TARGET bench_kernels AND NOT BUILD_SHARED_LIBS)
     set_tests_properties(bench_compare bench_kernels bench_kernels_gpu PROPERTIES LABELS benchmarks)
     if(TARGET bench_net)
       add_test(NAME bench_net COMMAND ${UNCIAL_PYTHON} ${folder}/net_test.py $<TARGET_FILE:bench_net> $<TARGET_FILE:bench_roofline>)
-      add_test(NAME bench_speedrun COMMAND ${UNCIAL_PYTHON} ${folder}/speedrun_test.py $<TARGET_FILE:bench_speedrun>)
+      add_test(NAME bench_speedrun COMMAND ${UNCIAL_PYTHON} ${folder}/speedrun_test.py $<TARGET_FILE:bench_speedrun>
+        ${PROJECT_SOURCE_DIR}/benchmarks)
       add_test(NAME bench_results COMMAND ${UNCIAL_PYTHON} ${folder}/results_test.py
         ${PROJECT_SOURCE_DIR}/benchmarks/results.py $<TARGET_FILE:bench_charts>)
       add_test(NAME bench_growth COMMAND ${UNCIAL_PYTHON} ${folder}/growth_test.py

@@ -48,11 +48,12 @@ std::vector<data::Batch> loaded(const data::Dataset& data, int64_t batch, int64_
 
 void check_feed(Device device) {
   const data::Dataset data = blobs(40, 1).subset({30, 2, 7, 11, 25, 0, 39, 5, 6, 17, 18});
-  train::Feed feed(data, device, everything(), 3);
+  train::Feed feed(data, device, everything());
   const Tensor rate = zeros({}, DType::float64, device);
   for (const int64_t epoch : {int64_t(1), int64_t(2), int64_t(1) << 40})
     for (const int64_t first : {0, 2}) {
       feed.start({.number = epoch,
+                  .seed = 3,
                   .order = data::shuffled_order(data.size(), 3, epoch),
                   .rates = {0.5, 0.25, 0.125},
                   .first_sample = 4 * first,

@@ -12,7 +12,8 @@ namespace {
 
 /// What RandomAffine draws for one sample, from the words as its documentation describes them.
 AffineValues drawn(const AffineOptions& o, AugmentKey key, int64_t index) {
-  const auto stream = stream_of(key, AugmentUse::affine, &key.epoch);
+  const int64_t draw[] = {key.epoch, int64_t(key.seed)};
+  const auto stream = stream_of(key.position, AugmentUse::affine, draw);
   const auto a = stream.block(index, 0), b = stream.block(index, 1);
   const auto in_range = [](double range, uint32_t word) { return range * int32_t(word) * 0x1p-31; };
   return {.degrees = in_range(o.degrees, a[0]),

@@ -3,6 +3,7 @@
 /// The training loop.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -73,5 +74,35 @@ struct FitOptions {
 /// epoch), unless a callback restored its best. Throws a usage Error before the first step for options out of
 /// range, or a net that does not fit the data.
 History fit(nn::Module& net, const data::Dataset& train, const FitOptions& options);
+
+/// fit() of one net that is trained several times, say from several seeds. What the first run sets up serves
+/// the others: the data set on a GPU, recorded steps and their graphs.
+///
+///     train::Training training(net, data, options);
+///     for (uint64_t seed = 1; seed <= 5; ++seed) {
+///       net.initialize({.seed = seed});
+///       training.restart(seed);
+///       training.run();
+///     }
+///
+/// The net must outlive it, and keep its parameters: initialize() and load_state_dict() do, to() does not.
+class Training {
+ public:
+  /// Throws what fit() throws before its first step.
+  Training(nn::Module& net, data::Dataset train, FitOptions options);
+  ~Training();
+  Training(Training&&) noexcept;
+  Training& operator=(Training&&) noexcept;
+
+  /// Forgets the last run: run() begins with the weights that the net has then, and gives the bits of fit()
+  /// with `seed` in the place of options.seed. Call it after giving the net new weights.
+  void restart(uint64_t seed);
+  /// What fit() does. Throws a usage Error after a run without a restart().
+  History run();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace uncial::train
