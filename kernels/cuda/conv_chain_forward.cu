@@ -104,6 +104,7 @@ struct Forward {
   ForwardChain chain;
 
   UNCIAL_BODY void operator()(const Block& block) const {
+    start_first(block, chain.first, sample_of(block.index));
     for (int i = 0; i < chain.layers; ++i) {
       const ForwardLayer& l = chain.layer[i];
       start_weights(block, l.product);
@@ -117,14 +118,13 @@ struct Forward {
           bias[k] = l.bias && k < l.filters ? l.bias[k] : 0.0f;
       });
     }
-    each_thread_without_waiting(block, [](int) { finish_copies(); });
-    wait(block);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n);
   }
   UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n) const {
-    const ConvExtents& e = chain.first.e;
-    load_first(block, chain.first, chain.layer[0].product.x, chain.x + n * e.C * e.H * e.W);
+    wait_for_copies(block);
+    place_first(block, chain.first, chain.layer[0].product.x);
     wait(block);
+    if (n + chain.blocks < chain.N) start_first(block, chain.first, sample_of(n + chain.blocks));
     // The last phase that reads the stream of the sample before lies behind.
     each_thread_without_waiting(block, [&](int t) {
       const ChainDropout& d = chain.dropout;
@@ -134,6 +134,10 @@ struct Forward {
     });
     for (int i = 0; i + 1 < chain.layers; ++i) inside(block, chain.layer[i], i == 0, n);
     last(block, chain.layer[chain.layers - 1], chain.layers == 1, n);
+  }
+  UNCIAL_BODY const float* sample_of(int64_t n) const {
+    const ConvExtents& e = chain.first.e;
+    return chain.x + n * e.C * e.H * e.W;
   }
   template <class Finish>
   UNCIAL_INLINED_BODY void product(const Block& block, const ForwardLayer& l, bool first,
@@ -227,7 +231,7 @@ struct Forward {
 }  // namespace
 
 void run(const ForwardChain& chain) {
-  with_threads(chain.threads, [&](auto threads) {
+  with_threads(chain.threads * chain.resident, [&](auto threads) {
     constexpr int kThreads = threads();
     each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
                          Forward<most_tiles_forward(kThreads)>{chain}, "conv_chain");

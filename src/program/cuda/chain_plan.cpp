@@ -49,7 +49,7 @@ SharedImage image_of(int64_t channels, int64_t height, int64_t width, int64_t ha
   x.height = int(height), x.width = int(width), x.halo = int(halo);
   x.channels = round_up(channels, 8);
   x.pitch = pitch_of(x.channels);
-  x.planes = 1, x.by_width = Divider(width);
+  x.planes = 1, x.by_width = Divider(width), x.by_columns = Divider(x.columns());
   return x;
 }
 /// A sample as it came.
@@ -99,7 +99,9 @@ Taps taps_of(const ConvSpec& s, bool first, const SharedImage& x) {
   return taps;
 }
 
-FirstImage first_of(const ConvExtents& e) { return {e, few_channels(e), Divider(e.W), Divider(e.H * e.W)}; }
+FirstImage first_of(const ConvExtents& e) {
+  return {e, few_channels(e), 0, Divider(e.W), Divider(e.H * e.W)};
+}
 
 /// Cycles of a multiprocessor for `items`, each of so many steps, that warps take in turns: in a step an item
 /// loads from shared memory for some cycles, and multiplies. Alone it waits for both. On an H100 a product of
@@ -127,14 +129,18 @@ void want_tables(SharedMemory& memory, ConvProduct& p) {
   memory.always(&p.units_at, p.taps.units * 4 * (p.gathered ? 8 : 1), 4);
 }
 
-/// Small images leave room for several blocks on a multiprocessor; registers allow three of these.
-constexpr int kSmallThreads = 128, kSmallBlocks = 3;
+/// Small images leave room for several blocks on a multiprocessor.
+constexpr int kSmallBlocks = 3;
 
-bool fits_small(int64_t N, int64_t bytes, const GpuLimits& limits) {
-  return bytes * kSmallBlocks <= limits.shared_bytes && N >= kSmallBlocks * limits.multiprocessors;
+template <class Chain>
+bool fits(const Chain& chain, const GpuLimits& limits) {
+  return int64_t(chain.shared_bytes) * chain.resident <= limits.shared_bytes &&
+         (chain.resident == 1 || chain.N >= chain.resident * limits.multiprocessors);
 }
-int blocks_for(int64_t N, int threads, const GpuLimits& limits) {
-  return int(std::min<int64_t>(N, limits.multiprocessors * (threads == kSmallThreads ? kSmallBlocks : 1)));
+template <class Chain>
+Chain on_blocks(Chain chain, const GpuLimits& limits) {
+  chain.blocks = int(std::min<int64_t>(chain.N, limits.multiprocessors * chain.resident));
+  return chain;
 }
 
 int setting(const char* name, int otherwise) {
@@ -146,11 +152,11 @@ int setting(const char* name, int otherwise) {
 constexpr int64_t kMostPieces = 36 * 1024;
 
 /// The fastest cut of a weight gradient among what the kernels offer.
-void cut_gradient(BackwardLayer& l, int threads) {
+void cut_gradient(BackwardLayer& l, int threads, int most_pairs) {
   const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2, warps = threads / kWarp;
   double best = 0;
   for (const int rows : {1, 2})
-    for (int columns = 1; columns <= most_pairs(threads); ++columns) {
+    for (int columns = 1; columns <= most_pairs; ++columns) {
       const int groups = int(ceil_div(filters, rows)), products = groups * int(ceil_div(pairs, columns));
       const int64_t piece = int64_t(groups) * rows * 16 * l.width_of_partial() * 4;
       const int splits =
@@ -177,11 +183,11 @@ int staging_pitch(const ConvProduct& p) {
   return round_up(std::max(0, (p.windows ? p.padded_rows() / 4 : p.padded_rows()) - 4), 16) + 4;
 }
 
-ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads) {
+ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads, int resident) {
   ForwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.threads = threads;
+  chain.threads = threads, chain.resident = resident;
   chain.first = first_of(specs[0].e);
   SharedMemory memory;
   for (int i = 0; i < chain.layers; ++i) {
@@ -195,7 +201,7 @@ ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads) {
     p.gathered = i == 0 && chain.first.gathered;
     p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
     p.by_columns = Divider(s.pool ? p.width / 2 : p.width);
-    cut_filters(p, s.e.K, threads, most_tiles_forward(threads));
+    cut_filters(p, s.e.K, threads, most_tiles_forward(threads * resident));
     memory.always(&p.x.at, bytes_of(p.x), 2);
     memory.always(&p.weights_at, int64_t(p.packed_words()) * 4, 4);
     memory.always(&l.bias_at, p.filter_tiles * 8 * 4, 4);
@@ -206,6 +212,7 @@ ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads) {
   chain.staging_pitch = staging_pitch(last.product);
   chain.by_pixels = Divider(int64_t(last.out_height) * last.out_width);
   memory.always(&chain.staging_at, int64_t(last.product.filter_tiles) * 8 * chain.staging_pitch * 5, 4);
+  memory.always(&chain.first.raw_at, round_up(specs[0].e.C * specs[0].e.H * specs[0].e.W, 4) * 4, 4);
   memory.always(&chain.stream_at, sizeof(RandomStream), 4);
   chain.shared_bytes = int(memory.plan());
   for (int i = 0; i + 1 < chain.layers; ++i) {
@@ -219,12 +226,11 @@ ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads) {
 
 std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
   if (!all_supported(specs)) return {};
-  ForwardChain chain = plan_forward_for(specs, kSmallThreads);
-  if (!fits_small(chain.N, chain.shared_bytes, limits))
-    chain = plan_forward_for(specs, setting("UNCIAL_CHAIN_F", 576));
-  if (chain.shared_bytes > limits.shared_bytes) return {};
-  chain.blocks = blocks_for(chain.N, chain.threads, limits);
-  return chain;
+  const ForwardChain small = plan_forward_for(specs, setting("UNCIAL_CHAIN_SMALL", 256), kSmallBlocks);
+  if (fits(small, limits)) return on_blocks(small, limits);
+  const ForwardChain chain = plan_forward_for(specs, setting("UNCIAL_CHAIN_F", 576), 1);
+  if (!fits(chain, limits)) return {};
+  return on_blocks(chain, limits);
 }
 
 namespace {
@@ -236,7 +242,7 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs)
   l.filters = int(e.K), l.height = int(e.P), l.width = int(e.Q);
   l.x = input_image(s, i == 0);
   l.taps = taps_of(s, i == 0, l.x);
-  cut_gradient(l, chain.threads);
+  cut_gradient(l, chain.threads, most_pairs(chain.threads * chain.resident));
   l.has_input_gradient = i > 0;
   if (i > 0) l.by_vectors = Divider(l.x.channels / 8);
   const int64_t outside = e.dilation * (e.R - 1) - e.padding;
@@ -248,7 +254,7 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs)
   p.x = l.dy;
   p.taps = taps_of(e, -outside, 1, p.x.channels / 8);
   p.height = int(e.H), p.width = int(e.W), p.by_columns = Divider(e.W);
-  cut_filters(p, e.C, chain.threads, most_tiles_backward(chain.threads));
+  cut_filters(p, e.C, chain.threads, most_tiles_backward(chain.threads * chain.resident));
   const ConvSpec& before = specs[size_t(i) - 1];
   const SharedImage& dx = chain.layer[i - 1].dy;
   l.pooled_before = before.pool;
@@ -270,24 +276,27 @@ void place_layer(BackwardChain& chain, int i, SharedMemory& memory) {
     memory.always(&l.dy.at, bytes_of(l.dy), 2);
   else if (last || !chain.layer[i + 1].dy_takes_x)
     memory.want(&l.dy.at, bytes_of(l.dy), 2, std::max(0, phase - 1), phase + 1);
-  memory.want(&l.x.at, bytes_of(l.x), 2, phase, l.dy_takes_x ? phase + 3 : l.mask_by_x ? phase + 1 : phase);
+  if (gathered)
+    memory.always(&l.x.at, bytes_of(l.x), 2);
+  else
+    memory.want(&l.x.at, bytes_of(l.x), 2, phase, l.dy_takes_x ? phase + 3 : l.mask_by_x ? phase + 1 : phase);
   if (l.splits > 1)
     memory.want(&l.splits_at, int64_t(l.splits) * l.padded_filters() * l.width_of_partial() * 4, 4, phase,
                 phase);
   if (i == 0) return;
   want_tables(memory, l.product);
-  memory.always(&l.dx_rows_at, l.product.rows() * 4, 4);
+  if (!l.dy_takes_x) memory.always(&l.dx_rows_at, l.product.rows() * 4, 4);
   if (l.pooled_before)
     memory.want(&l.codes_at, int64_t(l.x.height) * l.x.width * l.x.channels, 1, phase, phase + 1);
   memory.want(&l.product.weights_at, int64_t(l.product.packed_words()) * 4, 4,
               chain.roomy ? phase : phase + 1, phase + 1);
 }
 
-BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads, bool roomy) {
+BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads, int resident, bool roomy) {
   BackwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.threads = threads;
+  chain.threads = threads, chain.resident = resident;
   chain.roomy = roomy;
   chain.first = first_of(specs[0].e);
   chain.pooled = specs.back().pool;
@@ -295,6 +304,7 @@ BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads,
   chain.by_groups = Divider(ceil_div(specs.back().e.K, kDyFilters));
   for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs);
   SharedMemory memory;
+  memory.always(&chain.first.raw_at, round_up(specs[0].e.C * specs[0].e.H * specs[0].e.W, 4) * 4, 4);
   memory.always(&chain.zeros_at, chain.zeros * 2, 2);
   for (int i = chain.layers - 1; i >= 0; --i) place_layer(chain, i, memory);
   chain.shared_bytes = int(memory.plan());
@@ -317,13 +327,14 @@ bool gradients_supported(const std::vector<ConvSpec>& specs) {
 
 std::optional<BackwardChain> plan_backward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
   if (!all_supported(specs) || !gradients_supported(specs)) return {};
-  BackwardChain chain = plan_backward_for(specs, kSmallThreads, true);
-  const int threads = setting("UNCIAL_CHAIN_B", 576);
-  if (!fits_small(chain.N, chain.shared_bytes, limits)) chain = plan_backward_for(specs, threads, true);
-  if (chain.shared_bytes > limits.shared_bytes) chain = plan_backward_for(specs, threads, false);
-  if (chain.shared_bytes > limits.shared_bytes) return {};
-  chain.blocks = blocks_for(chain.N, chain.threads, limits);
-  return chain;
+  const BackwardChain small =
+      plan_backward_for(specs, setting("UNCIAL_CHAIN_SMALL", 256), kSmallBlocks, true);
+  if (fits(small, limits)) return on_blocks(small, limits);
+  for (const bool roomy : {true, false}) {
+    const BackwardChain chain = plan_backward_for(specs, setting("UNCIAL_CHAIN_B", 640), 1, roomy);
+    if (fits(chain, limits)) return on_blocks(chain, limits);
+  }
+  return {};
 }
 
 }  // namespace uncial::program::cuda
