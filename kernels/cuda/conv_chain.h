@@ -28,7 +28,7 @@ inline constexpr int kDyFilters = 32;
 struct SharedImage {
   int at, height, width, halo, channels, pitch;  ///< height and width without halo
   int planes;                                    ///< 1, or of a sample as it came one a channel: pitch is 1
-  Divider by_width;
+  Divider by_width, by_columns;                  ///< without halo and with it
   UNCIAL_BODY int columns() const { return width + 2 * halo; }
   UNCIAL_BODY int pixels() const { return columns() * (height + 2 * halo); }
   UNCIAL_BODY int elements() const { return planes * pixels() * pitch; }
@@ -53,6 +53,7 @@ struct ConvProduct {
   bool windows;             ///< rows run by windows of 2x2: 32 rows are 8 windows, whose places lie 8 apart
   int filter_tiles;         ///< of 8 filters; a multiple of what a warp takes
   int tiles_a_warp;         ///< 1, 2, 4 or 8
+  Divider by_groups;        ///< of tiles_a_warp tiles
   int rows_at, units_at;    ///< tables of offsets into x, words of shared memory; when gathered, of each tap
   int weights_at;           ///< packed weights, likewise
   const uint32_t* weights;  ///< where they come from
@@ -86,6 +87,7 @@ struct ForwardLayer {
 struct FirstImage {
   ConvExtents e;
   bool gathered;               ///< the image is the sample as it came
+  int raw_at;                  ///< of the sample in float32, words of shared memory
   Divider by_width, by_plane;  ///< of the sample
 };
 
@@ -100,7 +102,7 @@ struct ForwardChain {
   int layers;
   ForwardLayer layer[kMaxChain];
   int64_t N;
-  int blocks, threads, shared_bytes;
+  int blocks, threads, resident, shared_bytes;  ///< resident: blocks of a multiprocessor
   FirstImage first;
   const float* x;  ///< N C H W
   float* y;        ///< N, filters, pixels
@@ -119,7 +121,8 @@ struct BackwardLayer {
   int filter_groups, rows_a_warp;  ///< of rows_a_warp * 16 filters
   int pair_groups, pairs_a_warp;   ///< of pairs_a_warp * 2 units
   int splits;                      ///< pieces of the pixels
-  int splits_at;                   ///< their sums, words of shared memory; none for one piece
+  Divider by_products, by_pair_groups, by_splits;
+  int splits_at;  ///< their sums, words of shared memory; none for one piece
   int x_rows_at, dy_rows_at, x_units_at;
   float* partial;  ///< blocks, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
   int filters;
@@ -144,7 +147,7 @@ struct BackwardChain {
   int layers;
   BackwardLayer layer[kMaxChain];  ///< as in the forward chain: the last comes first
   int64_t N;
-  int blocks, threads, shared_bytes;
+  int blocks, threads, resident, shared_bytes;
   FirstImage first;
   bool roomy;                   ///< the last dy has its memory for itself, and weights come with x
   const float* x;               ///< N C H W
@@ -174,8 +177,8 @@ struct GatherJob {
   float *weights, *bias;  ///< or null
 };
 
-/// Kernels are made for blocks of up to 384, 512, 640 and 768 threads. More of them leave each fewer
-/// registers (168, 128, 96 and 80), which tiles must fit.
+/// Kernels are made for up to 384, 512, 640 and 768 threads of a multiprocessor. More of them leave each
+/// fewer registers (168, 128, 96 and 80), which tiles must fit.
 inline constexpr int kMostChainThreads = 768;
 constexpr int most_tiles_forward(int threads) { return threads > 640 ? 4 : 8; }
 constexpr int most_tiles_backward(int threads) { return threads > 512 ? 4 : 8; }

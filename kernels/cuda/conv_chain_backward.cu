@@ -28,28 +28,31 @@ struct IntoPrevious {
     if (codes)
       each(warp, sums, row, tile, [&](int pixel, int, int to, int channel, uint32_t both) {
         const uint32_t code = *reinterpret_cast<const uint16_t*>(codes + pixel * l.x.channels + channel);
-        spread(dy, shared + to, both, code & 0xff, code >> 8);
+        if (to >= 0) spread(dy, shared + to, both, code & 0xff, code >> 8);
       });
     else if (l.mask_by_x)
       each(warp, sums, row, tile, [&](int, int seen, int to, int, uint32_t both) {
         const uint32_t mask = *reinterpret_cast<const uint32_t*>(shared + seen);
-        *reinterpret_cast<uint32_t*>(shared + to) = (above_zero(mask << 16) ? both & 0xffffu : 0) |
-                                                    (above_zero(mask & 0xffff0000u) ? both & 0xffff0000u : 0);
+        const uint32_t kept = (above_zero(mask << 16) ? both & 0xffffu : 0) |
+                              (above_zero(mask & 0xffff0000u) ? both & 0xffff0000u : 0);
+        if (to >= 0) *reinterpret_cast<uint32_t*>(shared + to) = kept;
       });
     else
-      each(warp, sums, row, tile,
-           [&](int, int, int to, int, uint32_t both) { *reinterpret_cast<uint32_t*>(shared + to) = both; });
+      each(warp, sums, row, tile, [&](int, int, int to, int, uint32_t both) {
+        if (to >= 0) *reinterpret_cast<uint32_t*>(shared + to) = both;
+      });
   }
-  /// put(pixel, where x is, where dy goes, channel, both) for all pairs of channels.
+  /// put(pixel, where x is, where dy goes or -1, channel, both) for all pairs of channels.
   template <int kTiles, class Put>
   UNCIAL_INLINED_BODY void each(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile,
                                 Put put) const {
+    const int rows = l.product.rows();
     OfRows<int> targets[2], seen[2];
     UNCIAL_UNROLL
     for (int i = 0; i < 2; ++i) {
-      const int rows = l.product.rows(), first = row + 16 * i;
+      const int first = row + 16 * i;
       set_rows(warp, targets[i], [&](int m) { return first + m < rows ? to[first + m] : -1; });
-      set_rows(warp, seen[i], [&](int m) { return first + m < rows ? x[first + m] : 0; });
+      set_rows(warp, seen[i], [&](int m) { return x[first + m < rows ? first + m : 0]; });
     }
     UNCIAL_UNROLL
     for (int j = 0; j < kTiles; ++j) {
@@ -58,9 +61,9 @@ struct IntoPrevious {
       UNCIAL_UNROLL
       for (int i = 0; i < 2; ++i)
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
-          if (of_row(targets[i], m) >= 0)
-            put(row + 16 * i + m, of_row(seen[i], m) + column + n, of_row(targets[i], m) + column + n,
-                column + n, bfloat16_pair(first, second));
+          const int pixel = row + 16 * i + m, to = of_row(targets[i], m);
+          put(pixel < rows ? pixel : 0, of_row(seen[i], m) + column + n, to < 0 ? to : to + column + n,
+              column + n, bfloat16_pair(first, second));
         });
     }
   }
@@ -94,9 +97,11 @@ UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardL
   float* target = in_pieces ? block.memory<float>(4 * int64_t(l.splits_at)) : l.partial + block.index * size;
   each_warp(block, [&](const Warp& warp) {
     for (int item = warp.index; item < products * l.splits; item += block.threads / kWarp) {
-      const int split = item / products, filter = item % products / l.pair_groups * kRows * 16;
-      const int pair = item % l.pair_groups * kPairs;
-      const int begin = l.steps() * split / l.splits, end = l.steps() * (split + 1) / l.splits;
+      const int split = l.by_products.quotient(item), product = l.by_products.remainder(item, split);
+      const int filter_group = l.by_pair_groups.quotient(product), filter = filter_group * kRows * 16;
+      const int pair = l.by_pair_groups.remainder(product, filter_group) * kPairs;
+      const int begin = l.by_splits.quotient(l.steps() * split),
+                end = l.by_splits.quotient(l.steps() * (split + 1));
       float* partial = target + split * size + filter * width;
       const auto start = [&](FragmentC& sum, int row, int column) {
         warp.set_pairs(sum, [&](int m, int n) {
@@ -188,10 +193,21 @@ struct Backward {
   BackwardChain chain;
 
   UNCIAL_BODY void operator()(const Block& block) const {
+    const BackwardLayer &first = chain.layer[0], &last = chain.layer[chain.layers - 1];
+    start_first(block, chain.first, sample_of(block.index));
+    if (chain.layers > 1) start_layer(block, last, block.index);
+    if (chain.first.gathered && first.x.halo > 0) clear(block, first.x);
+    if (chain.roomy) {
+      const int windows = chain.pooled ? 2 : 1;
+      clear_around(block, last.dy, last.height / windows * windows, last.width / windows * windows);
+      load_dy(block, last, block.index);
+    }
     for (int i = 0; i < chain.layers; ++i) make_tables_of(block, chain.layer[i]);
-    if (chain.roomy) clear(block, chain.layer[chain.layers - 1].dy);
-    wait(block);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n, n == block.index);
+  }
+  UNCIAL_BODY const float* sample_of(int64_t n) const {
+    const ConvExtents& e = chain.first.e;
+    return chain.x + n * e.C * e.H * e.W;
   }
   /// Pixels behind the last see an image's first halo or padding element with dy of zero: see plan().
   UNCIAL_BODY void make_tables_of(const Block& block, const BackwardLayer& l) const {
@@ -200,7 +216,7 @@ struct Backward {
     make_unit_table(block, l.x, l.taps, l.x_units_at, gathered);
     if (l.has_input_gradient) {
       make_tables(block, l.product);
-      make_dx_table(block, l, chain.layer[&l - chain.layer - 1].dy);
+      if (!l.dy_takes_x) make_dx_table(block, l, chain.layer[&l - chain.layer - 1].dy);
     }
     int *x_rows = block.memory<int>(4 * int64_t(l.x_rows_at)),
         *dy_rows = block.memory<int>(4 * int64_t(l.dy_rows_at));
@@ -227,43 +243,54 @@ struct Backward {
     });
   }
 
+  /// With its dy, x and weights there or on their way, and with those of the block's next sample then.
   UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n, bool first_sample) const {
     const int last = chain.layers - 1;
+    const int64_t next = n + chain.blocks;
     if (!chain.roomy) {
       clear(block, chain.layer[last].dy);
       wait(block);
+      load_dy(block, chain.layer[last], n);
+    }
+    wait_for_copies(block);
+    if (chain.first.gathered) {
+      place_first(block, chain.first, chain.layer[0].x);
+      if (last == 0) wait(block);
     }
     for (int i = last; i >= 0; --i) {
       const BackwardLayer& l = chain.layer[i];
-      start_layer(block, l, n, i == 0);
-      if (i == last) load_dy(block, l, n);
-      each_thread_without_waiting(block, [](int) { finish_copies(); });
-      wait(block);
+      if (i == 0 && !chain.first.gathered) {
+        clear(block, l.x);
+        wait(block);
+        place_first(block, chain.first, l.x);
+        wait(block);
+      }
+      if (i > 0 && i < last) {
+        start_layer(block, l, n);
+        wait_for_copies(block);
+      }
+      // A chain's last dy has been used here, and its memory is its own.
+      if (i == 0 && last > 0 && chain.roomy && next < chain.N) load_dy(block, chain.layer[last], next);
       if (i == 0 && chain.first.gathered)
         weight_gradient<kMostPairs, true>(block, l, first_sample);
       else
         weight_gradient<kMostPairs, false>(block, l, first_sample);
       if (i > 0) input_gradient(block, l, chain.layer[i - 1]);
     }
+    if (next >= chain.N) return;
+    if (last == 0 && chain.roomy) load_dy(block, chain.layer[0], next);
+    start_first(block, chain.first, sample_of(next));
+    if (last > 0) start_layer(block, chain.layer[last], next);
   }
-  /// What a layer needs besides its dy.
-  UNCIAL_INLINED_BODY void start_layer(const Block& block, const BackwardLayer& l, int64_t n,
-                                       bool first) const {
-    if (l.x.halo > 0 || (first && !chain.first.gathered)) {
-      clear(block, l.x);
-      wait(block);
-    }
-    if (first) {
-      const ConvExtents& e = chain.first.e;
-      return load_first(block, chain.first, l.x, chain.x + n * e.C * e.H * e.W);
-    }
+  /// What a layer but the first needs besides its dy.
+  UNCIAL_INLINED_BODY void start_layer(const Block& block, const BackwardLayer& l, int64_t n) const {
     if (chain.roomy) start_weights(block, l.product);
     const int pixels = l.x.height * l.x.width, vectors = l.x.channels / 8;
     const auto* from = reinterpret_cast<const Vector16*>(l.kept + n * pixels * l.x.channels);
-    const int* places = block.memory<int>(4 * int64_t(l.x_pixels_at));
     each_thread_without_waiting(block, [&](int t) {
       for (int i = t; i < pixels * vectors; i += block.threads) {
-        const int pixel = l.by_vectors.quotient(i), at = places[pixel] + l.by_vectors.remainder(i, pixel) * 8;
+        const int pixel = l.by_vectors.quotient(i), h = l.x.by_width.quotient(pixel);
+        const int at = l.x.of(h, l.x.by_width.remainder(pixel, h)) + l.by_vectors.remainder(i, pixel) * 8;
         start_copy<16>(block.memory<Vector16>(2 * int64_t(at)), from + i);
       }
       if (!l.codes) return;
@@ -271,6 +298,7 @@ struct Backward {
       for (int i = t; i < pixels * vectors; i += block.threads)
         start_copy<8>(block.memory<uint8_t>(l.codes_at + 8 * int64_t(i)), codes + 8 * i);
     });
+    if (l.x.halo > 0) clear_around(block, l.x, l.x.height, l.x.width);
   }
 
   /// The gradient of what came out of the chain, spread over the windows of a pooling. A warp takes 8 pixels
@@ -320,22 +348,20 @@ struct Backward {
     const bool odd = l.pooled_before && (before.height % 2 != 0 || before.width % 2 != 0);
     const bool gaps = !l.dy_takes_x && (before.dy.halo > 0 || odd);
     if (gaps) clear(block, before.dy);
-    if (!chain.roomy || gaps) {
-      each_thread_without_waiting(block, [](int) { finish_copies(); });
-      wait(block);
-    }
+    if (!chain.roomy || gaps) wait_for_copies(block);
     const uint8_t* codes = l.codes ? block.memory<uint8_t>(l.codes_at) : nullptr;
+    const int* x = block.memory<int>(4 * int64_t(l.x_pixels_at));
+    const int* to = l.dy_takes_x ? x : block.memory<int>(4 * int64_t(l.dx_rows_at));
     multiply<kMostTiles, false>(
-        block, l.product, nullptr,
-        IntoPrevious{l, before.dy, block.memory<Bfloat16>(), block.memory<int>(4 * int64_t(l.dx_rows_at)),
-                     block.memory<int>(4 * int64_t(l.x_pixels_at)), codes});
+        block, l.product, [](int) { return 0.0f; },
+        IntoPrevious{l, before.dy, block.memory<Bfloat16>(), to, x, codes});
   }
 };
 
 }  // namespace
 
 void run(const BackwardChain& chain) {
-  with_threads(chain.threads, [&](auto threads) {
+  with_threads(chain.threads * chain.resident, [&](auto threads) {
     constexpr int kThreads = threads();
     each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
                          Backward<most_tiles_backward(kThreads), most_pairs(kThreads)>{chain},

@@ -73,22 +73,26 @@ struct IntoStaging {
   template <int kTiles>
   UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
                                       int tile) const {
-    UNCIAL_UNROLL
-    for (int j = 0; j < kTiles; ++j) {
-      const int filter = (tile + j) * 8;
-      if (l.product.windows) {
+    // Code that runs comes from memory the first time: whole loops for one case lie together.
+    if (l.product.windows) {
+      UNCIAL_UNROLL
+      for (int j = 0; j < kTiles; ++j)
         warp.each_largest(sums[0][j], sums[1][j],
                           [&](int w, int n, const Largest& first, const Largest& second) {
-                            put((filter + n) * pitch + row / 4 + w, first);
-                            put((filter + n + 1) * pitch + row / 4 + w, second);
+                            const int at = ((tile + j) * 8 + n) * pitch + row / 4 + w;
+                            put(at, first);
+                            put(at + pitch, second);
                           });
-        continue;
-      }
+      return;
+    }
+    UNCIAL_UNROLL
+    for (int j = 0; j < kTiles; ++j) {
       UNCIAL_UNROLL
       for (int i = 0; i < 2; ++i)
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
-          put((filter + n) * pitch + row + 16 * i + m, {first, 0});
-          put((filter + n + 1) * pitch + row + 16 * i + m, {second, 0});
+          const int at = ((tile + j) * 8 + n) * pitch + row + 16 * i + m;
+          put(at, {first, 0});
+          put(at + pitch, {second, 0});
         });
     }
   }
@@ -104,6 +108,7 @@ struct Forward {
   ForwardChain chain;
 
   UNCIAL_BODY void operator()(const Block& block) const {
+    start_first(block, chain.first, sample_of(block.index));
     for (int i = 0; i < chain.layers; ++i) {
       const ForwardLayer& l = chain.layer[i];
       start_weights(block, l.product);
@@ -117,14 +122,13 @@ struct Forward {
           bias[k] = l.bias && k < l.filters ? l.bias[k] : 0.0f;
       });
     }
-    each_thread_without_waiting(block, [](int) { finish_copies(); });
-    wait(block);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n);
   }
   UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n) const {
-    const ConvExtents& e = chain.first.e;
-    load_first(block, chain.first, chain.layer[0].product.x, chain.x + n * e.C * e.H * e.W);
+    wait_for_copies(block);
+    place_first(block, chain.first, chain.layer[0].product.x);
     wait(block);
+    if (n + chain.blocks < chain.N) start_first(block, chain.first, sample_of(n + chain.blocks));
     // The last phase that reads the stream of the sample before lies behind.
     each_thread_without_waiting(block, [&](int t) {
       const ChainDropout& d = chain.dropout;
@@ -135,10 +139,14 @@ struct Forward {
     for (int i = 0; i + 1 < chain.layers; ++i) inside(block, chain.layer[i], i == 0, n);
     last(block, chain.layer[chain.layers - 1], chain.layers == 1, n);
   }
+  UNCIAL_BODY const float* sample_of(int64_t n) const {
+    const ConvExtents& e = chain.first.e;
+    return chain.x + n * e.C * e.H * e.W;
+  }
   template <class Finish>
   UNCIAL_INLINED_BODY void product(const Block& block, const ForwardLayer& l, bool first,
                                    Finish finish) const {
-    const float* bias = block.memory<float>(4 * int64_t(l.bias_at));
+    const auto bias = [&](int filter) { return block.memory<float>(4 * int64_t(l.bias_at))[filter]; };
     if (first && l.product.gathered)
       multiply<kMostTiles, true>(block, l.product, bias, finish);
     else
@@ -227,7 +235,7 @@ struct Forward {
 }  // namespace
 
 void run(const ForwardChain& chain) {
-  with_threads(chain.threads, [&](auto threads) {
+  with_threads(chain.threads * chain.resident, [&](auto threads) {
     constexpr int kThreads = threads();
     each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
                          Forward<most_tiles_forward(kThreads)>{chain}, "conv_chain");

@@ -75,10 +75,9 @@ UNCIAL_BODY inline void start_weights(const Block& block, const ConvProduct& p) 
 }
 
 /// finish(warp, sums, m, tile) for all blocks of twice 16 rows, from m on, and kTiles times 8 filters of
-/// x * w + bias; bias is in shared memory, or null.
-template <int kTiles, bool kGathered, class Finish>
-UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p, const float* bias,
-                                        Finish finish) {
+/// x * w + bias(filter).
+template <int kTiles, bool kGathered, class Bias, class Finish>
+UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
   const auto* shared = block.memory<Bfloat16>();
   const int *rows = block.memory<int>(4 * int64_t(p.rows_at)),
             *units = block.memory<int>(4 * int64_t(p.units_at));
@@ -86,11 +85,12 @@ UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p
   const int groups = p.filter_tiles / kTiles, items = p.padded_rows() / 32 * groups;
   each_warp(block, [&](const Warp& warp) {
     for (int item = warp.index; item < items; item += block.threads / kWarp) {
-      const int m = item / groups * 32, tile = item % groups * kTiles;
+      const int block_of_rows = p.by_groups.quotient(item), m = block_of_rows * 32,
+                tile = p.by_groups.remainder(item, block_of_rows) * kTiles;
       FragmentC sums[2][kTiles];
       UNCIAL_UNROLL
       for (int j = 0; j < kTiles; ++j) {
-        warp.set_columns(sums[0][j], [&](int n) { return bias ? bias[(tile + j) * 8 + n] : 0.0f; });
+        warp.set_columns(sums[0][j], [&](int n) { return bias((tile + j) * 8 + n); });
         sums[1][j] = sums[0][j];
       }
       RowsAt places[2];
@@ -123,9 +123,8 @@ UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p
 }
 
 /// kMostTiles is what registers allow.
-template <int kMostTiles, bool kGathered, class Finish>
-UNCIAL_INLINED_BODY void multiply(const Block& block, const ConvProduct& p, const float* bias,
-                                  Finish finish) {
+template <int kMostTiles, bool kGathered, class Bias, class Finish>
+UNCIAL_INLINED_BODY void multiply(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
   if (p.tiles_a_warp == 1)
     multiply_tiles<1, kGathered>(block, p, bias, finish);
   else if (p.tiles_a_warp == 2)
@@ -144,20 +143,47 @@ UNCIAL_BODY inline void clear(const Block& block, const SharedImage& x) {
   });
 }
 
-/// Sample x (C, H, W) as the image of a first layer. What lies around it is zero already.
-UNCIAL_BODY inline void load_first(const Block& block, const FirstImage& f, const SharedImage& image,
-                                   const float* x) {
+/// Zeros where an image has no pixels of `height` and `width`.
+UNCIAL_BODY inline void clear_around(const Block& block, const SharedImage& x, int height, int width) {
+  auto* shared = block.memory<Vector16>(2 * int64_t(x.at));
+  each_thread_without_waiting(block, [&](int t) {
+    for (int i = t; i < x.pixels(); i += block.threads) {
+      const int row = x.by_columns.quotient(i), h = row - x.halo, w = x.by_columns.remainder(i, row) - x.halo;
+      if (h >= 0 && h < height && w >= 0 && w < width) continue;
+      for (int v = 0; v < x.pitch / 8; ++v) shared[i * (x.pitch / 8) + v] = {};
+    }
+  });
+}
+
+/// Sample x (C, H, W), for finish_copies() and place_first().
+UNCIAL_BODY inline void start_first(const Block& block, const FirstImage& f, const float* x) {
+  const int size = int(f.e.C * f.e.H * f.e.W);
+  float* raw = block.memory<float>(4 * int64_t(f.raw_at));
+  const bool aligned = reinterpret_cast<uintptr_t>(x) % 16 == 0 && size % 4 == 0;
+  each_thread_without_waiting(block, [&](int t) {
+    if (aligned)
+      for (int i = t; i < size / 4; i += block.threads) start_copy<16>(raw + 4 * i, x + 4 * i);
+    else
+      for (int i = t; i < size; i += block.threads) start_copy<4>(raw + i, x + i);
+  });
+}
+
+/// It as the image of a first layer. What lies around it is zero already.
+UNCIAL_BODY inline void place_first(const Block& block, const FirstImage& f, const SharedImage& image) {
   auto* shared = block.memory<Bfloat16>();
+  const float* raw = block.memory<float>(4 * int64_t(f.raw_at));
   const int size = int(f.e.C * f.e.H * f.e.W), of_channel = f.gathered ? image.pixels() : 1;
   each_thread_without_waiting(block, [&](int t) {
-    walk_ahead<4>(
-        t, block.threads, size, [&](int i) { return x[i]; },
-        [&](int i, float value) {
-          const int line = f.by_width.quotient(i), w = f.by_width.remainder(i, line);
-          const int c = f.by_plane.quotient(i), h = line - c * int(f.e.H);
-          shared[image.of(h, w) + c * of_channel] = to_bfloat16(value);
-        });
+    for (int i = t; i < size; i += block.threads) {
+      const int line = f.by_width.quotient(i), w = f.by_width.remainder(i, line);
+      const int c = f.by_plane.quotient(i), h = line - c * int(f.e.H);
+      shared[image.of(h, w) + c * of_channel] = to_bfloat16(raw[i]);
+    }
   });
+}
+
+UNCIAL_BODY inline void wait_for_copies(const Block& block) {
+  block.each_thread([](int) { finish_copies(); });
 }
 
 }  // namespace uncial::cuda
