@@ -18,6 +18,19 @@ UNCIAL_BODY bool all_aligned(Pointers... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers)) | ... | uintptr_t(0)) % sizeof(Vector16) == 0;
 }
 
+/// Four values, which begin at a multiple of 16 bytes.
+template <class T>
+struct alignas(16) Quad {
+  T v[4];
+  UNCIAL_BODY static Quad load(const T* from) { return *reinterpret_cast<const Quad*>(from); }
+  UNCIAL_BODY void store(T* to) const {
+    if constexpr (sizeof(Quad) == sizeof(Vector16))
+      store_whole(to, *this);
+    else
+      *reinterpret_cast<Quad*>(to) = *this;
+  }
+};
+
 /// y[i] = f(x[0][i], x[1][i] ...), a block kThreads threads of kMany vectors each, or of one where they are
 /// few.
 template <class T, class F, int kOperands>
