@@ -12,6 +12,7 @@
 #   --tools LIST     of compute-sanitizer (memcheck,racecheck,initcheck,synccheck)
 #   --limit N        seconds for each test program in the part sanitize (60)
 #   --peer-seconds N seconds for PyTorch and JAX in the part bench (240)
+#   --peer-jobs LIST what they do in the place of the whole plan, as benchmarks/gpu/schedule.py --jobs takes it
 #   --jobs N         test programs at once (half the cores, at most 8)
 #   --out FOLDER     PART.log of each part, gpu.json and the page gpu.md (build/gpu_check)
 #
@@ -21,7 +22,7 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 command_line="scripts/gpu_check.sh $*"
-parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 tools=memcheck,racecheck,initcheck,synccheck limit=60 out=$root/build/gpu_check
+parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 peer_jobs='' tools=memcheck,racecheck,initcheck,synccheck limit=60 out=$root/build/gpu_check
 jobs=$(($(nproc) / 2 > 8 ? 8 : $(nproc) / 2 > 1 ? $(nproc) / 2 : 1))
 
 usage() {
@@ -37,7 +38,7 @@ while (($#)); do
       parts+=("$2")
       shift 2
       ;;
-    --deps | --build | --prebuilt | --only | --tools | --limit | --peer-seconds | --jobs | --out)
+    --deps | --build | --prebuilt | --only | --tools | --limit | --peer-seconds | --peer-jobs | --jobs | --out)
       (($# > 1)) || usage "$1 needs a value."
       name=${1#--}
       declare "${name//-/_}=$2"
@@ -192,13 +193,15 @@ bench_jobs() {
 }
 
 part_bench() {
-  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl
+  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl steps
   mkdir -p -- "$out/bench"
   if [[ -x $programs/bin/bench_net ]]; then
     : >"$ours"
     while read -r model task batch; do
+      steps=1  # a launch, as fit() has it; JAX's scan is an epoch of them
+      if [[ $task == train ]]; then steps=$((batch > 1024 ? 4 : 16)); fi
       for precision in float32 bf16; do
-        timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" \
+        timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" --unroll "$steps" \
           --precision "$precision" --seconds 0.3 --patience 0 >>"$ours" || {
           printf '%s %s %s %s failed\n' "$model" "$task" "$batch" "$precision"
           faults=$((faults + 1))
@@ -217,6 +220,7 @@ part_bench() {
   began=$SECONDS
   local with_ours=()
   if [[ -s $ours ]]; then with_ours=(--ours "$ours"); fi
+  if [[ -n $peer_jobs ]]; then with_ours+=(--jobs "$peer_jobs"); fi
   if [[ ! -x benchmarks/gpu/run.sh ]]; then
     record peers 'not run' 0 'there is no benchmarks/gpu/run.sh'
   elif benchmarks/gpu/run.sh --out "$out/bench" --seconds-total "$peer_seconds" "${with_ours[@]}"; then
