@@ -13,6 +13,7 @@
 #   --limit N        seconds for each test program in the part sanitize (60)
 #   --peer-seconds N seconds for PyTorch and JAX in the part bench (240)
 #   --peer-jobs LIST what they do in the place of the whole plan, as benchmarks/gpu/schedule.py --jobs takes it
+#   --quick          part bench: bfloat16 alone, operators measured for a shorter time
 #   --jobs N         test programs at once (half the cores, at most 8)
 #   --out FOLDER     PART.log of each part, gpu.json and the page gpu.md (build/gpu_check)
 #
@@ -22,7 +23,7 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 command_line="scripts/gpu_check.sh $*"
-parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 peer_jobs='' tools=memcheck,racecheck,initcheck,synccheck limit=60 out=$root/build/gpu_check
+parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 peer_jobs='' quick=false tools=memcheck,racecheck,initcheck,synccheck limit=60 out=$root/build/gpu_check
 jobs=$(($(nproc) / 2 > 8 ? 8 : $(nproc) / 2 > 1 ? $(nproc) / 2 : 1))
 
 usage() {
@@ -44,6 +45,7 @@ while (($#)); do
       declare "${name//-/_}=$2"
       shift 2
       ;;
+    --quick) quick=true && shift ;;
     *) usage "unknown option $1." ;;
   esac
 done
@@ -193,14 +195,15 @@ bench_jobs() {
 }
 
 part_bench() {
-  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl steps
+  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl steps precisions=(bf16) times=()
+  if $quick; then times=(--benchmark_min_time=0.02); else precisions+=(float32); fi
   mkdir -p -- "$out/bench"
   if [[ -x $programs/bin/bench_net ]]; then
     : >"$ours"
     while read -r model task batch; do
       steps=1  # a launch, as fit() has it; JAX's scan is an epoch of them
       if [[ $task == train ]]; then steps=$((batch > 1024 ? 4 : 16)); fi
-      for precision in float32 bf16; do
+      for precision in "${precisions[@]}"; do
         timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" --unroll "$steps" \
           --precision "$precision" --seconds 0.3 --patience 0 >>"$ours" || {
           printf '%s %s %s %s failed\n' "$model" "$task" "$batch" "$precision"
@@ -231,7 +234,7 @@ part_bench() {
   began=$SECONDS
   if [[ ! -x $programs/bin/bench_kernels ]]; then
     record bench_kernels 'not run' 0 'it was not built'
-  elif timeout 120 "$programs/bin/bench_kernels" --device cuda --benchmark_out="$out/bench/kernels.json"; then
+  elif timeout 120 "$programs/bin/bench_kernels" --device cuda "${times[@]}" --benchmark_out="$out/bench/kernels.json"; then
     record bench_kernels passed $((SECONDS - began)) 'see bench/kernels.json'
   else
     record bench_kernels failed $((SECONDS - began)) 'see bench.log'
