@@ -233,6 +233,24 @@ TEST_CASE("what runs side by side in a graph leaves the bits as they are", "[cud
   });
 }
 
+TEST_CASE("what runs side by side has scratch memory of its own", "[cuda]") {
+  for_each_gpu([](Device gpu) {
+    const Tensor x = randn({3, 900'000}, 1).to(gpu), y = randn({3, 1'000'000}, 2).to(gpu);
+    Compiled step = compile(
+        [&](const Tensors&) {
+          const NoGrad no_grad;
+          return Tensors{sum(x, 1), sum(y, 1)};  // of long rows: in pieces
+        },
+        {.fuse = false});
+    const Tensors expected = {sum(x, 1), sum(y, 1)};
+    for (int run = 0; run < 5; ++run) {
+      const Tensors got = step({});
+      for (size_t i = 0; i < 2; ++i) CHECK(same_bits(got[i].to(kHost), expected[i].to(kHost)));
+    }
+    CHECK(has_branches(step));
+  });
+}
+
 TEST_CASE("an input in memory that the step changes is read in order", "[cuda]") {
   for_each_gpu([](Device gpu) {
     const Tensor large = randn({1'000'000, 4}, 1).to(gpu),
