@@ -170,25 +170,22 @@ UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardL
   if (in_pieces) add_pieces(block, l, first_sample);
 }
 
-template <int kMostPairs, int kRows, bool kGathered>
+template <int kRows, bool kGathered>
 UNCIAL_INLINED_BODY void weight_gradient_of_rows(const Block& block, const BackwardLayer& l,
                                                  bool first_sample) {
   if (l.pairs_a_warp == 1)
     add_weight_gradient<kRows, 1, kGathered>(block, l, first_sample);
-  else if (l.pairs_a_warp == 2 || kMostPairs < 3)
-    add_weight_gradient<kRows, 2, kGathered>(block, l, first_sample);
   else
-    add_weight_gradient<kRows, kMostPairs, kGathered>(block, l, first_sample);
+    add_weight_gradient<kRows, 2, kGathered>(block, l, first_sample);
 }
-template <int kMostPairs, bool kGathered>
+template <bool kGathered>
 UNCIAL_INLINED_BODY void weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
   if (l.rows_a_warp == 1)
-    weight_gradient_of_rows<kMostPairs, 1, kGathered>(block, l, first_sample);
+    weight_gradient_of_rows<1, kGathered>(block, l, first_sample);
   else
-    weight_gradient_of_rows<kMostPairs, 2, kGathered>(block, l, first_sample);
+    weight_gradient_of_rows<2, kGathered>(block, l, first_sample);
 }
 
-template <int kMostTiles, int kMostPairs>
 struct Backward {
   BackwardChain chain;
 
@@ -272,9 +269,9 @@ struct Backward {
       // A chain's last dy has been used here, and its memory is its own.
       if (i == 0 && last > 0 && chain.roomy && next < chain.N) load_dy(block, chain.layer[last], next);
       if (i == 0 && chain.first.gathered)
-        weight_gradient<kMostPairs, true>(block, l, first_sample);
+        weight_gradient<true>(block, l, first_sample);
       else
-        weight_gradient<kMostPairs, false>(block, l, first_sample);
+        weight_gradient<false>(block, l, first_sample);
       if (i > 0) input_gradient(block, l, chain.layer[i - 1]);
     }
     if (next >= chain.N) return;
@@ -352,7 +349,7 @@ struct Backward {
     const uint8_t* codes = l.codes ? block.memory<uint8_t>(l.codes_at) : nullptr;
     const int* x = block.memory<int>(4 * int64_t(l.x_pixels_at));
     const int* to = l.dy_takes_x ? x : block.memory<int>(4 * int64_t(l.dx_rows_at));
-    multiply<kMostTiles, false>(
+    multiply<4, false>(
         block, l.product, [](int) { return 0.0f; },
         IntoPrevious{l, before.dy, block.memory<Bfloat16>(), to, x, codes});
   }
@@ -363,8 +360,7 @@ struct Backward {
 void run(const BackwardChain& chain) {
   with_threads(chain.threads * chain.resident, [&](auto threads) {
     constexpr int kThreads = threads();
-    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
-                         Backward<most_tiles_backward(kThreads), most_pairs(kThreads)>{chain},
+    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes, Backward{chain},
                          "conv_chain_backward");
   });
 }

@@ -119,9 +119,12 @@ struct Launch {
   int warps() const { return threads / kWarp; }
 };
 
-/// What code costs that a block runs once a sample: it comes from memory for the first. A tile is some 50
-/// instructions, of which 8 arrive in 110 cycles.
-double cold_cycles(const Launch& launch, int tiles) { return 800.0 * tiles / double(launch.samples); }
+/// What items of so many tiles take before and behind their steps: some 100 instructions and 45 a tile, two
+/// of which a cycle; and what that code costs that a block runs once a sample: it comes from memory for the
+/// first, 8 instructions in 110 cycles (2026-11-26, an H100).
+double cycles_around(const Launch& launch, int items, int tiles) {
+  return items * (50 + 22.5 * tiles) + 700.0 * tiles / double(launch.samples);
+}
 
 /// Returns the cycles of a sample.
 double cut_filters(ConvProduct& p, int64_t filters, const Launch& launch, int most_tiles) {
@@ -129,7 +132,8 @@ double cut_filters(ConvProduct& p, int64_t filters, const Launch& launch, int mo
   double best = 0;
   for (int t = 1; t <= most_tiles; t *= 2) {
     const int items = p.padded_rows() / 32 * int(ceil_div(tiles, t));
-    const double cost = cycles(items, p.steps(), launch.warps(), 8 + 2 * t, 2 * t) + cold_cycles(launch, t);
+    const double cost =
+        cycles(items, p.steps(), launch.warps(), 8 + 2 * t, 2 * t) + cycles_around(launch, items, t);
     if (best > 0 && cost >= best) continue;
     best = cost, p.tiles_a_warp = t, p.filter_tiles = round_up(tiles, t);
   }
@@ -169,7 +173,7 @@ double cut_gradient(BackwardLayer& l, const Launch& launch) {
   const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2;
   double best = 0;
   for (const int rows : {1, 2})
-    for (int columns = 1; columns <= most_pairs(launch.threads * launch.resident); ++columns) {
+    for (const int columns : {1, 2}) {
       const int groups = int(ceil_div(filters, rows)), products = groups * int(ceil_div(pairs, columns));
       const int64_t piece = int64_t(groups) * rows * 16 * l.width_of_partial() * 4;
       const int splits =
@@ -241,7 +245,7 @@ Costed<ForwardChain> plan_forward_for(const std::vector<ConvSpec>& specs, const 
     p.gathered = i == 0 && chain.first.gathered;
     p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
     p.by_columns = Divider(s.pool ? p.width / 2 : p.width);
-    cycles += cut_filters(p, s.e.K, launch, most_tiles_forward(launch.threads * launch.resident));
+    cycles += cut_filters(p, s.e.K, launch, most_tiles(launch.threads * launch.resident));
     memory.always(&p.x.at, bytes_of(p.x), 2);
     memory.always(&p.weights_at, int64_t(p.packed_words()) * 4, 4);
     memory.always(&l.bias_at, p.filter_tiles * 8 * 4, 4);
@@ -292,7 +296,7 @@ double plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& spec
   p.x = l.dy;
   p.taps = taps_of(e, -outside, 1, p.x.channels / 8);
   p.height = int(e.H), p.width = int(e.W), p.by_columns = Divider(e.W);
-  cycles += cut_filters(p, e.C, launch, most_tiles_backward(launch.threads * launch.resident));
+  cycles += cut_filters(p, e.C, launch, 4);
   const ConvSpec& before = specs[size_t(i) - 1];
   const SharedImage& dx = chain.layer[i - 1].dy;
   l.pooled_before = before.pool;
