@@ -3,6 +3,9 @@
 #include <algorithm>
 
 namespace uncial::program::cuda {
+
+using uncial::cuda::Divider;
+
 namespace {
 
 /// Cycles of a multiprocessor for `items`, each of so many steps, that warps take in turns: in a step an item
