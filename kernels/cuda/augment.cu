@@ -1,6 +1,6 @@
 #include "uncial/kernels/augment.h"
 
-#include "vectors.h"
+#include "grid.h"
 
 // One block a sample. Its pixels are copied to shared memory first, plane by plane, because the result takes
 // their place. Formulas in integers, and products that are exact in double, give the bits of the CPU.
@@ -23,17 +23,10 @@ struct RimmedPlane {
   static int64_t size(const Images<T>& images) { return (images.H + 3) * (images.W + 3); }
   UNCIAL_BODY int width() const { return W + 3; }
 
-  /// Pixels of the rim: three rows, and three columns between them.
-  UNCIAL_BODY int rim() const { return 3 * width() + 3 * H; }
-  UNCIAL_BODY int rim_place(int i) const {
-    if (i < 3 * width()) return i < width() ? i : i + H * width();
-    const int k = i - 3 * width(), column = k < H ? 0 : k < 2 * H ? 1 : 2;
-    return (k - column * H + 1) * width() + (column == 0 ? 0 : W + column);
-  }
   /// The four neighbours of a point mixed.
-  UNCIAL_BODY float at(SourcePoint point) const {
-    const T* p =
-        pixels + ((point.y >> kernels::kPointBits) + 1) * width() + (point.x >> kernels::kPointBits) + 1;
+  UNCIAL_BODY T at(SourcePoint point) const {
+    const T* p = pixels + ((point.y >> kernels::kPointBits) + 1) * int64_t(width()) +
+                 (point.x >> kernels::kPointBits) + 1;
     return kernels::bilinear(point, p[0], p[1], p[width()], p[width() + 1]);
   }
   /// Copies a plane and draws the rim.
@@ -72,56 +65,6 @@ struct Resampling {
         for (int i = t; i < size; i += block.threads) {
           const int y = int(rows.quotient(i));
           plane[i] = from.at(source(i - y * W, y));
-        }
-      });
-    }
-  }
-};
-
-/// Affine maps of images whose rows are whole quads: a thread reads and writes four pixels, and steps from
-/// one source to the next by additions. Pixels lie in shared memory as doubles, which is what they are mixed
-/// as: each is converted once instead of for all of its neighbours.
-template <class T>
-struct AffineQuads {
-  Images<T> images;
-  const kernels::AffineMap* maps;
-  T fill;
-  Divider by_row;  // quads
-
-  static int64_t shared_bytes(const Images<T>& images) {
-    return RimmedPlane<T>::size(images) * int64_t(sizeof(double));
-  }
-  static bool takes(const Images<T>& images) {
-    return images.W % 4 == 0 && all_aligned(images.data) && shared_bytes(images) <= kSharedWithoutAsking;
-  }
-  AffineQuads(const Images<T>& batch, const kernels::AffineMap* of, T value)
-      : images(batch), maps(of), fill(value), by_row(batch.W / 4) {}
-
-  UNCIAL_BODY void operator()(const Block& block) const {
-    const int H = int(images.H), W = int(images.W), across = W / 4;
-    const RimmedPlane<double> from{block.memory<double>(), H, W};
-    const kernels::AffineMap map = maps[block.index];
-    for (int64_t c = 0; c < images.C; ++c) {
-      T* plane = images.plane(block.index, c);
-      block.each_thread([&](int t) {
-        for (int i = t; i < H * across; i += block.threads) {
-          const Quad<T> quad = Quad<T>::load(plane + 4 * i);
-          const int y = by_row.quotient(i);
-          double* to = from.pixels + (y + 1) * from.width() + 4 * (i - y * across) + 1;
-          UNCIAL_UNROLL
-          for (int k = 0; k < 4; ++k) to[k] = double(quad.v[k]);
-        }
-        for (int i = t; i < from.rim(); i += block.threads) from.pixels[from.rim_place(i)] = double(fill);
-      });
-      block.each_thread([&](int t) {
-        for (int i = t; i < H * across; i += block.threads) {
-          const int y = by_row.quotient(i), x = 4 * (i - y * across);
-          int64_t at_x = map.x0 + map.xx * x + map.xy * y, at_y = map.y0 + map.yx * x + map.yy * y;
-          Quad<T> quad;
-          UNCIAL_UNROLL
-          for (int k = 0; k < 4; ++k, at_x += map.xx, at_y += map.yx)
-            quad.v[k] = T(from.at(kernels::point_at(at_x, at_y, H, W)));
-          quad.store(plane + 4 * i);
         }
       });
     }
@@ -193,9 +136,6 @@ void affine_images(Images<T> images, const int64_t* indices, AugmentStream strea
         maps[n] = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, H, W);
       },
       "affine_images");
-  if (AffineQuads<T>::takes(images))
-    return each_block(images.N, threads_for(H * W / 4), AffineQuads<T>::shared_bytes(images),
-                      AffineQuads<T>(images, maps, fill), "affine_images");
   const int64_t bytes = RimmedPlane<T>::size(images) * int64_t(sizeof(T));
   const bool fits = bytes <= kSharedWithoutAsking;
   const Temporary memory(fits ? 0 : images.N * bytes);

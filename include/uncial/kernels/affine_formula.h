@@ -58,23 +58,17 @@ UNCIAL_HD constexpr int32_t clamp_point(int64_t q14, int64_t side) {
   return int32_t(q14 < low ? low : q14 > high ? high : q14);
 }
 
-/// A Q24 place as a point of the source.
-UNCIAL_HD constexpr SourcePoint point_at(int64_t x, int64_t y, int64_t H, int64_t W) {
-  constexpr int kShift = 24 - kPointBits, kHalf = 1 << (kShift - 1);
-  return {clamp_point((x + kHalf) >> kShift, W), clamp_point((y + kHalf) >> kShift, H)};
-}
-
 /// The source of output pixel (x, y).
 UNCIAL_HD constexpr SourcePoint affine_source(const AffineMap& m, int64_t x, int64_t y, int64_t H,
                                               int64_t W) {
-  return point_at(m.x0 + m.xx * x + m.xy * y, m.y0 + m.yx * x + m.yy * y, H, W);
+  constexpr int kShift = 24 - kPointBits, kHalf = 1 << (kShift - 1);
+  return {clamp_point((m.x0 + m.xx * x + m.xy * y + kHalf) >> kShift, W),
+          clamp_point((m.y0 + m.yx * x + m.yy * y + kHalf) >> kShift, H)};
 }
 
 /// Bilinear mix of the four pixels around `point`: a b above, c d below. Each product of a float with a
-/// 28-bit weight is exact in double, so fusing it into the sum (FMA contraction) changes no bit. T: float, or
-/// double that holds one.
-template <class T>
-UNCIAL_HD constexpr float bilinear(SourcePoint point, T a, T b, T c, T d) {
+/// 28-bit weight is exact in double, so fusing it into the sum (FMA contraction) changes no bit.
+UNCIAL_HD constexpr float bilinear(SourcePoint point, float a, float b, float c, float d) {
   constexpr int32_t kOne = 1 << kPointBits;
   const double u = point.x & (kOne - 1), v = point.y & (kOne - 1);
   const double wd = u * v, wc = v * kOne - wd, wb = u * kOne - wd, wa = double(kOne) * kOne - u * kOne - wc;
