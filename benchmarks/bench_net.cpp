@@ -158,7 +158,8 @@ void first(const BenchNet& spec, const Flags& flags) {
   (*net)(Samples(spec.sample, 1, flags.device).images(0, 1)).to(Device::cpu());
 }
 
-/// The most memory this program held. Not getrusage()'s figure, which begins with that of the process before exec.
+/// The most memory this program held. Not getrusage()'s figure, which begins with that of the process before
+/// exec.
 int64_t peak_memory_kib() {
   std::ifstream file("/proc/self/status");
   for (std::string line; std::getline(file, line);)
@@ -186,7 +187,8 @@ void run(cli::Program& program) {
                "C,H,W");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
-  program.choice("--precision", flags.precision_name, {"float32", "bf16"}, "Of the layers' arithmetic");
+  program.choice("--precision", flags.precision_name, {"float32", "bf16", "fp16", "tf32"},
+                 "Of the layers' arithmetic");
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
   program.number("--patience", flags.patience, {0, 3600},
                  "Seconds to wait for other processes to rest before a run (20)");

@@ -1,7 +1,7 @@
 #include "loss_head.h"
 
+#include "factor_format.h"
 #include "grid.h"
-#include "uncial/kernels/bfloat16_formula.h"
 #include "uncial/kernels/dropout.h"
 #include "uncial/kernels/math.h"
 
@@ -12,9 +12,7 @@ constexpr int kRowThreads = 128, kRows = 4, kParts = 64, kColumns = 8;
 constexpr int kAhead = 4;   ///< rows whose loads are under way together
 constexpr int kPieces = 8;  ///< of a row's partial sums, in the second of three steps
 
-UNCIAL_BODY inline float factor(const LossHead& h, float value) {
-  return h.round ? formula::rounded_to_bfloat16(value) : value;
-}
+UNCIAL_BODY inline float factor(const LossHead& h, float value) { return rounded_factor(h.precision, value); }
 
 /// Rows of logits, their losses, and gradients with respect to logits and z. kRowThreads threads take a row,
 /// each of them groups of four features, whose dropout is one draw.

@@ -7,10 +7,10 @@
 namespace uncial::cuda::tiles {
 
 /// From the slabs of a split to sums in shared memory, m0 and n0 being where the block's tile begins.
-template <class Shape, bool kAByK, bool kBByK>
+template <class Format, class Shape, bool kAByK, bool kBByK>
 struct Multiplier {
-  using A = Slab<Shape, Shape::kM, kAByK>;
-  using B = Slab<Shape, Shape::kN, kBByK>;
+  using A = Slab<Format, Shape, Shape::kM, kAByK>;
+  using B = Slab<Format, Shape, Shape::kN, kBByK>;
   struct Share {  ///< of a thread
     typename A::Cursor a_at;
     typename B::Cursor b_at;
@@ -26,15 +26,15 @@ struct Multiplier {
   int m0, n0, split;
   bool sums_a;
 
-  UNCIAL_BODY Bfloat16* buffer(int which) const {
-    return block.memory<Bfloat16>() + which % 2 * kBufferElements<Shape>;
+  UNCIAL_BODY uint16_t* buffer(int which) const {
+    return block.memory<uint16_t>() + which % 2 * kBufferElements<Shape>;
   }
   UNCIAL_BODY void load(Share& share) const {
     if (!Shape::kAny || job.a.wide) A::load(share.a, share.a_at);
     if (!Shape::kAny || job.b.wide) B::load(share.b, share.b_at);
   }
-  UNCIAL_BODY void store(Share& share, Bfloat16* to, int t) const {
-    Bfloat16* b_to = to + slab_elements<Shape>(Shape::kM);
+  UNCIAL_BODY void store(Share& share, uint16_t* to, int t) const {
+    uint16_t* b_to = to + slab_elements<Shape>(Shape::kM);
     if (!Shape::kAny || job.a.wide)
       A::store(share.a, to, t);
     else
@@ -51,8 +51,8 @@ struct Multiplier {
     return w.index % Shape::kWarpColumns * 16 * Shape::kPairs;
   }
 
-  UNCIAL_BODY void multiply(const Warp& warp, Sums& sums, const Bfloat16* a, bool with_a) const {
-    const Bfloat16* b = a + slab_elements<Shape>(Shape::kM);
+  UNCIAL_BODY void multiply(const Warp& warp, Sums& sums, const uint16_t* a, bool with_a) const {
+    const uint16_t* b = a + slab_elements<Shape>(Shape::kM);
     const int row = row_of(warp), column = column_of(warp);
     UNCIAL_UNROLL
     for (int k = 0; k < Shape::kK; k += 16) {
@@ -77,15 +77,15 @@ struct Multiplier {
                          [&](int r, int which) { return B::at(b, n + 8 * which, k + r); });
         UNCIAL_UNROLL
         for (int i = 0; i < Shape::kRows; ++i) {
-          warp.multiply(sums.c[i][2 * j], left[i], right[0]);
-          warp.multiply(sums.c[i][2 * j + 1], left[i], right[1]);
+          warp.template multiply<Format>(sums.c[i][2 * j], left[i], right[0]);
+          warp.template multiply<Format>(sums.c[i][2 * j + 1], left[i], right[1]);
         }
       }
       if (!with_a) continue;
       FragmentB ones;
-      warp.fill(ones, 1);
+      warp.template fill<Format>(ones, 1);
       UNCIAL_UNROLL
-      for (int i = 0; i < Shape::kRows; ++i) warp.multiply(sums.a[i], left[i], ones);
+      for (int i = 0; i < Shape::kRows; ++i) warp.template multiply<Format>(sums.a[i], left[i], ones);
     }
   }
 

@@ -10,7 +10,7 @@ namespace {
 
 using namespace tiles;
 
-template <class Shape>
+template <class Format, class Shape>
 struct Products {
   Jobs jobs;
 
@@ -22,13 +22,13 @@ struct Products {
     const int m0 = tile % job.row_tiles * Shape::kM, n0 = column * Shape::kN, split = int(index / tiles);
     const bool sums_a = job.a_sums && column == 0;
     if (job.a.by_k && job.b.by_k)
-      Multiplier<Shape, true, true>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, true, true>{block, job, m0, n0, split, sums_a}.run();
     else if (job.a.by_k)
-      Multiplier<Shape, true, false>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, true, false>{block, job, m0, n0, split, sums_a}.run();
     else if (job.b.by_k)
-      Multiplier<Shape, false, true>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, false, true>{block, job, m0, n0, split, sums_a}.run();
     else
-      Multiplier<Shape, false, false>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, false, false>{block, job, m0, n0, split, sums_a}.run();
     float* to = job.partial ? job.partial + split * job.outputs() : job.c;
     block.each_thread([&](int t) {
       const float* sums = block.memory<float>();
@@ -36,7 +36,8 @@ struct Products {
         const int m = i / Shape::kN, n = i % Shape::kN;
         if (m0 + m >= job.M() || n0 + n >= job.N()) continue;
         const float sum = sums[m * kSumsPitch<Shape> + n];
-        to[int64_t(m0 + m) * job.N() + n0 + n] = job.partial ? sum : job.finished(sum, n0 + n);
+        to[int64_t(m0 + m) * job.N() + n0 + n] =
+            job.partial ? sum : job.template finished<Format>(sum, n0 + n);
       }
       if (!sums_a || t >= Shape::kM || m0 + t >= job.M()) return;
       float* to_sums = job.partial ? to + int64_t(job.M()) * job.N() : job.a_sums;
@@ -48,6 +49,7 @@ struct Products {
 constexpr int kOutputs = 32, kParts = 8;
 
 /// A block adds the splits of kOutputs elements, kParts pieces each.
+template <class Format>
 struct Gather {
   Jobs jobs;
 
@@ -71,7 +73,7 @@ struct Gather {
       for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
       const int64_t products = int64_t(job.M()) * job.N();
       if (i < products)
-        job.c[i] = job.finished(sum, int(i % job.N()));
+        job.c[i] = job.template finished<Format>(sum, int(i % job.N()));
       else
         job.a_sums[i - products] = sum;
     });
@@ -111,9 +113,9 @@ Job job_of(const TileProduct& p, const TileCut& cut) {
   return job;
 }
 
-template <class Shape>
+template <class Format, class Shape>
 void multiply(const Jobs& jobs, int64_t blocks) {
-  each_block(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Shape>{jobs}, "tile_product");
+  each_block(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Format, Shape>{jobs}, "tile_product");
 }
 
 /// Nanoseconds, roughly: what a multiprocessor gets from the second-level cache, how long a block waits for a
@@ -166,6 +168,7 @@ namespace {
 
 bool is_wide(const TileProduct& p) { return factor_of(p.a, p.M, p.K).wide && factor_of(p.b, p.N, p.K).wide; }
 
+template <class Format>
 void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {
   Jobs jobs{}, split{};
   int64_t blocks = 0, gathered = 0, floats = 0;
@@ -186,29 +189,37 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
     split.job[pieces++].end = gathered += ceil_div(job.outputs(), kOutputs);
   }
   if (!wide)
-    multiply<Any>(jobs, blocks);
+    multiply<Format, Any>(jobs, blocks);
   else if (cut.shape == 0)
-    multiply<Small>(jobs, blocks);
+    multiply<Format, Small>(jobs, blocks);
   else if (cut.shape == 1)
-    multiply<Square>(jobs, blocks);
+    multiply<Format, Square>(jobs, blocks);
   else if (cut.shape == 2)
-    multiply<Wide>(jobs, blocks);
+    multiply<Format, Wide>(jobs, blocks);
   else
-    multiply<Large>(jobs, blocks);
-  each_block(gathered, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), Gather{split},
+    multiply<Format, Large>(jobs, blocks);
+  each_block(gathered, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), Gather<Format>{split},
              "tile_product");
+}
+
+void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {
+  if (products[0].precision == Precision::fp16)
+    run_alike<Float16Format>(products, count, cut, wide);
+  else
+    run_alike<Bfloat16Format>(products, count, cut, wide);
 }
 
 /// use(products, how many, whether 16 bytes at once) for those that can share a launch.
 template <class Use>
 void each_alike(const TileProduct* products, int count, Use use) {
   TileProduct alike[kMaxTileProducts];
-  for (const bool wide : {true, false}) {
-    int n = 0;
-    for (int i = 0; i < count; ++i)
-      if (is_wide(products[i]) == wide) alike[n++] = products[i];
-    if (n > 0) use(alike, n, wide);
-  }
+  for (const Precision precision : {Precision::bf16, Precision::fp16})
+    for (const bool wide : {true, false}) {
+      int n = 0;
+      for (int i = 0; i < count; ++i)
+        if (products[i].precision == precision && is_wide(products[i]) == wide) alike[n++] = products[i];
+      if (n > 0) use(alike, n, wide);
+    }
 }
 
 }  // namespace

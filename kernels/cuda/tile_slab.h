@@ -2,24 +2,11 @@
 /// @file tile_slab.h
 /// Pieces of the factors of a TileProduct on their way into shared memory.
 
+#include "factor_format.h"
 #include "registers.h"
 #include "tile_product.h"
 
 namespace uncial::cuda::tiles {
-
-/// bfloat16_pair() in the instructions that newer GPUs have for it: ftz makes denormals 0.
-UNCIAL_BODY inline uint32_t rounded_pair(float first, float second) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  uint32_t both;
-  asm("{.reg .f32 x, y; mul.ftz.f32 x, %1, 0f3F800000; mul.ftz.f32 y, %2, 0f3F800000;\n"
-      "cvt.rn.bf16x2.f32 %0, y, x;}"
-      : "=r"(both)
-      : "f"(first), "f"(second));
-  return both;
-#else
-  return bfloat16_pair(first, second);
-#endif
-}
 
 /// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. With kAny
 /// factors need not be wide.
@@ -65,10 +52,11 @@ struct Job {
   UNCIAL_BODY int M() const { return a.extent; }
   UNCIAL_BODY int N() const { return b.extent; }
   UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
+  template <class Format>
   UNCIAL_BODY float finished(float sum, int n) const {
     if (bias) sum += bias[n];
     if (relu && sum < 0) sum = 0;
-    return round ? formula::rounded_to_bfloat16(sum) : sum;
+    return round ? Format::rounded(sum) : sum;
   }
 };
 
@@ -86,7 +74,7 @@ struct Jobs {
 /// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time: through
 /// registers, or straight where fours may not be read at once. Rows in shared memory are an odd number of 16
 /// bytes apart, so that ldmatrix meets no bank twice.
-template <class Shape, int kOuter, bool kByK>
+template <class Format, class Shape, int kOuter, bool kByK>
 struct Slab {
   static constexpr int kInside = kByK ? Shape::kK : kOuter, kPitch = kInside + 8, kFours = kInside / 4,
                        kAtOnce = Shape::kThreads / kFours, kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
@@ -121,13 +109,13 @@ struct Slab {
         share.fours[j] = *reinterpret_cast<const Four*>(at.from + j * at.next);
     }
   }
-  UNCIAL_BODY static void store(const Share& share, Bfloat16* shared, int t) {
+  UNCIAL_BODY static void store(const Share& share, uint16_t* shared, int t) {
     shared += t / kFours * kPitch + t % kFours * 4;
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) put(share.fours[j], shared + j * kAtOnce * kPitch);
   }
   /// load() and store() of a factor that is not wide.
-  UNCIAL_BODY static void copy(const Cursor& at, int64_t step, Bfloat16* shared, int t) {
+  UNCIAL_BODY static void copy(const Cursor& at, int64_t step, uint16_t* shared, int t) {
     shared += t / kFours * kPitch + t % kFours * 4;
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) {
@@ -141,11 +129,11 @@ struct Slab {
       put(four, shared + j * kAtOnce * kPitch);
     }
   }
-  UNCIAL_BODY static void put(const Four& four, Bfloat16* to) {
+  UNCIAL_BODY static void put(const Four& four, uint16_t* to) {
     const float* v = four.values;
-    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
+    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{Format::pair(v[0], v[1]), Format::pair(v[2], v[3])}};
   }
-  UNCIAL_BODY static const Bfloat16* at(const Bfloat16* shared, int i, int k) {
+  UNCIAL_BODY static const uint16_t* at(const uint16_t* shared, int i, int k) {
     return shared + (kByK ? i * kPitch + k : k * kPitch + i);
   }
 };
