@@ -45,15 +45,25 @@ TrainingStep::TrainingStep(nn::Module& net, Precision precision)
     : net_(net), adam_(net.parameters(), {.lr = 1e-3}), step_(compile([this](const Tensors& in) {
         context_.set_samples(in[2]);
         const Tensor loss = cross_entropy(context_.run("", net_, in[0]), in[1]);
-        loss.backward();
-        adam_.step();
+        backward_and_update(loss);
         context_.apply_updates();
         adam_.zero_grad();
         return Tensors{loss.detach()};
       })) {
   context_.set_seed(1);
   context_.set_precision(precision);
+  if (precision == Precision::fp16) scale_ = std::make_unique<optim::LossScale>(net.device());
   adam_.zero_grad();
+}
+
+void TrainingStep::backward_and_update(const Tensor& loss) {
+  if (!scale_) {
+    loss.backward();
+    return adam_.step();
+  }
+  loss.backward(scale_->factor());
+  scale_->update(adam_.parameters());
+  adam_.step(scale_->unscale());
 }
 
 Tensor TrainingStep::operator()(const Samples& samples, int64_t step, int64_t batch) {

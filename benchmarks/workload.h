@@ -6,7 +6,7 @@
 
 #include "nets.h"
 #include "uncial/data/dataset.h"
-#include "uncial/optim/optimizer.h"
+#include "uncial/optim/loss_scale.h"
 #include "uncial/program/compile.h"
 
 namespace uncial::bench {
@@ -30,7 +30,8 @@ class Samples {
 /// The same kind of samples as bytes, as data sets come.
 data::Dataset byte_samples(const Shape& sample, int64_t count);
 
-/// A recorded training step with Adam at 1e-3: forward, loss, backward, update.
+/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; in float16 with a scaled
+/// loss.
 class TrainingStep {
  public:
   explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32);
@@ -39,8 +40,11 @@ class TrainingStep {
   const Compiled& compiled() const { return step_; }
 
  private:
+  void backward_and_update(const Tensor& loss);
+
   nn::Module& net_;
   optim::Adam adam_;
+  std::unique_ptr<optim::LossScale> scale_;  ///< in float16
   nn::Context context_{nn::Mode::train};
   Compiled step_;
 };

@@ -22,12 +22,15 @@ struct UpdateTable {
   int32_t end[kTensors];  ///< chunks of a tensor and of those before it
 };
 
-/// rule.ready(block), called by all threads of a block, gives what is called for each value.
+/// rule.ready(block), called by all threads of a block, gives what is called for each value and its gradient.
 template <class T, class Rule>
 struct UpdateChunk {
   UpdateTable<T> table;
   Rule rule;
+  const float* unscale;  ///< or null
   UNCIAL_BODY void operator()(const Block& block) const {
+    const float factor = unscale ? *unscale : 1.0f;
+    if (factor == 0) return;
     int i = 0;
     while (block.index >= table.end[i]) ++i;
     const int64_t first = (block.index - (i > 0 ? table.end[i - 1] : 0)) * kChunk,
@@ -35,15 +38,16 @@ struct UpdateChunk {
     const Updated<T> u = table.tensor[i];
     const auto step = rule.ready(block);
     block.each_thread([&](int t) {
-      for (int64_t k = first + t; k < last; k += block.threads) step(u, k);
+      for (int64_t k = first + t; k < last; k += block.threads) step(u, k, u.g[k] * T(factor));
     });
   }
 };
 
 template <class T, class Rule>
-void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, const char* what) {
+void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, const float* unscale,
+                const char* what) {
   for (int64_t next = 0; next < count;) {
-    UpdateChunk<T, Rule> chunk{{}, rule};
+    UpdateChunk<T, Rule> chunk{{}, rule, unscale};
     int64_t chunks = 0;
     for (int used = 0; used < kTensors && next < count; ++next) {
       if (tensors[next].size == 0) continue;
@@ -61,8 +65,8 @@ struct Sgd {
   T momentum, decay, rate;
   bool nesterov;
   UNCIAL_BODY Sgd ready(const Block&) const { return {lr, momentum, decay, T(*lr), nesterov}; }
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i) const {
-    const T d = u.g[i] + decay * u.p[i];
+  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T g) const {
+    const T d = g + decay * u.p[i];
     T* v = u.state0;
     if (!v) {
       u.p[i] -= rate * d;
@@ -80,9 +84,9 @@ struct Rmsprop {
   UNCIAL_BODY Rmsprop ready(const Block&) const {
     return {lr, alpha, rest, epsilon, momentum, decay, T(*lr)};
   }
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i) const {
+  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T g) const {
     T *s = u.state0, *v = u.state1;
-    const T d = u.g[i] + decay * u.p[i];
+    const T d = g + decay * u.p[i];
     s[i] = alpha * s[i] + rest * (d * d);
     T step = d / (math::sqrt(s[i]) + epsilon);
     if (v) step = v[i] = momentum * v[i] + step;
@@ -93,9 +97,9 @@ struct Rmsprop {
 template <class T>
 struct AdamStep {
   T beta1, rest1, beta2, rest2, epsilon, gradient_decay, rate, root, keep;
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i) const {
+  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T g) const {
     T *m = u.state0, *v = u.state1;
-    const T d = u.g[i] + gradient_decay * u.p[i];
+    const T d = g + gradient_decay * u.p[i];
     m[i] = beta1 * m[i] + rest1 * d;
     v[i] = beta2 * v[i] + rest2 * (d * d);
     u.p[i] = keep * u.p[i] - rate * m[i] / (math::sqrt(v[i]) * root + epsilon);
@@ -129,49 +133,53 @@ struct Average {
     const double t = double(*step), early = (1 + t) / (10 + t);
     return {step, decay, decay < early ? decay : early};
   }
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i) const {
-    u.p[i] = T(keep) * u.p[i] + T(1 - keep) * u.g[i];
+  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T x) const {
+    u.p[i] = T(keep) * u.p[i] + T(1 - keep) * x;
   }
 };
 
 }  // namespace
 
 template <class T>
-void sgd_update_all(const Updated<T>* table, int64_t count, const double* lr, SgdRule rule) {
-  update_all(table, count, Sgd<T>{lr, T(rule.momentum), T(rule.weight_decay), T(0), rule.nesterov}, "sgd");
+void sgd_update_all(const Updated<T>* table, int64_t count, const double* lr, SgdRule rule,
+                    const float* unscale) {
+  update_all(table, count, Sgd<T>{lr, T(rule.momentum), T(rule.weight_decay), T(0), rule.nesterov}, unscale,
+             "sgd");
 }
 template <class T>
-void rmsprop_update_all(const Updated<T>* table, int64_t count, const double* lr, RmspropRule rule) {
+void rmsprop_update_all(const Updated<T>* table, int64_t count, const double* lr, RmspropRule rule,
+                        const float* unscale) {
   update_all(table, count,
              Rmsprop<T>{lr, T(rule.alpha), T(1 - rule.alpha), T(rule.epsilon), T(rule.momentum),
                         T(rule.weight_decay), T(0)},
-             "rmsprop");
+             unscale, "rmsprop");
 }
 template <class T>
 void adam_update_all(const Updated<T>* table, int64_t count, const double* lr, const int64_t* step,
-                     AdamRule rule) {
-  update_all(table, count, Adam<T>{lr, step, rule}, "adam");
+                     AdamRule rule, const float* unscale) {
+  update_all(table, count, Adam<T>{lr, step, rule}, unscale, "adam");
 }
 template <class T>
 void average_update_all(const Updated<T>* table, int64_t count, const int64_t* step, double decay) {
-  update_all(table, count, Average<T>{step, decay, 0}, "average");
+  update_all(table, count, Average<T>{step, decay, 0}, nullptr, "average");
 }
 
 template <class T>
-void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, int64_t size) {
+void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, const float* unscale, int64_t size) {
   const Updated<T> one{p, g, v, nullptr, size};
-  sgd_update_all<T>(&one, 1, lr, rule);
+  sgd_update_all<T>(&one, 1, lr, rule, unscale);
 }
 template <class T>
-void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, int64_t size) {
+void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, const float* unscale,
+                    int64_t size) {
   const Updated<T> one{p, g, s, v, size};
-  rmsprop_update_all<T>(&one, 1, lr, rule);
+  rmsprop_update_all<T>(&one, 1, lr, rule, unscale);
 }
 template <class T>
 void adam_update(T* p, const T* g, T* m, T* v, const double* lr, const int64_t* step, AdamRule rule,
-                 int64_t size) {
+                 const float* unscale, int64_t size) {
   const Updated<T> one{p, g, m, v, size};
-  adam_update_all<T>(&one, 1, lr, step, rule);
+  adam_update_all<T>(&one, 1, lr, step, rule, unscale);
 }
 template <class T>
 void average_update(T* average, const T* x, const int64_t* step, double decay, int64_t size) {
@@ -180,24 +188,31 @@ void average_update(T* average, const T* x, const int64_t* step, double decay, i
 }
 
 template <class T>
-void advance(T* counter) {
+void advance(T* counter, const float* unscale) {
   each(
-      1, [=] UNCIAL_BODY(int64_t) { ++*counter; }, "advance");
+      1,
+      [=] UNCIAL_BODY(int64_t) {
+        if (!unscale || *unscale != 0) ++*counter;
+      },
+      "advance");
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                           \
-  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                       \
-  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);           \
-  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t); \
-  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                       \
-  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule);         \
-  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule); \
-  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,  \
-                                   AdamRule);                                                           \
+#define UNCIAL_INSTANTIATE(T)                                                                               \
+  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, const float*, int64_t);             \
+  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, const float*, int64_t); \
+  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, const float*, \
+                               int64_t);                                                                    \
+  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                           \
+  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule,              \
+                                  const float*);                                                            \
+  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule,      \
+                                      const float*);                                                        \
+  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,      \
+                                   AdamRule, const float*);                                                 \
   template void average_update_all<T>(const kernels::Updated<T>*, int64_t, const int64_t*, double);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)
 #undef UNCIAL_INSTANTIATE
-template void advance<int64_t>(int64_t*);
+template void advance<int64_t>(int64_t*, const float*);
 
 }  // namespace uncial::cuda
