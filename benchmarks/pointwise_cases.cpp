@@ -113,11 +113,11 @@ void add_updates() {
   const auto adam = [](const Weights& w) {
     kernels::adam_update<float>(Device::cpu(), w.p.data<float>(), w.g.data<float>(), w.m.data<float>(),
                                 w.v.data<float>(), w.lr.data<double>(), w.step.data<int64_t>(),
-                                AdamRule{0.9, 0.999, 1e-8, 0, false}, kParameters);
+                                AdamRule{0.9, 0.999, 1e-8, 0, false}, nullptr, kParameters);
   };
   const auto sgd = [](const Weights& w) {
     kernels::sgd_update<float>(Device::cpu(), w.p.data<float>(), w.g.data<float>(), w.v.data<float>(),
-                               w.lr.data<double>(), SgdRule{0.9, 0, false}, kParameters);
+                               w.lr.data<double>(), SgdRule{0.9, 0, false}, nullptr, kParameters);
   };
   add_case({.name = "update/adam",
             .flops = 12.0 * double(kParameters),

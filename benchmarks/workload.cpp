@@ -52,8 +52,7 @@ TrainingStep::TrainingStep(nn::Module& net, Precision precision, int64_t unroll)
           const Slice window{.start = i * batch, .stop = (i + 1) * batch};
           context_.set_samples(in[2].slice(0, window));
           loss = cross_entropy(context_.run("", net_, in[0].slice(0, window)), in[1].slice(0, window));
-          loss.backward();
-          adam_.step();
+          backward_and_update(loss);
           context_.apply_updates();
           adam_.zero_grad();
         }
@@ -61,7 +60,18 @@ TrainingStep::TrainingStep(nn::Module& net, Precision precision, int64_t unroll)
       })) {
   context_.set_seed(1);
   context_.set_precision(precision);
+  if (precision == Precision::fp16) scale_ = std::make_unique<optim::LossScale>(net.device());
   adam_.zero_grad();
+}
+
+void TrainingStep::backward_and_update(const Tensor& loss) {
+  if (!scale_) {
+    loss.backward();
+    return adam_.step();
+  }
+  loss.backward(scale_->factor());
+  scale_->update(adam_.parameters());
+  adam_.step(scale_->unscale());
 }
 
 Tensor TrainingStep::operator()(const Samples& samples, int64_t step, int64_t batch) {

@@ -6,7 +6,7 @@
 
 #include "nets.h"
 #include "uncial/data/dataset.h"
-#include "uncial/optim/optimizer.h"
+#include "uncial/optim/loss_scale.h"
 #include "uncial/program/compile.h"
 
 namespace uncial::bench {
@@ -30,8 +30,8 @@ class Samples {
 /// The same kind of samples as bytes, as data sets come.
 data::Dataset byte_samples(const Shape& sample, int64_t count);
 
-/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; or several, each with a batch
-/// of its own, recorded as one.
+/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; in float16 with a scaled
+/// loss. Or several of them, each with a batch of its own, recorded as one.
 class TrainingStep {
  public:
   explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32, int64_t unroll = 1);
@@ -40,9 +40,12 @@ class TrainingStep {
   const Compiled& compiled() const { return step_; }
 
  private:
+  void backward_and_update(const Tensor& loss);
+
   nn::Module& net_;
   optim::Adam adam_;
   int64_t unroll_;
+  std::unique_ptr<optim::LossScale> scale_;  ///< in float16
   nn::Context context_{nn::Mode::train};
   Compiled step_;
 };

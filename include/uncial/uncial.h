@@ -16,6 +16,7 @@
 #include "uncial/io/safetensors.h"
 #include "uncial/nn/nn.h"
 #include "uncial/ops/ops.h"
+#include "uncial/optim/loss_scale.h"
 #include "uncial/optim/optimizer.h"
 #include "uncial/optim/schedule.h"
 #include "uncial/program/compile.h"

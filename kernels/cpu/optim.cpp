@@ -11,36 +11,54 @@
 namespace uncial::cpu {
 namespace {
 constexpr int64_t kGrain = 1 << 14;  // values
+
+/// step(begin, end, gradient) for pieces of [0, size); `gradient` is that of a piece, times *unscale.
+template <class T, class Step>
+void in_pieces(int64_t size, const T* g, const float* unscale, const Step& step) {
+  if (unscale && *unscale == 0) return;
+  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+    if (!unscale) return step(begin, end, g + begin);
+    constexpr int64_t kPiece = 1024;
+    T scaled[kPiece];
+    for (; begin < end; begin += kPiece) {
+      const int64_t last = std::min(end, begin + kPiece);
+      for (int64_t i = begin; i < last; ++i) scaled[i - begin] = g[i] * T(*unscale);
+      step(begin, last, scaled);
+    }
+  });
 }
 
+}  // namespace
+
 template <class T>
-void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, int64_t size) {
+void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, const float* unscale, int64_t size) {
   const SgdStep<T> step{T(*lr), T(rule.momentum), T(rule.weight_decay)};
   const OptimRun<T>& run = optim_run<T>();
-  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+  in_pieces(size, g, unscale, [&](int64_t begin, int64_t end, const T* gradient) {
     if (!v)
-      run.sgd(p + begin, g + begin, end - begin, step);
+      run.sgd(p + begin, gradient, end - begin, step);
     else
-      (rule.nesterov ? run.nesterov : run.momentum)(p + begin, g + begin, v + begin, end - begin, step);
+      (rule.nesterov ? run.nesterov : run.momentum)(p + begin, gradient, v + begin, end - begin, step);
   });
 }
 
 template <class T>
-void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, int64_t size) {
+void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, const float* unscale,
+                    int64_t size) {
   const RmspropStep<T> step{T(*lr),          T(rule.alpha),    T(1 - rule.alpha),
                             T(rule.epsilon), T(rule.momentum), T(rule.weight_decay)};
   const OptimRun<T>& run = optim_run<T>();
-  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
+  in_pieces(size, g, unscale, [&](int64_t begin, int64_t end, const T* gradient) {
     if (v)
-      run.rmsprop_momentum(p + begin, g + begin, s + begin, v + begin, end - begin, step);
+      run.rmsprop_momentum(p + begin, gradient, s + begin, v + begin, end - begin, step);
     else
-      run.rmsprop(p + begin, g + begin, s + begin, end - begin, step);
+      run.rmsprop(p + begin, gradient, s + begin, end - begin, step);
   });
 }
 
 template <class T>
 void adam_update(T* p, const T* g, T* m, T* v, const double* lr, const int64_t* step, AdamRule rule,
-                 int64_t size) {
+                 const float* unscale, int64_t size) {
   const double t = double(*step);
   const AdamStep<T> a{.beta1 = T(rule.beta1),
                       .rest1 = T(1 - rule.beta1),
@@ -52,8 +70,8 @@ void adam_update(T* p, const T* g, T* m, T* v, const double* lr, const int64_t* 
                       .gradient_decay = T(rule.decoupled ? 0 : rule.weight_decay),
                       .keep = T(rule.decoupled ? 1 - *lr * rule.weight_decay : 1)};
   const OptimRun<T>& run = optim_run<T>();
-  parallel_blocks(size, kGrain, [&](int64_t begin, int64_t end) {
-    run.adam(p + begin, g + begin, m + begin, v + begin, end - begin, a);
+  in_pieces(size, g, unscale, [&](int64_t begin, int64_t end, const T* gradient) {
+    run.adam(p + begin, gradient, m + begin, v + begin, end - begin, a);
   });
 }
 
@@ -67,20 +85,22 @@ void average_update(T* average, const T* x, const int64_t* step, double decay, i
 }
 
 template <class T>
-void sgd_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, SgdRule rule) {
+void sgd_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, SgdRule rule,
+                    const float* unscale) {
   for (const auto* u = table; u != table + count; ++u)
-    sgd_update<T>(u->p, u->g, u->state0, lr, rule, u->size);
+    sgd_update<T>(u->p, u->g, u->state0, lr, rule, unscale, u->size);
 }
 template <class T>
-void rmsprop_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, RmspropRule rule) {
+void rmsprop_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, RmspropRule rule,
+                        const float* unscale) {
   for (const auto* u = table; u != table + count; ++u)
-    rmsprop_update<T>(u->p, u->g, u->state0, u->state1, lr, rule, u->size);
+    rmsprop_update<T>(u->p, u->g, u->state0, u->state1, lr, rule, unscale, u->size);
 }
 template <class T>
 void adam_update_all(const kernels::Updated<T>* table, int64_t count, const double* lr, const int64_t* step,
-                     AdamRule rule) {
+                     AdamRule rule, const float* unscale) {
   for (const auto* u = table; u != table + count; ++u)
-    adam_update<T>(u->p, u->g, u->state0, u->state1, lr, step, rule, u->size);
+    adam_update<T>(u->p, u->g, u->state0, u->state1, lr, step, rule, unscale, u->size);
 }
 template <class T>
 void average_update_all(const kernels::Updated<T>* table, int64_t count, const int64_t* step, double decay) {
@@ -88,23 +108,26 @@ void average_update_all(const kernels::Updated<T>* table, int64_t count, const i
 }
 
 template <class T>
-void advance(T* counter) {
-  ++*counter;
+void advance(T* counter, const float* unscale) {
+  if (!unscale || *unscale != 0) ++*counter;
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                           \
-  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                       \
-  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);           \
-  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t); \
-  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                       \
-  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule);         \
-  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule); \
-  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,  \
-                                   AdamRule);                                                           \
+#define UNCIAL_INSTANTIATE(T)                                                                               \
+  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, const float*, int64_t);             \
+  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, const float*, int64_t); \
+  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, const float*, \
+                               int64_t);                                                                    \
+  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                           \
+  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule,              \
+                                  const float*);                                                            \
+  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule,      \
+                                      const float*);                                                        \
+  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,      \
+                                   AdamRule, const float*);                                                 \
   template void average_update_all<T>(const kernels::Updated<T>*, int64_t, const int64_t*, double);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)
 #undef UNCIAL_INSTANTIATE
-template void advance<int64_t>(int64_t*);
+template void advance<int64_t>(int64_t*, const float*);
 
 }  // namespace uncial::cpu

@@ -10,12 +10,13 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/cross_entropy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/dropout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/index.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/loss_scale.cpp
   ${CMAKE_CURRENT_LIST_DIR}/norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/optim.cpp
   ${CMAKE_CURRENT_LIST_DIR}/peak_loops.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/reduce.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/round_bfloat16.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/rounding.cpp
   ${CMAKE_CURRENT_LIST_DIR}/softmax.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_unit.cpp
@@ -23,7 +24,7 @@ target_sources(uncial PRIVATE
 )
 
 set(UNCIAL_SIMD_SOURCES
-  ${CMAKE_CURRENT_LIST_DIR}/simd/bfloat16_run.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/rounding_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/binary_simd.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/channel_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/channel_dense.cpp

@@ -5,7 +5,6 @@
 #include "conv_any.h"
 #include "grid.h"
 #include "libraries.h"
-#include "rounded_factors.h"
 
 namespace uncial::cuda {
 namespace {
@@ -60,9 +59,8 @@ struct Problem {
           "describing a convolution");
     check(cudnnSetConvolutionGroupCount(conv, int(e.groups)), "describing a convolution");
     // Tensor cores see 11 bits of a factor (TF32).
-    check(
-        cudnnSetConvolutionMathType(conv, RoundedFactors::in_effect() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
-        "describing a convolution");
+    check(cudnnSetConvolutionMathType(conv, e.few_bits ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
+          "describing a convolution");
   }
 };
 

@@ -1,10 +1,10 @@
 #include "uncial/kernels/gemm.h"
 
+#include "few_bits.h"
 #include "grid.h"
 
 #if !defined(UNCIAL_CUDA_EMULATED)
 #include "libraries.h"
-#include "rounded_factors.h"
 #endif
 
 namespace uncial::cuda {
@@ -31,8 +31,8 @@ void multiply_any(const Gemm<T>& g) {
         for (int64_t k0 = 0; k0 < g.K; k0 += kTile) {
           block.each_thread([&](int t) {
             const int64_t m = m0 + t / kTile, n = n0 + t % kTile, ka = k0 + t % kTile, kb = k0 + t / kTile;
-            left[t] = m < g.M && ka < g.K ? a[m * g.a_row + ka * g.a_col] : T(0);
-            right[t] = n < g.N && kb < g.K ? b[kb * g.b_row + n * g.b_col] : T(0);
+            left[t] = m < g.M && ka < g.K ? seen_factor(a[m * g.a_row + ka * g.a_col], g.few_bits) : T(0);
+            right[t] = n < g.N && kb < g.K ? seen_factor(b[kb * g.b_row + n * g.b_col], g.few_bits) : T(0);
           });
           block.each_thread([&](int t) {
             T sum = sums[t];
@@ -76,9 +76,9 @@ bool multiply_by_library(const Gemm<T>& g) {
   constexpr bool kFloat = sizeof(T) == 4;
   const T one = 1, none = 0;
   const cudaDataType_t type = kFloat ? CUDA_R_32F : CUDA_R_64F;
-  const cublasComputeType_t arithmetic = !kFloat                       ? CUBLAS_COMPUTE_64F
-                                         : RoundedFactors::in_effect() ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                                       : CUBLAS_COMPUTE_32F;
+  const cublasComputeType_t arithmetic = !kFloat      ? CUBLAS_COMPUTE_64F
+                                         : g.few_bits ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                      : CUBLAS_COMPUTE_32F;
   check(cublasGemmStridedBatchedEx(blas(), left.how, right.how, int(g.N), int(g.M), int(g.K), &one, g.b, type,
                                    int(left.distance), g.b_batch, g.a, type, int(right.distance), g.a_batch,
                                    &none, g.c, type, int(g.N), g.M * g.N, int(g.batch), arithmetic,

@@ -9,7 +9,6 @@
 
 namespace uncial::cuda {
 
-/// Float32 products stay float32: no TF32.
 cublasHandle_t blas();
 cudnnHandle_t dnn();
 /// Throw a device Error naming `what` unless all went well.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "body.h"
+#include "uncial/core/precision.h"
 
 namespace uncial::cuda {
 
@@ -21,8 +22,8 @@ struct LossHead {
   const int64_t *dropout_state, *samples;  ///< or null
   uint32_t threshold;
   float scale;
-  bool round;       ///< factors of products to bfloat16
-  bool round_bias;  ///< likewise what the bias gradient sums
+  Precision precision;  ///< of the products: float32, bf16 or fp16
+  bool round_bias;      ///< what the bias gradient sums is a factor, too
   const int64_t* labels;
   double smoothing;
   const float* dloss;  ///< of the mean loss: a factor of all gradients
@@ -30,6 +31,8 @@ struct LossHead {
   float *logits, *dz, *dw, *dbias;  ///< each may be null
   double* row_losses;               ///< scratch: N
   float *x, *dlogits;               ///< scratch: (N, features), (N, kMaxHeadClasses)
+
+  UNCIAL_BODY bool rounds() const { return precision != Precision::float32; }
 };
 
 void run(const LossHead& head);

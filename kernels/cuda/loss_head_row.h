@@ -2,9 +2,9 @@
 /// @file loss_head_row.h
 /// A row of a LossHead: its logits, its loss, and gradients with respect to logits and z.
 
+#include "factor_format.h"
 #include "loss_head.h"
 #include "registers.h"
-#include "rounded_pair.h"
 #include "uncial/kernels/dropout.h"
 #include "uncial/kernels/math.h"
 
@@ -24,7 +24,7 @@ inline bool reads_fours(const LossHead& h) {
 
 /// One block a row. A thread takes groups of four features, whose dropout is one draw. Weights are read where
 /// they lie: neighbouring blocks have them in the cache of their multiprocessor. kFours: of classes.
-template <int kFours>
+template <class Format, int kFours>
 struct Row {
   static constexpr int kClasses = 4 * kFours;
   LossHead h;
@@ -70,9 +70,9 @@ struct Row {
     UNCIAL_UNROLL
     for (int c = 0; c < kClasses; ++c)
       w[c] = load(h.w + int64_t(c < h.classes ? c : 0) * h.features + f, h.features - f);
-    if (!h.round) return;
+    if (!h.rounds()) return;
     UNCIAL_UNROLL
-    for (Float4& four : w) four = rounded(four);
+    for (Float4& four : w) four = rounded<Format>(four);
   }
   UNCIAL_BODY Features activated(int64_t row, int f) const {
     Features out{load(h.z + row * h.features + f, h.features - f), {}};
@@ -89,7 +89,7 @@ struct Row {
       out.x.v[j] = !keeps || dead ? 0.0f : drops ? value * h.scale : value;
       out.pass.v[j] = !keeps || dead ? 0.0f : drops ? h.scale : 1.0f;
     }
-    if (h.round) out.x = rounded(out.x);
+    if (h.rounds()) out.x = rounded<Format>(out.x);
     return out;
   }
 
@@ -181,7 +181,7 @@ struct Row {
     UNCIAL_UNROLL
     for (int c = 0; c < kFours; ++c) {
       d[c] = *reinterpret_cast<const Float4*>(dlogits + 4 * c);
-      if (h.round) d[c] = rounded(d[c]);
+      if (h.rounds()) d[c] = rounded<Format>(d[c]);
     }
     for (int f = 4 * t; f < h.features; f += 4 * threads) {
       Float4 w[kClasses];

@@ -66,6 +66,10 @@ struct UpdatedVectors {
     store<kWhole>(state0[j], u.state0, i, u.size - i);
     store<kWhole>(state1[j], u.state1, i, u.size - i);
   }
+  UNCIAL_BODY void scale_gradients(int j, T factor) {
+    UNCIAL_UNROLL
+    for (T& value : g[j].v) value *= factor;
+  }
   template <class Step>
   UNCIAL_BODY void update(int j, const Step& step) {
     UNCIAL_UNROLL
@@ -85,11 +89,14 @@ struct UpdateTable {
 };
 
 /// rule.ready(block), called by all threads of a block, gives what is called for each value. State that a
-/// tensor lacks is 0, and is not kept.
-template <class T, class Rule>
+/// tensor lacks is 0, and is not kept. kScaled: gradients are multiplied by *unscale first, and where that is
+/// 0 nothing is updated. Others have no such factor, not even 1: it would become part of a multiply-add, and
+/// registers are few.
+template <class T, bool kScaled, class Rule>
 struct UpdateChunk {
   UpdateTable<T> table;
   Rule rule;
+  const float* unscale;
   UNCIAL_BODY void operator()(const Block& block) const {
     int i = 0;
     while (block.index >= table.end[i]) ++i;
@@ -109,10 +116,13 @@ struct UpdateChunk {
       UNCIAL_UNROLL
       for (int j = 0; j < kVectorsAThread; ++j) vectors.of(t).template load<kWhole>(j, u, place(t, j));
     });
+    if constexpr (kScaled)
+      if (*unscale == 0) return;
     const auto step = rule.ready(block);
     block.each_thread([&](int t) {
       UNCIAL_UNROLL
       for (int j = 0; j < kVectorsAThread; ++j) {
+        if constexpr (kScaled) vectors.of(t).scale_gradients(j, T(*unscale));
         vectors.of(t).update(j, step);
         vectors.of(t).template store<kWhole>(j, u, place(t, j));
       }
@@ -120,10 +130,11 @@ struct UpdateChunk {
   }
 };
 
-template <class T, class Rule>
-void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, const char* what) {
+template <bool kScaled, class T, class Rule>
+void launch_updates(const Updated<T>* tensors, int64_t count, const Rule& rule, const float* unscale,
+                    const char* what) {
   for (int64_t next = 0; next < count;) {
-    UpdateChunk<T, Rule> chunk{{}, rule};
+    UpdateChunk<T, kScaled, Rule> chunk{{}, rule, unscale};
     int64_t chunks = 0;
     for (int used = 0; used < kTensors && next < count; ++next) {
       if (tensors[next].size == 0) continue;
@@ -133,6 +144,15 @@ void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, cons
     }
     each_block<kUpdateThreads, 3>(chunks, kUpdateThreads, 2 * int64_t(sizeof(double)), chunk, what);
   }
+}
+
+template <class T, class Rule>
+void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, const float* unscale,
+                const char* what) {
+  if (unscale)
+    launch_updates<true>(tensors, count, rule, unscale, what);
+  else
+    launch_updates<false>(tensors, count, rule, nullptr, what);
 }
 
 template <class T>
@@ -207,41 +227,45 @@ struct Average {
 }  // namespace
 
 template <class T>
-void sgd_update_all(const Updated<T>* table, int64_t count, const double* lr, SgdRule rule) {
-  update_all(table, count, Sgd<T>{lr, T(rule.momentum), T(rule.weight_decay), T(0), rule.nesterov}, "sgd");
+void sgd_update_all(const Updated<T>* table, int64_t count, const double* lr, SgdRule rule,
+                    const float* unscale) {
+  update_all(table, count, Sgd<T>{lr, T(rule.momentum), T(rule.weight_decay), T(0), rule.nesterov}, unscale,
+             "sgd");
 }
 template <class T>
-void rmsprop_update_all(const Updated<T>* table, int64_t count, const double* lr, RmspropRule rule) {
+void rmsprop_update_all(const Updated<T>* table, int64_t count, const double* lr, RmspropRule rule,
+                        const float* unscale) {
   update_all(table, count,
              Rmsprop<T>{lr, T(rule.alpha), T(1 - rule.alpha), T(rule.epsilon), T(rule.momentum),
                         T(rule.weight_decay), T(0)},
-             "rmsprop");
+             unscale, "rmsprop");
 }
 template <class T>
 void adam_update_all(const Updated<T>* table, int64_t count, const double* lr, const int64_t* step,
-                     AdamRule rule) {
-  update_all(table, count, Adam<T>{lr, step, rule}, "adam");
+                     AdamRule rule, const float* unscale) {
+  update_all(table, count, Adam<T>{lr, step, rule}, unscale, "adam");
 }
 template <class T>
 void average_update_all(const Updated<T>* table, int64_t count, const int64_t* step, double decay) {
-  update_all(table, count, Average<T>{step, decay, 0}, "average");
+  launch_updates<false>(table, count, Average<T>{step, decay, 0}, nullptr, "average");
 }
 
 template <class T>
-void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, int64_t size) {
+void sgd_update(T* p, const T* g, T* v, const double* lr, SgdRule rule, const float* unscale, int64_t size) {
   const Updated<T> one{p, g, v, nullptr, size};
-  sgd_update_all<T>(&one, 1, lr, rule);
+  sgd_update_all<T>(&one, 1, lr, rule, unscale);
 }
 template <class T>
-void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, int64_t size) {
+void rmsprop_update(T* p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, const float* unscale,
+                    int64_t size) {
   const Updated<T> one{p, g, s, v, size};
-  rmsprop_update_all<T>(&one, 1, lr, rule);
+  rmsprop_update_all<T>(&one, 1, lr, rule, unscale);
 }
 template <class T>
 void adam_update(T* p, const T* g, T* m, T* v, const double* lr, const int64_t* step, AdamRule rule,
-                 int64_t size) {
+                 const float* unscale, int64_t size) {
   const Updated<T> one{p, g, m, v, size};
-  adam_update_all<T>(&one, 1, lr, step, rule);
+  adam_update_all<T>(&one, 1, lr, step, rule, unscale);
 }
 template <class T>
 void average_update(T* average, const T* x, const int64_t* step, double decay, int64_t size) {
@@ -250,24 +274,31 @@ void average_update(T* average, const T* x, const int64_t* step, double decay, i
 }
 
 template <class T>
-void advance(T* counter) {
+void advance(T* counter, const float* unscale) {
   each(
-      1, [=] UNCIAL_BODY(int64_t) { ++*counter; }, "advance");
+      1,
+      [=] UNCIAL_BODY(int64_t) {
+        if (!unscale || *unscale != 0) ++*counter;
+      },
+      "advance");
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                           \
-  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, int64_t);                       \
-  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, int64_t);           \
-  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, int64_t); \
-  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                       \
-  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule);         \
-  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule); \
-  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,  \
-                                   AdamRule);                                                           \
+#define UNCIAL_INSTANTIATE(T)                                                                               \
+  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, const float*, int64_t);             \
+  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, const float*, int64_t); \
+  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, const float*, \
+                               int64_t);                                                                    \
+  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                           \
+  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule,              \
+                                  const float*);                                                            \
+  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule,      \
+                                      const float*);                                                        \
+  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,      \
+                                   AdamRule, const float*);                                                 \
   template void average_update_all<T>(const kernels::Updated<T>*, int64_t, const int64_t*, double);
 UNCIAL_INSTANTIATE(float)
 UNCIAL_INSTANTIATE(double)
 #undef UNCIAL_INSTANTIATE
-template void advance<int64_t>(int64_t*);
+template void advance<int64_t>(int64_t*, const float*);
 
 }  // namespace uncial::cuda

@@ -7,10 +7,10 @@
 namespace uncial::cuda::tiles {
 
 /// From the slabs of a split to sums in memory, m0 and n0 being where the block's tile begins.
-template <class Shape, bool kAByK, bool kBByK>
+template <class Format, class Shape, bool kAByK, bool kBByK>
 struct Multiplier {
-  using A = Slab<Shape, Shape::kM, kAByK>;
-  using B = Slab<Shape, Shape::kN, kBByK>;
+  using A = Slab<Format, Shape, Shape::kM, kAByK>;
+  using B = Slab<Format, Shape, Shape::kN, kBByK>;
   struct Share {  ///< of a thread
     typename A::Cursor a_at;
     typename B::Cursor b_at;
@@ -26,16 +26,16 @@ struct Multiplier {
   int m0, n0, split;
   bool sums_a;
 
-  UNCIAL_BODY Bfloat16* buffer(int which) const {
-    return block.memory<Bfloat16>() + which * kBufferElements<Shape>;
+  UNCIAL_BODY uint16_t* buffer(int which) const {
+    return block.memory<uint16_t>() + which * kBufferElements<Shape>;
   }
   /// `stage` is a place for a slab in registers. What is not wide goes to shared memory without one.
   UNCIAL_BODY void load(Share& share, int stage) const {
     if (!Shape::kAny || job.a.wide) A::load(share.a[stage], share.a_at, job.a);
     if (!Shape::kAny || job.b.wide) B::load(share.b[stage], share.b_at, job.b);
   }
-  UNCIAL_BODY void store(Share& share, int stage, Bfloat16* to, int t) const {
-    Bfloat16* b_to = to + slab_elements<Shape>(Shape::kM);
+  UNCIAL_BODY void store(Share& share, int stage, uint16_t* to, int t) const {
+    uint16_t* b_to = to + slab_elements<Shape>(Shape::kM);
     if (!Shape::kAny || job.a.wide)
       A::store(share.a[stage], to, t);
     else
@@ -50,8 +50,8 @@ struct Multiplier {
     return w.index % Shape::kWarpColumns * 16 * Shape::kPairs;
   }
 
-  UNCIAL_BODY void multiply(const Warp& warp, Sums& sums, const Bfloat16* a, bool with_a) const {
-    const Bfloat16* b = a + slab_elements<Shape>(Shape::kM);
+  UNCIAL_BODY void multiply(const Warp& warp, Sums& sums, const uint16_t* a, bool with_a) const {
+    const uint16_t* b = a + slab_elements<Shape>(Shape::kM);
     const int row = row_of(warp), column = column_of(warp);
     UNCIAL_UNROLL
     for (int k = 0; k < Shape::kK; k += 16) {
@@ -76,15 +76,15 @@ struct Multiplier {
                          [&](int r, int which) { return B::at(b, n + 8 * which, k + r); });
         UNCIAL_UNROLL
         for (int i = 0; i < Shape::kRows; ++i) {
-          warp.multiply(sums.c[i][2 * j], left[i], right[0]);
-          warp.multiply(sums.c[i][2 * j + 1], left[i], right[1]);
+          warp.template multiply<Format>(sums.c[i][2 * j], left[i], right[0]);
+          warp.template multiply<Format>(sums.c[i][2 * j + 1], left[i], right[1]);
         }
       }
       if (!with_a) continue;
       FragmentB ones;
-      warp.fill(ones, 1);
+      warp.template fill<Format>(ones, 1);
       UNCIAL_UNROLL
-      for (int i = 0; i < Shape::kRows; ++i) warp.multiply(sums.a[i], left[i], ones);
+      for (int i = 0; i < Shape::kRows; ++i) warp.template multiply<Format>(sums.a[i], left[i], ones);
     }
   }
 
@@ -149,8 +149,8 @@ struct Multiplier {
           if (m >= job.M() || n >= N) return;
           float* at = to + int64_t(m) * N + n;
           const bool whole = !job.partial;
-          if (whole) first = job.finished(first, n);
-          if (whole && n + 1 < N) second = job.finished(second, n + 1);
+          if (whole) first = job.template finished<Format>(first, n);
+          if (whole && n + 1 < N) second = job.template finished<Format>(second, n + 1);
           if (pairs) {
             *reinterpret_cast<TwoFloats*>(at) = TwoFloats{{first, second}};
             return;

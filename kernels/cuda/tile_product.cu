@@ -11,7 +11,7 @@ namespace {
 
 using namespace tiles;
 
-template <class Shape>
+template <class Format, class Shape>
 struct Products {
   Jobs jobs;
 
@@ -25,19 +25,20 @@ struct Products {
     float* to = job.partial ? job.partial + split * job.partial_pitch() : job.c;
     float* to_sums = job.partial ? to + int64_t(job.M()) * job.N() : job.a_sums;
     if (job.a.by_k && job.b.by_k)
-      Multiplier<Shape, true, true>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
+      Multiplier<Format, Shape, true, true>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
     else if (job.a.by_k)
-      Multiplier<Shape, true, false>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
+      Multiplier<Format, Shape, true, false>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
     else if (job.b.by_k)
-      Multiplier<Shape, false, true>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
+      Multiplier<Format, Shape, false, true>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
     else
-      Multiplier<Shape, false, false>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
+      Multiplier<Format, Shape, false, false>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
   }
 };
 
 using SplitSums = PartialSums<64, 16>;
 constexpr int kOutputs = 64;  // of a block
 
+template <class Format>
 struct Gather {
   Jobs jobs;
 
@@ -49,7 +50,7 @@ struct Gather {
                    [&](int column, float sum) {
                      const int64_t i = first + column;
                      if (i < products)
-                       job.c[i] = job.finished(sum, job.bias ? int(i % job.N()) : 0);
+                       job.c[i] = job.template finished<Format>(sum, job.bias ? int(i % job.N()) : 0);
                      else
                        job.a_sums[i - products] = sum;
                    });
@@ -89,10 +90,10 @@ Job job_of(const TileProduct& p, const TileCut& cut) {
   return job;
 }
 
-template <class Shape>
+template <class Format, class Shape>
 void multiply(const Jobs& jobs, int64_t blocks) {
   each_block<Shape::kThreads, Shape::kResident>(blocks, Shape::kThreads, kSharedBytes<Shape>,
-                                                Products<Shape>{jobs}, "tile_product");
+                                                Products<Format, Shape>{jobs}, "tile_product");
 }
 
 /// Nanoseconds, roughly: what a multiprocessor gets from the second-level cache, how long a block waits for a
@@ -145,6 +146,7 @@ namespace {
 
 bool is_wide(const TileProduct& p) { return factor_of(p.a, p.M, p.K).wide && factor_of(p.b, p.N, p.K).wide; }
 
+template <class Format>
 void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {
   Jobs jobs{}, split{};
   int64_t blocks = 0, gathered = 0, floats = 0;
@@ -165,28 +167,36 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
     split.job[pieces++].end = gathered += ceil_div(job.outputs(), kOutputs);
   }
   if (!wide)
-    multiply<Any>(jobs, blocks);
+    multiply<Format, Any>(jobs, blocks);
   else if (cut.shape == 0)
-    multiply<Small>(jobs, blocks);
+    multiply<Format, Small>(jobs, blocks);
   else if (cut.shape == 1)
-    multiply<Square>(jobs, blocks);
+    multiply<Format, Square>(jobs, blocks);
   else if (cut.shape == 2)
-    multiply<Wide>(jobs, blocks);
+    multiply<Format, Wide>(jobs, blocks);
   else
-    multiply<Large>(jobs, blocks);
-  each_block(gathered, SplitSums::kThreads, SplitSums::kSharedBytes, Gather{split}, "tile_product");
+    multiply<Format, Large>(jobs, blocks);
+  each_block(gathered, SplitSums::kThreads, SplitSums::kSharedBytes, Gather<Format>{split}, "tile_product");
+}
+
+void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {
+  if (products[0].precision == Precision::fp16)
+    run_alike<Float16Format>(products, count, cut, wide);
+  else
+    run_alike<Bfloat16Format>(products, count, cut, wide);
 }
 
 /// use(products, how many, whether 16 bytes at once) for those that can share a launch.
 template <class Use>
 void each_alike(const TileProduct* products, int count, Use use) {
   TileProduct alike[kMaxTileProducts];
-  for (const bool wide : {true, false}) {
-    int n = 0;
-    for (int i = 0; i < count; ++i)
-      if (is_wide(products[i]) == wide) alike[n++] = products[i];
-    if (n > 0) use(alike, n, wide);
-  }
+  for (const Precision precision : {Precision::bf16, Precision::fp16})
+    for (const bool wide : {true, false}) {
+      int n = 0;
+      for (int i = 0; i < count; ++i)
+        if (products[i].precision == precision && is_wide(products[i]) == wide) alike[n++] = products[i];
+      if (n > 0) use(alike, n, wide);
+    }
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 /// @file tile_slab.h
 /// Pieces of the factors of a TileProduct on their way into shared memory.
 
+#include "factor_format.h"
 #include "registers.h"
-#include "rounded_pair.h"
 #include "tile_product.h"
 
 namespace uncial::cuda::tiles {
@@ -54,10 +54,11 @@ struct Job {
   UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
   /// From one split's sums to the next's, so that all begin at a multiple of 16 bytes.
   UNCIAL_BODY int64_t partial_pitch() const { return (outputs() + 3) / 4 * 4; }
+  template <class Format>
   UNCIAL_BODY float finished(float sum, int n) const {
     if (bias) sum += bias[n];
     if (relu && sum < 0) sum = 0;
-    return round ? formula::rounded_to_bfloat16(sum) : sum;
+    return round ? Format::rounded(sum) : sum;
   }
 };
 
@@ -75,7 +76,7 @@ struct Jobs {
 /// A factor's slab: kOuter x kK elements on their way from memory to shared memory, four at a time: through
 /// registers, or straight where fours may not be read at once. Rows in shared memory are an odd number of 16
 /// bytes apart, so that ldmatrix meets no bank twice.
-template <class Shape, int kOuter, bool kByK>
+template <class Format, class Shape, int kOuter, bool kByK>
 struct Slab {
   static constexpr int kInside = kByK ? Shape::kK : kOuter, kPitch = kInside + 8, kFours = kInside / 4,
                        kAtOnce = Shape::kThreads / kFours, kShare = kOuter * Shape::kK / 4 / Shape::kThreads;
@@ -114,13 +115,13 @@ struct Slab {
     }
     advance(at, kByK ? 1 : f.memory.k_step);
   }
-  UNCIAL_BODY static void store(const Share& share, Bfloat16* shared, int t) {
+  UNCIAL_BODY static void store(const Share& share, uint16_t* shared, int t) {
     shared += t / kFours * kPitch + t % kFours * 4;
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) put(share.fours[j], shared + j * kAtOnce * kPitch);
   }
   /// load() and store() of a factor that is not wide.
-  UNCIAL_BODY static void copy(Cursor& at, const Factor& f, Bfloat16* shared, int t) {
+  UNCIAL_BODY static void copy(Cursor& at, const Factor& f, uint16_t* shared, int t) {
     const int64_t step = f.inside_step(), next = across(f);
     shared += t / kFours * kPitch + t % kFours * 4;
     UNCIAL_UNROLL
@@ -135,11 +136,12 @@ struct Slab {
     }
     advance(at, f.memory.k_step);
   }
-  UNCIAL_BODY static void put(const Four& four, Bfloat16* to) {
+  UNCIAL_BODY static void put(const Four& four, uint16_t* to) {
     const float* v = four.values;
-    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{rounded_pair(v[0], v[1]), rounded_pair(v[2], v[3])}};
+    *reinterpret_cast<PairOfWords*>(to) =
+        PairOfWords{{Format::rounded_pair(v[0], v[1]), Format::rounded_pair(v[2], v[3])}};
   }
-  UNCIAL_BODY static const Bfloat16* at(const Bfloat16* shared, int i, int k) {
+  UNCIAL_BODY static const uint16_t* at(const uint16_t* shared, int i, int k) {
     return shared + (kByK ? i * kPitch + k : k * kPitch + i);
   }
 };

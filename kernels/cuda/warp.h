@@ -1,32 +1,19 @@
 #pragma once
 /// @file warp.h
-/// Matrix products of a warp: 16x8 blocks of float32 sums of bfloat16 products, on tensor cores, or in the
-/// emulator with whole matrices in the place of the threads' shares.
+/// Matrix products of a warp: 16x8 blocks of float32 sums of products of 16-bit factors (bfloat16, where no
+/// other format is named), on tensor cores, or in the emulator with whole matrices in the place of the
+/// threads' shares.
 ///
 /// On the GPU a fragment is what one of 32 threads holds of a matrix (PTX ISA, "Matrix Fragments for
 /// mma.m16n8k16"); bodies never index one: they hand in where rows lie and get elements out.
 
 #include <cstdint>
+#include <type_traits>
 
+#include "factor_format.h"
 #include "grid.h"
-#include "uncial/kernels/bfloat16_formula.h"
 
 namespace uncial::cuda {
-
-UNCIAL_BODY inline Bfloat16 to_bfloat16(float x) {
-  return Bfloat16(math::to_bits(formula::rounded_to_bfloat16(x)) >> 16);
-}
-UNCIAL_BODY inline float to_float(Bfloat16 x) { return math::from_bits(uint32_t(x) << 16); }
-/// Two of them as they lie in memory. A denormal may stay one on the GPU, whose products take it.
-UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  uint32_t both;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
-  return both;
-#else
-  return uint32_t(to_bfloat16(first)) | uint32_t(to_bfloat16(second)) << 16;
-#endif
-}
 
 /// The larger one, or NaN when one of them is.
 UNCIAL_BODY inline float larger(float a, float b) {
@@ -70,7 +57,7 @@ struct Warp {
   int index;  ///< within the block
 
   __device__ static int lane() { return int(threadIdx.x % kWarp); }
-  __device__ static uint32_t address(const Bfloat16* p) { return uint32_t(__cvta_generic_to_shared(p)); }
+  __device__ static uint32_t address(const uint16_t* p) { return uint32_t(__cvta_generic_to_shared(p)); }
 
   /// value(lane) of all lanes added, by a fixed tree; every lane gets the sum.
   template <class Value>
@@ -119,16 +106,26 @@ struct Warp {
     const uint2 words = reinterpret_cast<const uint2*>(packed)[lane()];
     b.words[0] = words.x, b.words[1] = words.y;
   }
+  template <class Format = Bfloat16Format>
   __device__ void fill(FragmentB& b, float value) const {
-    b.words[0] = b.words[1] = bfloat16_pair(value, value);
+    b.words[0] = b.words[1] = Format::pair(value, value);
   }
+  template <class Format = Bfloat16Format>
   __device__ void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) const {
 #if __CUDA_ARCH__ >= 800
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+f"(c.values[0]), "+f"(c.values[1]), "+f"(c.values[2]), "+f"(c.values[3])
-        : "r"(a.words[0]), "r"(a.words[1]), "r"(a.words[2]), "r"(a.words[3]), "r"(b.words[0]),
-          "r"(b.words[1]));
+    if constexpr (std::is_same_v<Format, Float16Format>) {
+      asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+          "{%0,%1,%2,%3};"
+          : "+f"(c.values[0]), "+f"(c.values[1]), "+f"(c.values[2]), "+f"(c.values[3])
+          : "r"(a.words[0]), "r"(a.words[1]), "r"(a.words[2]), "r"(a.words[3]), "r"(b.words[0]),
+            "r"(b.words[1]));
+    } else {
+      asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+          "{%0,%1,%2,%3};"
+          : "+f"(c.values[0]), "+f"(c.values[1]), "+f"(c.values[2]), "+f"(c.values[3])
+          : "r"(a.words[0]), "r"(a.words[1]), "r"(a.words[2]), "r"(a.words[3]), "r"(b.words[0]),
+            "r"(b.words[1]));
+    }
 #endif
   }
   /// c[., n] = value(n)
@@ -164,10 +161,10 @@ struct Warp {
 #else
 
 struct FragmentA {
-  float at[16][16];
+  uint16_t at[16][16];
 };
 struct FragmentB {
-  float at[16][8];
+  uint16_t at[16][8];
 };
 struct FragmentC {
   float at[16][8];
@@ -191,41 +188,46 @@ struct Warp {
   template <class Row>
   void load_rows(FragmentA& a, Row row) const {
     for (int m = 0; m < 16; ++m)
-      for (int k = 0; k < 16; ++k) a.at[m][k] = to_float(row(m, k / 8)[k % 8]);
+      for (int k = 0; k < 16; ++k) a.at[m][k] = row(m, k / 8)[k % 8];
   }
   template <class Column>
   void load_columns(FragmentA& a, Column column) const {
     for (int m = 0; m < 16; ++m)
-      for (int k = 0; k < 16; ++k) a.at[m][k] = to_float(column(k, m / 8)[m % 8]);
+      for (int k = 0; k < 16; ++k) a.at[m][k] = column(k, m / 8)[m % 8];
   }
   template <class Row>
   void load_rows(FragmentB& first, FragmentB& second, Row row) const {
     for (int k = 0; k < 16; ++k)
-      for (int n = 0; n < 8; ++n)
-        first.at[k][n] = to_float(row(k, 0)[n]), second.at[k][n] = to_float(row(k, 1)[n]);
+      for (int n = 0; n < 8; ++n) first.at[k][n] = row(k, 0)[n], second.at[k][n] = row(k, 1)[n];
   }
   template <class Column>
   void load_columns(FragmentB& first, FragmentB& second, Column column) const {
     for (int k = 0; k < 16; ++k)
       for (int n = 0; n < 8; ++n)
-        first.at[k][n] = to_float(column(n, k / 8, 0)[k % 8]),
-        second.at[k][n] = to_float(column(n, k / 8, 1)[k % 8]);
+        first.at[k][n] = column(n, k / 8, 0)[k % 8], second.at[k][n] = column(n, k / 8, 1)[k % 8];
   }
   void load_packed(FragmentB& b, const uint32_t* packed) const {
     for (int k = 0; k < 16; ++k)
       for (int n = 0; n < 8; ++n) {
         const uint32_t word = packed[(n * 4 + k % 8 / 2) * 2 + k / 8];
-        b.at[k][n] = to_float(Bfloat16(word >> k % 2 * 16));
+        b.at[k][n] = uint16_t(word >> k % 2 * 16);
       }
   }
+  template <class Format = Bfloat16Format>
   void fill(FragmentB& b, float value) const {
     for (auto& row : b.at)
-      for (float& v : row) v = to_float(to_bfloat16(value));
+      for (uint16_t& v : row) v = uint16_t(Format::pair(value, value));
   }
+  template <class Format = Bfloat16Format>
   void multiply(FragmentC& c, const FragmentA& a, const FragmentB& b) const {
+    float left[16][16], right[16][8];
+    for (int k = 0; k < 16; ++k) {
+      for (int m = 0; m < 16; ++m) left[m][k] = Format::value(a.at[m][k]);
+      for (int n = 0; n < 8; ++n) right[k][n] = Format::value(b.at[k][n]);
+    }
     for (int m = 0; m < 16; ++m)
       for (int n = 0; n < 8; ++n)
-        for (int k = 0; k < 16; ++k) c.at[m][n] += a.at[m][k] * b.at[k][n];
+        for (int k = 0; k < 16; ++k) c.at[m][n] += left[m][k] * right[k][n];
   }
   template <class Value>
   void set_columns(FragmentC& c, Value value) const {
@@ -258,10 +260,10 @@ struct Warp {
 #endif
 
 /// Word `word` of a packed FragmentB whose elements are value(k, n).
-template <class Value>
+template <class Format = Bfloat16Format, class Value>
 UNCIAL_BODY uint32_t packed_word(int word, Value value) {
   const int lane = word / 2, n = lane / 4, k = lane % 4 * 2 + word % 2 * 8;
-  return bfloat16_pair(value(k, n), value(k + 1, n));
+  return Format::pair(value(k, n), value(k + 1, n));
 }
 
 /// work(warp) for each warp of the block, then all wait.

@@ -7,6 +7,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "arrays.h"
+#include "uncial/optim/loss_scale.h"
 #include "uncial/optim/optimizer.h"
 
 namespace uncial::python {
@@ -25,7 +27,13 @@ void construct(O* self, const Parameters& parameters, const Options& options) {
 
 void bind_base(nb::module_& m) {
   nb::class_<optim::Optimizer>(m, "Optimizer")
-      .def("step", &optim::Optimizer::step, Unlocked(), "One update from the parameters' grad.")
+      .def(
+          "step",
+          [](optim::Optimizer& optimizer, const std::optional<Tensor>& unscale) {
+            optimizer.step(unscale.value_or(Tensor()));
+          },
+          "unscale"_a = nb::none(), Unlocked(),
+          "One update from the parameters' grad, times unscale (LossScale) if that is given.")
       .def("zero_grad", &optim::Optimizer::zero_grad, "Forgets all gradients.")
       .def_prop_rw("lr", &optim::Optimizer::lr, &optim::Optimizer::set_lr)
       .def_prop_ro("steps", &optim::Optimizer::steps)
@@ -86,8 +94,27 @@ void bind_helpers(nb::module_& m) {
       .def("update", &optim::AveragedWeights::update)
       .def("swap", &optim::AveragedWeights::swap, "Exchanges weights and averages, in place.")
       .def_prop_ro("averages", &optim::AveragedWeights::averages);
-  m.def("clip_grad_norm", optim::clip_grad_norm, "parameters"_a, "max_norm"_a, Unlocked(),
-        "Scales all gradients so that their common norm is at most max_norm; returns the norm before.");
+  nb::class_<optim::LossScale>(m, "LossScale", "A factor of the loss for training in float16.")
+      .def(
+          "__init__",
+          [](optim::LossScale* self, nb::handle device, double start, int64_t interval) {
+            const Device where = device.is_none() ? Device::cpu() : device_of(device);
+            new (self) optim::LossScale(where, {.start = start, .interval = interval});
+          },
+          "device"_a = nb::none(), nb::kw_only(), "start"_a = 65536.0, "interval"_a = 2000)
+      .def_prop_ro("factor", &optim::LossScale::factor, "What backward() takes as the gradient of the loss.")
+      .def_prop_ro("unscale", &optim::LossScale::unscale,
+                   "What step() and clip_grad_norm() take: 1 / factor, or 0 for a step to skip.")
+      .def("update", &optim::LossScale::update, "parameters"_a, Unlocked(),
+           "Looks at the gradients, and moves the factor.")
+      .def_prop_ro("skipped", &optim::LossScale::skipped, "Steps whose gradients overflowed.");
+  m.def(
+      "clip_grad_norm",
+      [](const Tensors& parameters, double max_norm, const std::optional<Tensor>& unscale) {
+        return optim::clip_grad_norm(parameters, max_norm, unscale.value_or(Tensor()));
+      },
+      "parameters"_a, "max_norm"_a, "unscale"_a = nb::none(), Unlocked(),
+      "Scales all gradients so that their common norm is at most max_norm; returns the norm before.");
   m.def("clip_grad_value", optim::clip_grad_value, "parameters"_a, "limit"_a, Unlocked());
 }
 

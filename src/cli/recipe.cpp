@@ -157,7 +157,7 @@ RecipeFlags::RecipeFlags(Program& program, std::string preset, int64_t fewest_ep
                  "Decay of averaged weights a step; 0 is off");
   program.number("--patience", patience_, {1, 100'000}, "Epochs without a gain that end the run");
   program.number("--validation", validation_, {10, 59'000}, "Training images set aside for validation");
-  program.choice("--precision", precision_, {"float32", "bf16"},
+  program.choice("--precision", precision_, {"float32", "bf16", "fp16", "tf32"},
                  "Of convolutions and dense layers, forward and backward");
   program.list("--augment", augment_,
                "Strength of degrees, zoom, shift, shear, elastic, noise or erase; 0 is off", "KEY=VALUE");

@@ -20,14 +20,18 @@ std::string_view name_of(Precision precision) {
       return "float32";
     case Precision::bf16:
       return "bf16";
+    case Precision::fp16:
+      return "fp16";
+    case Precision::tf32:
+      return "tf32";
   }
   throw InternalError("name_of: unknown precision");
 }
 
 Precision precision_of(std::string_view name) {
-  for (const Precision precision : {Precision::float32, Precision::bf16})
+  for (const Precision precision : {Precision::float32, Precision::bf16, Precision::fp16, Precision::tf32})
     if (name == name_of(precision)) return precision;
-  fail(ErrorKind::usage, "precision: got '", name, "', expected float32 or bf16.");
+  fail(ErrorKind::usage, "precision: got '", name, "', expected float32, bf16, fp16 or tf32.");
 }
 
 std::ostream& operator<<(std::ostream& out, Precision precision) { return out << name_of(precision); }

@@ -33,7 +33,8 @@ ConvExtents extents(const Shape& x, const Shape& w, ConvOptions o) {
                 .stride = o.stride,
                 .padding = o.padding,
                 .dilation = o.dilation,
-                .groups = o.groups};
+                .groups = o.groups,
+                .few_bits = few_bits(o.precision)};
   e.P = (e.H + 2 * e.padding - e.dilation * (e.R - 1) - 1) / e.stride + 1;
   e.Q = (e.W + 2 * e.padding - e.dilation * (e.S - 1) - 1) / e.stride + 1;
   return e;

@@ -48,7 +48,8 @@ struct MatmulOp : ProductOp {
                                               .b_row = b.strides[r - 2],
                                               .b_col = b.strides[r - 1],
                                               .c = c.as<T>(),
-                                              .bias = nullptr});
+                                              .bias = nullptr,
+                                              .few_bits = few_bits(precision)});
     });
   }
 
@@ -91,7 +92,8 @@ struct LinearOp : ProductOp {
                                               .b_row = w.strides[1],
                                               .b_col = w.strides[0],
                                               .c = call.out[0].as<T>(),
-                                              .bias = call.in[2].as<const T>()});
+                                              .bias = call.in[2].as<const T>(),
+                                              .few_bits = few_bits(precision)});
     });
   }
 

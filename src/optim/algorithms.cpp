@@ -31,10 +31,11 @@ std::vector<std::string> SGD::slots() const {
   return options_.momentum == 0 ? std::vector<std::string>{} : std::vector<std::string>{"v"};
 }
 
-void SGD::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Tensor& lr, const Tensor&) {
+void SGD::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Scalars& scalars) {
   Tensors inputs{p};
   inputs.insert(inputs.end(), slots.begin(), slots.end());
-  inputs.insert(inputs.end(), {g, lr});
+  inputs.insert(inputs.end(), {g, scalars.lr});
+  if (scalars.unscale.defined()) inputs.push_back(scalars.unscale);
   apply_op(
       std::make_shared<const SgdOp>(SgdRule{options_.momentum, options_.weight_decay, options_.nesterov}),
       inputs);
@@ -64,11 +65,11 @@ std::vector<std::string> RMSprop::slots() const {
   return options_.momentum == 0 ? std::vector<std::string>{"s"} : std::vector<std::string>{"s", "v"};
 }
 
-void RMSprop::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Tensor& lr,
-                     const Tensor&) {
+void RMSprop::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Scalars& scalars) {
   Tensors inputs{p};
   inputs.insert(inputs.end(), slots.begin(), slots.end());
-  inputs.insert(inputs.end(), {g, lr});
+  inputs.insert(inputs.end(), {g, scalars.lr});
+  if (scalars.unscale.defined()) inputs.push_back(scalars.unscale);
   apply_op(std::make_shared<const RmspropOp>(
                RmspropRule{options_.alpha, options_.epsilon, options_.momentum, options_.weight_decay}),
            inputs);
@@ -95,11 +96,12 @@ Adam::Adam(const ParameterList& parameters, AdamOptions options) : Adam(options)
 
 std::vector<std::string> Adam::slots() const { return {"m", "v"}; }
 
-void Adam::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Tensor& lr,
-                  const Tensor& step) {
+void Adam::update(const Tensor& p, const Tensor& g, const Tensors& slots, const Scalars& scalars) {
+  Tensors inputs{p, slots[0], slots[1], g, scalars.lr, scalars.step};
+  if (scalars.unscale.defined()) inputs.push_back(scalars.unscale);
   apply_op(std::make_shared<const AdamOp>(AdamRule{options_.beta1, options_.beta2, options_.epsilon,
                                                    options_.weight_decay, decoupled()}),
-           {p, slots[0], slots[1], g, lr, step});
+           inputs);
 }
 
 std::string Adam::describe() const {

@@ -5,7 +5,7 @@
 
 namespace uncial::optim {
 
-Tensor clip_grad_norm(const Tensors& parameters, double max_norm) {
+Tensor clip_grad_norm(const Tensors& parameters, double max_norm, const Tensor& unscale) {
   require(max_norm > 0, "clip_grad_norm: max_norm must be > 0, got ", max_norm, ".");
   const NoGrad no_grad;
   Tensor squares;
@@ -15,7 +15,8 @@ Tensor clip_grad_norm(const Tensors& parameters, double max_norm) {
     squares = squares.defined() ? squares + s : s;
   }
   if (!squares.defined()) return zeros({}, DType::float64);
-  const Tensor norm = sqrt(squares);
+  const Tensor scaled = sqrt(squares);
+  const Tensor norm = unscale.defined() ? scaled * unscale.to(DType::float64) : scaled;
   // 1e-6 as in PyTorch: no division by zero, and rounding cannot lift the clipped norm above max_norm.
   const Tensor factor = clip(max_norm / (norm + 1e-6), 0, 1);
   for (const Tensor& p : parameters)

@@ -47,14 +47,17 @@ void Optimizer::bind(const Tensors& parameters) {
   step_ = zeros({}, DType::int64, device);
 }
 
-void Optimizer::step() {
+void Optimizer::step(const Tensor& unscale) {
   require(bound(), "optimizer: step() of a recipe; bind(parameters) first.");
+  require(!unscale.defined() || (unscale.dtype() == DType::float32 && unscale.shape().empty() &&
+                                 unscale.device() == parameters_[0].device()),
+          "optimizer: unscale must be a float32 scalar on ", parameters_[0].device(), ".");
   const NoGrad no_grad;
   const OriginScope origin({"optimizer", Pass::update});
-  advance(step_);
+  advance(step_, unscale);
   for (size_t i = 0; i < parameters_.size(); ++i)
     if (const Tensor gradient = parameters_[i].grad(); gradient.defined())
-      update(parameters_[i], gradient, slots_[i], lr_, step_);
+      update(parameters_[i], gradient, slots_[i], {lr_, step_, unscale});
 }
 
 void Optimizer::zero_grad() {

@@ -8,22 +8,32 @@
 namespace uncial::optim {
 namespace {
 
+/// Input `place` when there is one, else null.
+const float* unscale_of(const Call& c, size_t place) {
+  return c.in.size() > place ? c.in[place].as<const float>() : nullptr;
+}
+
+/// Inputs: counter, [unscale].
 struct AdvanceOp : Op {
   std::string_view name() const override { return "advance"; }
   Specs infer(std::span<const Spec> in) const override {
     ensure(in[0].dtype == DType::int64 && in[0].shape.empty(), "advance of ", in[0].dtype, in[0].shape);
     return {};
   }
-  void run(const Call& c) const override { kernels::advance<int64_t>(c.device(), c.in[0].as<int64_t>()); }
+  void run(const Call& c) const override {
+    kernels::advance<int64_t>(c.device(), c.in[0].as<int64_t>(), unscale_of(c, 1));
+  }
   bool differentiable(size_t) const override { return false; }
   uint32_t writes_inputs() const override { return 1; }
 };
 
 }  // namespace
 
-void advance(const Tensor& counter) {
+void advance(const Tensor& counter, const Tensor& unscale) {
   const NoGrad no_grad;
-  apply_op(std::make_shared<const AdvanceOp>(), {counter});
+  Tensors inputs{counter};
+  if (unscale.defined()) inputs.push_back(unscale);
+  apply_op(std::make_shared<const AdvanceOp>(), inputs);
 }
 
 Specs UpdateOp::infer(std::span<const Spec> in) const {
@@ -50,7 +60,7 @@ bool UpdateOp::joins(const Op& next) const {
 void UpdateOp::run_all(std::span<const Call> calls) const {
   // Those of one optimiser share rate and step count; others are taken one by one.
   const auto alike = [&](const Call& call) {
-    if (call.in[0].dtype != calls[0].in[0].dtype) return false;
+    if (call.in[0].dtype != calls[0].in[0].dtype || call.in.size() != calls[0].in.size()) return false;
     for (size_t i = size_t(written) + 1; i < call.in.size(); ++i)
       if (call.in[i].data != calls[0].in[i].data) return false;
     return true;
@@ -77,7 +87,8 @@ void SgdOp::run_together(std::span<const Call> calls) const {
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
     const auto table = table_of<T>(calls, written);
     kernels::sgd_update_all<T>(c.device(), table.data(), int64_t(table.size()),
-                               c.in[size_t(written) + 1].as<const double>(), rule);
+                               c.in[size_t(written) + 1].as<const double>(), rule,
+                               unscale_of(c, size_t(written) + 2));
   });
 }
 
@@ -90,7 +101,8 @@ void RmspropOp::run_together(std::span<const Call> calls) const {
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
     const auto table = table_of<T>(calls, written);
     kernels::rmsprop_update_all<T>(c.device(), table.data(), int64_t(table.size()),
-                                   c.in[size_t(written) + 1].as<const double>(), rule);
+                                   c.in[size_t(written) + 1].as<const double>(), rule,
+                                   unscale_of(c, size_t(written) + 2));
   });
 }
 
@@ -106,7 +118,7 @@ void AdamOp::run_together(std::span<const Call> calls) const {
   dispatch(floats, c.in[0].dtype, name(), [&]<class T>() {
     const auto table = table_of<T>(calls, written);
     kernels::adam_update_all<T>(c.device(), table.data(), int64_t(table.size()), c.in[4].as<const double>(),
-                                c.in[5].as<const int64_t>(), rule);
+                                c.in[5].as<const int64_t>(), rule, unscale_of(c, 6));
   });
 }
 

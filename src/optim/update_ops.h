@@ -9,7 +9,8 @@
 namespace uncial::optim {
 
 /// Inputs: `written` tensors that are overwritten, all of the spec of the first, then the gradient of that
-/// spec, then scalars that are read when the operator runs.
+/// spec, then scalars that are read when the operator runs, the last of which may be `unscale`
+/// (kernels/optim.h).
 struct UpdateOp : Op {
   UpdateOp(int written, double flops_per_value) : written(written), flops_per_value(flops_per_value) {}
   Specs infer(std::span<const Spec> in) const override;
@@ -29,7 +30,7 @@ struct UpdateOp : Op {
   virtual void run_together(std::span<const Call> calls) const = 0;
 };
 
-/// Inputs: p, [v], g, lr.
+/// Inputs: p, [v], g, lr, [unscale].
 struct SgdOp : UpdateOp {
   explicit SgdOp(SgdRule rule) : UpdateOp(rule.momentum == 0 ? 1 : 2, 6), rule(rule) {}
   std::string_view name() const override { return "sgd_update"; }
@@ -40,7 +41,7 @@ struct SgdOp : UpdateOp {
   void run_together(std::span<const Call> calls) const override;
 };
 
-/// Inputs: p, s, [v], g, lr.
+/// Inputs: p, s, [v], g, lr, [unscale].
 struct RmspropOp : UpdateOp {
   explicit RmspropOp(RmspropRule rule) : UpdateOp(rule.momentum == 0 ? 2 : 3, 11), rule(rule) {}
   std::string_view name() const override { return "rmsprop_update"; }
@@ -51,7 +52,7 @@ struct RmspropOp : UpdateOp {
   void run_together(std::span<const Call> calls) const override;
 };
 
-/// Inputs: p, m, v, g, lr, step.
+/// Inputs: p, m, v, g, lr, step, [unscale].
 struct AdamOp : UpdateOp {
   explicit AdamOp(AdamRule rule) : UpdateOp(3, 15), rule(rule) {}
   std::string_view name() const override { return "adam_update"; }
@@ -73,7 +74,7 @@ struct AverageOp : UpdateOp {
   void run_together(std::span<const Call> calls) const override;
 };
 
-/// Adds 1 to an int64 scalar, in place.
-void advance(const Tensor& counter);
+/// Adds 1 to an int64 scalar, in place; not when `unscale` is given and 0.
+void advance(const Tensor& counter, const Tensor& unscale = Tensor());
 
 }  // namespace uncial::optim

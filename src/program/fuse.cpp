@@ -97,11 +97,11 @@ class Finder : FuseQueries {
       return s == gradient.input || s == gradient.weight || s == gradient.round || sum;
     });
   }
-  /// What rounds dy to bfloat16: from then on dy is the value before it. Masks of activations and pooling
+  /// What rounds dy to 16 bits: from then on dy is the value before it. Masks of activations and pooling
   /// may come first or last, for they only set values to 0.
   void fuse_rounding(ConvGradientFusion& gradient) {
     const int dy = g_.value(gradient.dy).buffer, s = g_.writer(dy);
-    if (s < 0 || !g_.is(s, "round_bfloat16") || !fits_(g_.in(s, 0)) || !belongs_to(dy, gradient)) return;
+    if (s < 0 || !g_.is_rounding(s) || !fits_(g_.in(s, 0)) || !belongs_to(dy, gradient)) return;
     gradient.round = s;
     gradient.dy = g_.in(s, 0);
     absorb(s);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "uncial/core/precision.h"
 #include "uncial/program/program.h"
 
 namespace uncial::program {
@@ -19,6 +20,13 @@ class Graph {
   const Buffer& buffer(int b) const { return program_->buffers()[size_t(b)]; }
   int steps() const { return int(program_->steps().size()); }
   bool is(int s, std::string_view name) const { return step(s).op->name() == name; }
+  /// What a step rounds factors to; float32 when it is no rounding.
+  Precision rounds_to(int s) const {
+    return is(s, "round_bfloat16")  ? Precision::bf16
+           : is(s, "round_float16") ? Precision::fp16
+                                    : Precision::float32;
+  }
+  bool is_rounding(int s) const { return rounds_to(s) != Precision::float32; }
 
   int in(int s, size_t i) const { return step(s).inputs[i]; }
   int out(int s, size_t i = 0) const { return step(s).outputs[i]; }

@@ -41,7 +41,7 @@ void keep_rounded_weights(const Graph& graph, std::vector<Buffer>& buffers) {
     for (size_t i = 0; i < graph.step(s).inputs.size(); ++i)
       if (graph.step(s).op->writes(i)) changed.insert(graph.in_buffer(s, i));
   for (int s = 0; s < graph.steps(); ++s) {
-    if (!graph.is(s, "round_bfloat16")) continue;
+    if (!graph.is_rounding(s)) continue;
     const int from = graph.in_buffer(s, 0), to = graph.out_buffer(s);
     if (graph.buffer(from).role != Role::external || graph.writer(from) >= 0 || changed.count(from) ||
         !graph.whole(graph.in(s, 0)) || !graph.temporary(to) || changed.count(to))
@@ -53,7 +53,7 @@ void keep_rounded_weights(const Graph& graph, std::vector<Buffer>& buffers) {
 }
 
 bool is_kept(const Graph& graph, int step) {
-  return graph.is(step, "round_bfloat16") && graph.buffer(graph.out_buffer(step)).role == Role::external;
+  return graph.is_rounding(step) && graph.buffer(graph.out_buffer(step)).role == Role::external;
 }
 
 std::unique_ptr<Stage> step_stage(const Graph& graph, int step) {

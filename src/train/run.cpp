@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "uncial/core/finite.h"
+#include "uncial/core/log.h"
 
 namespace uncial::train {
 namespace {
@@ -151,6 +152,8 @@ void Run::complete() {
 }
 
 void Run::end() {
+  if (const int64_t skipped = trainer_.skipped(); skipped > 0)
+    log(LogLevel::info, join("fit: ", skipped, " steps changed nothing: their float16 gradients overflowed"));
   Trainer::Averaged(trainer_).keep();
   for (const CallbackPtr& c : options_.callbacks) c->on_end(net_, history_);
 }

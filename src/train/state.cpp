@@ -133,6 +133,9 @@ std::map<std::string, std::string> describe_run(const nn::Module& net, const dat
       {"option.precision", join(o.precision)},
       {"option.callbacks", names_of(o.callbacks)},
   };
+  if (o.precision == Precision::fp16)
+    texts["option.loss_scale"] =
+        join("start ", shortest(o.loss_scale.start), ", interval ", o.loss_scale.interval);
   // A schedule bends to the length of the run; a constant rate does not, so such a run may be made longer.
   if (o.schedule) texts["option.epochs"] = join(o.epochs);
   return texts;

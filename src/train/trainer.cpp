@@ -13,6 +13,8 @@ Trainer::Trainer(nn::Module& net, const FitOptions& options)
       optimizer_(options.optimizer.bind(net.parameters())) {
   if (options.average > 0)
     averages_ = std::make_unique<optim::AveragedWeights>(net.parameters(), options.average);
+  if (options.precision == Precision::fp16)
+    loss_scale_ = std::make_unique<optim::LossScale>(net.device(), options.loss_scale);
   context_.set_seed(options.seed);
   context_.set_precision(options.precision);
   if (options.record) compiled_ = compile([this](const Tensors& inputs) { return run(inputs); });
@@ -24,15 +26,27 @@ Trainer::Pass Trainer::learn(const data::Batch& batch) {
   const Tensor logits = context_.run("", net_, batch.images);
   const Tensor loss = cross_entropy(logits, batch.labels, {.label_smoothing = label_smoothing_});
   if (inspect_) (*inspect_)("loss", loss);
-  loss.backward();
-  if (inspect_) inspect_parameters("gradient of ", true);
-  if (clip_norm_ > 0) optim::clip_grad_norm(optimizer_->parameters(), clip_norm_);
-  optimizer_->step();
+  apply_gradients(loss);
   context_.apply_updates();
   if (averages_) averages_->update();
   optimizer_->zero_grad();
   if (inspect_) inspect_parameters("parameter ", false);
   return {loss.detach(), logits.detach()};
+}
+
+void Trainer::apply_gradients(const Tensor& loss) {
+  Tensor unscale;
+  if (loss_scale_) {
+    loss.backward(loss_scale_->factor());
+    loss_scale_->update(optimizer_->parameters());
+    unscale = loss_scale_->unscale();
+  } else {
+    loss.backward();
+  }
+  // Gradients of a step that is skipped are not to blame for anything.
+  if (inspect_ && !(loss_scale_ && unscale.item() == 0)) inspect_parameters("gradient of ", true);
+  if (clip_norm_ > 0) optim::clip_grad_norm(optimizer_->parameters(), clip_norm_, unscale);
+  optimizer_->step(unscale);
 }
 
 /// {images, labels, sample indices} -> {loss, correct}.
@@ -61,6 +75,7 @@ void Trainer::restart(uint64_t seed) {
   for (const auto& [name, tensor] : optimizer_->state())
     if (name != "lr") tensor.fill_(0);
   if (averages_) averages_->restart();
+  if (loss_scale_) loss_scale_->restart();
 }
 
 void Trainer::fed_steps(Feed& feed, int64_t count, int64_t steps) {
@@ -97,6 +112,7 @@ nn::NamedTensors Trainer::state() const {
   nn::NamedTensors all = with_prefix("net.", net_.state_dict());
   append(all, with_prefix("optimizer.", optimizer_->state()));
   if (averages_) append(all, with_prefix("average.", averages_->state()));
+  if (loss_scale_) append(all, with_prefix("loss_scale.", loss_scale_->state()));
   return all;
 }
 
@@ -104,6 +120,7 @@ void Trainer::load_state(const nn::NamedTensors& state) {
   net_.load_state_dict(under_prefix("net.", state));
   optimizer_->load_state(under_prefix("optimizer.", state));
   if (averages_) averages_->load_state(under_prefix("average.", state));
+  if (loss_scale_) loss_scale_->load_state(under_prefix("loss_scale.", state));
 }
 
 }  // namespace uncial::train

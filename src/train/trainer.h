@@ -15,7 +15,7 @@
 
 namespace uncial::train {
 
-/// Owns what a step needs beside the net: optimiser, averaged weights, context, recording.
+/// Owns what a step needs beside the net: optimiser, averaged weights, loss scale, context, recording.
 class Trainer {
  public:
   /// `net` must outlive it.
@@ -44,7 +44,10 @@ class Trainer {
   /// order.
   Result inspected_step(const data::Batch& batch, int64_t epoch, double lr, const Inspect& inspect);
 
-  /// Weights, buffers, optimiser and averages by name; aliases.
+  /// Steps that loss scaling left out; waits for a GPU.
+  int64_t skipped() const { return loss_scale_ ? loss_scale_->skipped() : 0; }
+
+  /// Weights, buffers, optimiser, averages and loss scale by name; aliases.
   nn::NamedTensors state() const;
   /// Copies in what state() gave. Throws Error(data) when it does not fit.
   void load_state(const nn::NamedTensors& state);
@@ -74,6 +77,8 @@ class Trainer {
   };
   /// Everything in it may be recorded: numbers that change between steps live in tensors.
   Pass learn(const data::Batch& batch);
+  /// backward() to update.
+  void apply_gradients(const Tensor& loss);
   Tensors run(const Tensors& inputs);
   void inspect_parameters(std::string_view what, bool gradients) const;
 
@@ -81,6 +86,7 @@ class Trainer {
   double label_smoothing_, clip_norm_;
   std::shared_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::AveragedWeights> averages_;
+  std::unique_ptr<optim::LossScale> loss_scale_;  ///< in float16
   nn::Context context_{nn::Mode::train};
   std::optional<Compiled> compiled_;
   std::map<int64_t, Compiled> fed_;  ///< by batch size

@@ -19,6 +19,7 @@ grep -q '"precision": "bf16"' bf16.json || fail 'bf16.json does not tell of the 
 reaches 89.5 mnist_train --model mlp --epochs 3 "${few[@]}"
 reaches 89.5 mnist_train --model lenet5 --epochs 3 "${few[@]}"
 reaches 93.3 mnist_train --model tiny --epochs 4 "${few[@]}"
+reaches 93.3 mnist_train --model tiny --epochs 4 --precision fp16 "${few[@]}"
 
 reaches 93.3 mnist_compare --model tiny --against mlp --epochs 4 --seeds 1 "${few[@]}"
 awk '/^test accuracy, %/ { good = $4 >= 93.3 && $7 >= 89.5 } END { exit !good }' out ||

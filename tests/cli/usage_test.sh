@@ -24,7 +24,7 @@ refused 2 'expected KEY=VALUE' mnist_train --augment turn=3
 refused 2 '--augment zoom: got 7' mnist_train --augment zoom=7
 refused 2 '--augment: got zoom=0.1, but each training here' mnist_augment --augment zoom=0.1
 refused 2 'or a file FILE.json' mnist_train --model resnet
-refused 2 'float32, bf16' mnist_train --precision fp16
+refused 2 'float32, bf16, fp16, tf32' mnist_train --precision fp8
 refused 2 'UNCIAL_NUM_THREADS: got abc' env UNCIAL_NUM_THREADS=abc mnist_prepare
 refused 2 'UNCIAL_ISA: got mmx' env UNCIAL_ISA=mmx mnist_prepare
 refused 2 'expected PNG files or --index' mnist_predict

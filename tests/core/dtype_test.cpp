@@ -41,7 +41,8 @@ TEST_CASE("dtype: dispatch picks the type or names what it cannot do") {
 
 TEST_CASE("precision: has a name for each kind, and reads it") {
   CHECK(join(Precision::float32) == "float32");
-  CHECK(precision_of(name_of(Precision::bf16)) == Precision::bf16);
+  for (const Precision precision : {Precision::float32, Precision::bf16, Precision::fp16, Precision::tf32})
+    CHECK(precision_of(name_of(precision)) == precision);
   check_error(
-      ErrorKind::usage, [] { precision_of("fp16"); }, "got 'fp16', expected float32 or bf16");
+      ErrorKind::usage, [] { precision_of("fp8"); }, "got 'fp8', expected float32, bf16, fp16 or tf32");
 }

@@ -1,4 +1,4 @@
-// Dense layers of bf16 steps on a GPU, fused, against the same steps operator by operator.
+// Dense layers of bf16 and fp16 steps on a GPU, fused, against the same steps operator by operator.
 
 #include <algorithm>
 
@@ -11,14 +11,16 @@ using namespace uncial::test;
 
 namespace {
 
-constexpr Precision kBf16 = Precision::bf16;
+constexpr Precision kBf16 = Precision::bf16, kHalves[] = {Precision::bf16, Precision::fp16};
 
 /// Dense layers one behind the other.
 struct Perceptron {
   std::vector<Tensor> parameters;  ///< w, b of each layer
   bool activated;                  ///< with ReLU between layers
+  Precision precision;
 
-  Perceptron(const std::vector<int64_t>& widths, bool relu_between, Device device) : activated(relu_between) {
+  Perceptron(const std::vector<int64_t>& widths, bool relu_between, Device device, Precision of = kBf16)
+      : activated(relu_between), precision(of) {
     for (size_t i = 0; i + 1 < widths.size(); ++i) {
       const Tensor w = randn({widths[i + 1], widths[i]}, i + 1) * (1 / std::sqrt(double(widths[i])));
       parameters.push_back(parameter(w.to(device)));
@@ -27,7 +29,7 @@ struct Perceptron {
   }
   Tensor logits(Tensor x) const {
     for (size_t i = 0; i < parameters.size(); i += 2) {
-      x = linear(x, parameters[i], parameters[i + 1], kBf16);
+      x = linear(x, parameters[i], parameters[i + 1], precision);
       if (activated && i + 2 < parameters.size()) x = relu(x);
     }
     return x;
@@ -69,30 +71,33 @@ void check_same(const Tensors& a, const Tensors& b) {
 
 }  // namespace
 
-TEST_CASE("dense layers in bf16 training on a GPU agree with operator by operator") {
+TEST_CASE("dense layers in 16-bit training on a GPU agree with operator by operator") {
   for_each_gpu([](Device gpu) {
-    for (const Example& e : examples()) {
-      const Perceptron net(e.widths, e.activated, gpu);
+    for (size_t i = 0; i < 2 * examples().size(); ++i) {
+      const Example e = examples()[i / 2];
+      const Perceptron net(e.widths, e.activated, gpu, kHalves[i % 2]);
       const auto step = [&](const Tensors& in) { return net.step(in, e.squares); };
       Compiled fused = compile(step), plain = compile(step, {.fuse = false});
       Tensors in = batch_of({e.widths[0]}, e.batch, 4);
       for (Tensor& t : in) t = t.to(gpu);
       for (int again = 0; again < 3; ++again) {
-        INFO(e.widths.size() << " from " << e.widths[0]);
+        INFO(e.widths.size() << " from " << e.widths[0] << ", " << net.precision);
         check_same(fused(in), plain(in));
         REQUIRE(fused.program() != nullptr);
         INFO(fused.program()->describe());
         CHECK(runs(fused, "tile_product"));
-        CHECK(how_many(fused, "linear") + how_many(fused, "matmul") + how_many(fused, "round_bfloat16") == 0);
+        for (const char* name : {"linear", "matmul", "round_bfloat16", "round_float16"})
+          CHECK(how_many(fused, name) == 0);
       }
     }
   });
 }
 
-TEST_CASE("dense layers in bf16 inference on a GPU see new weights") {
+TEST_CASE("dense layers in 16-bit inference on a GPU see new weights") {
   for_each_gpu([](Device gpu) {
-    for (const Example& e : examples()) {
-      const Perceptron net(e.widths, e.activated, gpu);
+    for (size_t i = 0; i < 2 * examples().size(); ++i) {
+      const Example e = examples()[i / 2];
+      const Perceptron net(e.widths, e.activated, gpu, kHalves[i % 2]);
       const auto infer = [&](const Tensors& in) {
         const NoGrad no_grad;
         return Tensors{net.logits(in[0])};
@@ -130,6 +135,24 @@ TEST_CASE("what others read of a dense layer stays in a fused bf16 step") {
     const Tensors in = {randn({7, 24}, 9).to(gpu)};
     for (int again = 0; again < 2; ++again) check_same(fused(in), plain(in));
     CHECK(runs(fused, "tile_product"));
+  });
+}
+
+TEST_CASE("products of both formats in one step on a GPU stay apart") {
+  for_each_gpu([](Device gpu) {
+    const Tensor v = randn({48, 64}, 2).to(gpu), w = randn({32, 64}, 3).to(gpu);
+    const auto step = [&](const Tensors& in) {
+      const NoGrad no_grad;
+      return Tensors{matmul(in[0], v.transpose(), Precision::bf16),
+                     matmul(in[0], w.transpose(), Precision::fp16)};
+    };
+    Compiled fused = compile(step), plain = compile(step, {.fuse = false});
+    const Tensors in = {randn({40, 64}, 1).to(gpu)};
+    for (int again = 0; again < 2; ++again) {
+      const Tensors a = fused(in), b = plain(in);
+      for (size_t i = 0; i < a.size(); ++i) CHECK(gap(a[i].to(Device::cpu()), b[i].to(Device::cpu())) < 2e-5);
+    }
+    CHECK(how_many(fused, "tile_product") > 0);
   });
 }
 

@@ -232,6 +232,18 @@ TEST_CASE("on a GPU: bfloat16 factors are rounded as on the CPU") {
         {x}, 1e-5);
 }
 
+TEST_CASE("on a GPU: float16 factors are rounded as on the CPU") {
+  const Tensor a = tensor<float>({1.00048828125f, 1.00146484375f, 65504, 65520, -7e4f, float(kInf),
+                                  float(kNaN), 0x1p-24f, 0x1.8p-24f, 0x1p-25f, 0x1.ffep-15f, 0},
+                                 Shape{12, 1});
+  for (const Tensor& x : {a, randn({33, 70}, 1), randn({33, 70}, 2) * 1e-6})
+    check_same(
+        [](const Tensor& t) {
+          return matmul(t, ones({t.size(1), 1}, t.dtype(), t.device()), Precision::fp16);
+        },
+        {x}, 1e-5);
+}
+
 TEST_CASE("on a GPU: dropout draws the bits of the CPU") {
   const Tensor state = tensor<int64_t>({-3, int64_t(1) << 50, int64_t(1) << 35}),
                samples = tensor<int64_t>({int64_t(0xab) << 32 | 5, -1, 7});

@@ -3,13 +3,14 @@
 #include "program/lane_steps.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
+#include "uncial/optim/loss_scale.h"
 
 using namespace uncial;
 using namespace uncial::test;
 
 namespace {
 
-constexpr Precision kBf16 = Precision::bf16;
+constexpr Precision kHalves[] = {Precision::bf16, Precision::fp16};
 
 struct Layer {
   int64_t filters, kernel;
@@ -23,10 +24,15 @@ struct Net {
   std::vector<Layer> layers;
   double p;        ///< of dropout
   int64_t hidden;  ///< features of a dense layer before the last, or 0
+  Precision precision;
   Tensor state;
 
-  Net(const Shape& image, std::vector<Layer> all, double dropout, int64_t hidden, Device device)
-      : layers(std::move(all)), p(dropout), hidden(hidden), state(tensor<int64_t>({5, 6, 7}).to(device)) {
+  Net(const Shape& image, std::vector<Layer> all, double dropout, int64_t hidden, Device device, Precision of)
+      : layers(std::move(all)),
+        p(dropout),
+        hidden(hidden),
+        precision(of),
+        state(tensor<int64_t>({5, 6, 7}).to(device)) {
     int64_t channels = image[0];
     for (const Layer& l : layers) {
       add({l.filters, channels, l.kernel, l.kernel}, device);
@@ -46,7 +52,7 @@ struct Net {
     for (size_t i = 0; i < layers.size(); ++i) {
       const Layer& l = layers[i];
       x = conv2d(x, parameters[2 * i], parameters[2 * i + 1],
-                 {.stride = l.stride, .padding = l.padding, .precision = kBf16});
+                 {.stride = l.stride, .padding = l.padding, .precision = precision});
       if (l.relu) x = relu(x);
       if (l.pool) x = max_pool2d(x);
     }
@@ -57,11 +63,11 @@ struct Net {
     Tensor y = features(x, samples);
     size_t i = 2 * layers.size();
     if (hidden > 0) {
-      y = relu(linear(y, parameters[i], parameters[i + 1], kBf16));
+      y = relu(linear(y, parameters[i], parameters[i + 1], precision));
       if (p > 0) y = dropout(y, p, {state, samples});
       i += 2;
     }
-    return linear(y, parameters[i], parameters[i + 1], kBf16);
+    return linear(y, parameters[i], parameters[i + 1], precision);
   }
   /// {images, labels, samples} -> {loss, logits, all gradients}
   Tensors step(const Tensors& in) const {
@@ -90,11 +96,12 @@ std::vector<Example> examples() {
 
 }  // namespace
 
-TEST_CASE("bf16 steps fused for a GPU agree with operator by operator") {
+TEST_CASE("16-bit steps fused for a GPU agree with operator by operator") {
   for_each_gpu([](Device gpu) {
-    for (const Example& c : examples()) {
-      INFO(c.name);
-      const Net net(c.image, c.layers, c.dropout, c.hidden, gpu);
+    for (size_t n = 0; n < 2 * examples().size(); ++n) {
+      const Example c = examples()[n / 2];
+      INFO(c.name << ", " << kHalves[n % 2]);
+      const Net net(c.image, c.layers, c.dropout, c.hidden, gpu, kHalves[n % 2]);
       const auto step = [&](const Tensors& in) { return net.step(in); };
       Compiled fused = compile(step), plain = compile(step, {.fuse = false});
       Tensors in = batch_of(c.image, 11, 4);
@@ -103,7 +110,7 @@ TEST_CASE("bf16 steps fused for a GPU agree with operator by operator") {
         const Tensors a = fused(in), b = plain(in);
         REQUIRE(fused.program() != nullptr);
         INFO(fused.program()->describe());
-        CHECK(runs(fused, "conv_chain"));
+        CHECK(runs(fused, "conv_chain") == (net.precision == Precision::bf16));
         CHECK(runs(fused, "loss_head"));
         for (size_t i = 0; i < a.size(); ++i) {
           INFO("result " << i);
@@ -114,11 +121,12 @@ TEST_CASE("bf16 steps fused for a GPU agree with operator by operator") {
   });
 }
 
-TEST_CASE("bf16 inference fused for a GPU agrees with operator by operator, and sees new weights") {
+TEST_CASE("16-bit inference fused for a GPU agrees with operator by operator, and sees new weights") {
   for_each_gpu([](Device gpu) {
-    for (const Example& c : examples()) {
-      INFO(c.name);
-      const Net net(c.image, c.layers, 0, c.hidden, gpu);
+    for (size_t n = 0; n < 2 * examples().size(); ++n) {
+      const Example c = examples()[n / 2];
+      INFO(c.name << ", " << kHalves[n % 2]);
+      const Net net(c.image, c.layers, 0, c.hidden, gpu, kHalves[n % 2]);
       const auto infer = [&](const Tensors& in) {
         const NoGrad no_grad;
         return Tensors{net.logits(in[0], in[1])};
@@ -127,7 +135,7 @@ TEST_CASE("bf16 inference fused for a GPU agrees with operator by operator, and 
       const Tensors in = {randn({3, c.image[0], c.image[1], c.image[2]}, 8).to(gpu), arange(0, 3).to(gpu)};
       for (int again = 0; again < 2; ++again) {
         CHECK(gap(fused(in)[0].to(Device::cpu()), plain(in)[0].to(Device::cpu())) < 5e-3);
-        CHECK(runs(fused, "conv_chain"));
+        CHECK(runs(fused, "conv_chain") == (net.precision == Precision::bf16));
         const NoGrad no_grad;
         const Tensor w = net.parameters[0];
         w.copy_(w * 1.5);
@@ -139,15 +147,16 @@ TEST_CASE("bf16 inference fused for a GPU agrees with operator by operator, and 
 TEST_CASE("several steps of training recorded as one are those steps, to the bit") {
   for_each_gpu([](Device gpu) {
     const Tensors data = batch_of({1, 12, 12}, 12, 4);
-    const auto trained = [&](int64_t unroll, bool fuse) {
+    const auto trained = [&](int64_t unroll, bool fuse, Precision precision) {
       nn::Sequential net(nn::Conv2d(1, 8, {.kernel = 3}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(),
                          nn::Dropout(0.25), nn::Dense(200, 21), nn::ReLU(), nn::Dense(21, 3));
       net.initialize({.seed = 3});
       net.to(gpu);
       nn::Context context(nn::Mode::train);
       context.set_seed(7);
-      context.set_precision(kBf16);
+      context.set_precision(precision);
       optim::Adam adam(net.parameters(), {.lr = 0.01});
+      optim::LossScale scale(gpu, {.start = 1 << 19, .interval = 1});  // too much, at first
       Compiled steps = compile(
           [&](const Tensors& in) {
             Tensor loss;
@@ -155,8 +164,14 @@ TEST_CASE("several steps of training recorded as one are those steps, to the bit
               const Slice window{.start = 4 * i, .stop = 4 * i + 4};
               context.set_samples(in[2].slice(0, window));
               loss = cross_entropy(context.run("", net, in[0].slice(0, window)), in[1].slice(0, window));
-              loss.backward();
-              adam.step();
+              if (precision == Precision::fp16) {
+                loss.backward(scale.factor());
+                scale.update(adam.parameters());
+                adam.step(scale.unscale());
+              } else {
+                loss.backward();
+                adam.step();
+              }
               adam.zero_grad();
             }
             return Tensors{loss.detach()};
@@ -169,13 +184,17 @@ TEST_CASE("several steps of training recorded as one are those steps, to the bit
         steps(in);
         CHECK(steps.reason() == "");
       }
-      Tensors weights;
+      const int64_t skipped = scale.skipped();  // of three steps
+      CHECK((precision == Precision::fp16 ? skipped == 1 || skipped == 2 : skipped == 0));
+      Tensors weights{scale.factor().to(Device::cpu())};
       for (const Tensor& p : net.parameters()) weights.push_back(p.detach().to(Device::cpu()));
       return weights;
     };
-    for (const bool fuse : {true, false}) {
-      const Tensors a = trained(1, fuse), b = trained(3, fuse);
-      for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
-    }
+    for (const Precision precision : kHalves)
+      for (const bool fuse : {true, false}) {
+        INFO(precision);
+        const Tensors a = trained(1, fuse, precision), b = trained(3, fuse, precision);
+        for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
+      }
   });
 }

@@ -5,10 +5,10 @@
 
 #include <cmath>
 
+#include "cuda/rounded_factor.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
 #include "uncial/core/cuda.h"
-#include "uncial/kernels/bfloat16_formula.h"
 
 using namespace uncial;
 using namespace uncial::cuda;
@@ -55,11 +55,13 @@ struct Operand {
 
 struct Problem {
   Case c;
+  Precision precision;
   Operand a, b;
   Tensor bias, result, sums;
 
-  Problem(const Case& of, int seed, Device gpu)
+  Problem(const Case& of, int seed, Device gpu, Precision factors)
       : c(of),
+        precision(factors),
         a(of.M, of.K, of.a, of.offset, 3, seed, gpu),
         b(of.N, of.K, of.b, of.offset, 4, seed + 1, gpu),
         bias(full({of.N}, 0.0, DType::float32)),
@@ -78,7 +80,8 @@ struct Problem {
             c.bias ? there(on_gpu) : nullptr,
             c.relu,
             c.round,
-            c.sums ? there(sums) : nullptr};
+            c.sums ? there(sums) : nullptr,
+            precision};
   }
   void check() const {
     const Tensor y = result.to(Device::cpu()), s = sums.to(Device::cpu());
@@ -91,7 +94,7 @@ struct Problem {
         for (int64_t k = 0; k < c.K; ++k)
           sum += a.values[size_t(m * c.K + k)] * b.values[size_t(n * c.K + k)];
         if (c.relu && sum < 0) sum = 0;
-        expected.span<float>()[size_t(m * c.N + n)] = c.round ? formula::rounded_to_bfloat16(sum) : sum;
+        expected.span<float>()[size_t(m * c.N + n)] = c.round ? rounded_factor(precision, sum) : sum;
       }
     }
     check_close(y, expected, 0);
@@ -121,16 +124,17 @@ std::vector<Case> cases() {
 TEST_CASE("products of tiles agree with plain loops, however they are cut") {
   for_each_gpu([](Device gpu) {
     if (!gpu_limits().multiplies_bfloat16) return;
-    for (const Case& c : cases())
-      for (int shape = 0; shape < kTileShapes; ++shape)
-        for (int64_t slabs : {1, 2, 3, 100}) {
-          INFO(c.M << " x " << c.N << " x " << c.K << " in shape " << shape << ", " << slabs
-                   << " slabs a block");
-          const Problem p(c, 3, gpu);
-          const TileProduct product = p.product();
-          uncial::cuda::run(&product, 1, {shape, slabs});
-          p.check();
-        }
+    for (const Precision precision : {Precision::bf16, Precision::fp16})
+      for (const Case& c : cases())
+        for (int shape = 0; shape < kTileShapes; ++shape)
+          for (int64_t slabs : {1, 2, 3, 100}) {
+            INFO(c.M << " x " << c.N << " x " << c.K << " in shape " << shape << ", " << slabs
+                     << " slabs a block, " << precision);
+            const Problem p(c, 3, gpu, precision);
+            const TileProduct product = p.product();
+            uncial::cuda::run(&product, 1, {shape, slabs});
+            p.check();
+          }
   });
 }
 
@@ -142,7 +146,8 @@ TEST_CASE("several products run together, some of them split") {
       INFO("shape " << shape);
       std::vector<Problem> problems;
       std::vector<TileProduct> products;
-      for (size_t i = 2; i < 2 + size_t(kMaxTileProducts); ++i) problems.emplace_back(all[i], int(i), gpu);
+      for (size_t i = 2; i < 2 + size_t(kMaxTileProducts); ++i)
+        problems.emplace_back(all[i], int(i), gpu, i % 3 == 0 ? Precision::fp16 : Precision::bf16);
       for (const Problem& p : problems) products.push_back(p.product());
       if (shape < 0)
         uncial::cuda::run(products.data(), int(products.size()));
@@ -153,23 +158,29 @@ TEST_CASE("several products run together, some of them split") {
   });
 }
 
-TEST_CASE("products of tiles round what they read as round_bfloat16 does") {
+TEST_CASE("products of tiles round what they read as the rounding operators do") {
   for_each_gpu([](Device gpu) {
     if (!gpu_limits().multiplies_bfloat16) return;
     const std::vector<float> values = {
-        1.00390625f,     1.01171875f,    -1.00390626f, 3e38f,    3.4e38f,   -0.0f, 1e-38f,
-        1.17549435e-38f, 1.1754942e-38f, -1e-40f,      INFINITY, -INFINITY, NAN,   0.1f};
+        1.00390625f,     1.01171875f,    -1.00390626f, 3e38f,          3.4e38f,        -0.0f,    1e-38f,
+        1.17549435e-38f, 1.1754942e-38f, -1e-40f,      INFINITY,       -INFINITY,      NAN,      0.1f,
+        65504,           65519.996f,     65520,        -70000,         0x1p-24f,       0x1p-25f, 0x1.8p-24f,
+        0x1.0001p-25f,   0x1.ffcp-15f,   0x1.ffep-15f, 1.00048828125f, 1.00146484375f, -3e-6f};
     const auto count = int64_t(values.size());
-    Tensor x = zeros({count, 1}, DType::float32), one = full({1, 1}, 1, DType::float32);
-    Tensor expected = zeros({count, 1}, DType::float32);
-    for (size_t i = 0; i < values.size(); ++i) {
-      x.span<float>()[i] = values[i];
-      expected.span<float>()[i] = formula::rounded_to_bfloat16(values[i]);
+    for (const Precision precision : {Precision::bf16, Precision::fp16}) {
+      INFO(precision);
+      Tensor x = zeros({count, 1}, DType::float32), one = full({1, 1}, 1, DType::float32);
+      Tensor expected = zeros({count, 1}, DType::float32);
+      for (size_t i = 0; i < values.size(); ++i) {
+        x.span<float>()[i] = values[i];
+        expected.span<float>()[i] = rounded_factor(precision, values[i]);
+      }
+      const Tensor a = x.to(gpu), b = one.to(gpu), y = full({count, 1}, 7, DType::float32, gpu);
+      TileProduct product{count, 1, 1, {there(a), 1, 1}, {there(b), 1, 1}, there(y)};
+      product.precision = precision;
+      uncial::cuda::run(&product, 1);
+      check_close(y.to(Device::cpu()), expected, 0);
     }
-    const Tensor a = x.to(gpu), b = one.to(gpu), y = full({count, 1}, 7, DType::float32, gpu);
-    const TileProduct product{count, 1, 1, {there(a), 1, 1}, {there(b), 1, 1}, there(y)};
-    uncial::cuda::run(&product, 1);
-    check_close(y.to(Device::cpu()), expected, 0);
   });
 }
 

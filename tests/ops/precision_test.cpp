@@ -1,6 +1,6 @@
-// Convolutions and matrix products in bfloat16: values and gradients against slow loops in double over the
-// rounded factors. Integers of up to 9 bits are not all bfloat16 values, but their products and sums are
-// exact in float32, so that a factor left as it was shows.
+// Convolutions and matrix products in bfloat16 and float16: values and gradients against slow loops in double
+// over the rounded factors. Integers of up to 9 bits are not all bfloat16 values, but their products and sums
+// are exact in float32, so that a factor left as it was shows.
 #include <cmath>
 
 #include "slow_layers.h"
@@ -14,8 +14,19 @@ using namespace uncial::test;
 
 namespace {
 
-/// Of float32 or bfloat16 values, each rounded to bfloat16.
-Tensor rounded(const Tensor& x) { return x.detach().to(DType::bfloat16).to(DType::float64).contiguous(); }
+/// x as the nearest float16, ties to even.
+double to_float16(double x) {
+  if (x == 0) return x;
+  const double unit = std::ldexp(1.0, std::max(std::ilogb(x), -14) - 10), y = std::nearbyint(x / unit) * unit;
+  return std::abs(y) > 65504 ? std::copysign(INFINITY, y) : y;
+}
+/// Of float32 or bfloat16 values, each rounded.
+Tensor rounded(const Tensor& x, Precision precision) {
+  if (precision == Precision::bf16) return x.detach().to(DType::bfloat16).to(DType::float64).contiguous();
+  const Tensor y = x.detach().to(DType::float64).contiguous();
+  for (double& v : y.span<double>()) v = to_float16(v);
+  return y;
+}
 Tensor whole(const Shape& shape, uint64_t seed) {
   const Tensor x = rand(shape, seed);
   for (float& v : x.span<float>()) v = std::round(600 * v - 300);
@@ -182,17 +193,18 @@ void check_within(const char* what, const Tensor& got, const Tensor& expected, c
 }
 
 /// Values and gradients against the slow ones; random ones within the rounding of float32 sums.
-void check(const Layer& layer, bool integers) {
-  INFO(layer.name << (integers ? ", integers" : ", random"));
+void check(const Layer& layer, Precision precision, bool integers) {
+  INFO(layer.name << ", " << precision << (integers ? ", integers" : ", random"));
   const auto make = [&](const Shape& s, uint64_t seed) { return integers ? whole(s, seed) : randn(s, seed); };
   const Tensor x = make(layer.x, 1), w = make(layer.w, 2),
                bias = layer.bias.rank() > 0 ? make(layer.bias, 3) : Tensor();
   const Tensor dy = make(layer.run(x, w, bias, Precision::float32).shape(), 4);
-  const Results got = run(layer, x, w, bias, dy, Precision::bf16);
+  const Results got = run(layer, x, w, bias, dy, precision);
   const Tensor b = bias.defined() ? bias.to(DType::float64) : bias;
-  const Results expected = layer.slow(rounded(x), rounded(w), b, rounded(dy));
-  const Results sizes = layer.slow(magnitudes(rounded(x)), magnitudes(rounded(w)),
-                                   bias.defined() ? magnitudes(b) : b, magnitudes(rounded(dy)));
+  const Tensor fx = rounded(x, precision), fw = rounded(w, precision), fdy = rounded(dy, precision);
+  const Results expected = layer.slow(fx, fw, b, fdy);
+  const Results sizes =
+      layer.slow(magnitudes(fx), magnitudes(fw), bias.defined() ? magnitudes(b) : b, magnitudes(fdy));
   const double u = 0x1p-24, k = double(layer.terms), within = integers ? 0 : k * u / (1 - k * u);
   check_within("y", got.y, expected.y, sizes.y, within);
   check_within("dx", got.dx, expected.dx, sizes.dx, within);
@@ -203,14 +215,45 @@ void check(const Layer& layer, bool integers) {
 }  // namespace
 
 TEST_CASE(
-    "bf16: factors are rounded, products are summed in float32, in all passes on every instruction set") {
+    "bf16 and fp16: factors are rounded, products are summed in float32, in all passes on every instruction "
+    "set") {
   for_each_isa([](const std::string& isa) {
     INFO(isa);
     for (const Layer& layer : layers()) {
-      check(layer, true);
-      check(layer, false);
+      check(layer, Precision::bf16, true);
+      check(layer, Precision::bf16, false);
+      check(layer, Precision::fp16, false);  // integers whose sums are exact are float16 values all
     }
   });
+}
+
+TEST_CASE("fp16: what is too large for float16 becomes infinite, and small values keep 2^-24") {
+  const Tensor x = tensor<float>({65504, 65520, -7e4f, 0x1p-24f, 0x1p-26f}, Shape{5, 1});
+  const Tensor y = matmul(x, ones({1, 1}), Precision::fp16);
+  CHECK(y.at({0, 0}) == 65504);
+  CHECK(y.at({1, 0}) == INFINITY);
+  CHECK(y.at({2, 0}) == -INFINITY);
+  CHECK(y.at({3, 0}) == 0x1p-24);
+  CHECK(y.at({4, 0}) == 0);
+  check_error(
+      [&] {
+        conv2d(ones({1, 1, 2, 2}, DType::bfloat16), ones({1, 1, 1, 1}), {}, {.precision = Precision::fp16});
+      },
+      "precision fp16 takes float32, got bfloat16");
+}
+
+TEST_CASE("tf32: on the CPU the bits of float32") {
+  for (const Layer& layer : layers()) {
+    INFO(layer.name);
+    const Tensor x = randn(layer.x, 1), w = randn(layer.w, 2),
+                 bias = layer.bias.rank() > 0 ? randn(layer.bias, 3) : Tensor();
+    const Tensor dy = randn(layer.run(x, w, bias, Precision::float32).shape(), 4);
+    const Results a = run(layer, x, w, bias, dy, Precision::tf32),
+                  b = run(layer, x, w, bias, dy, Precision::float32);
+    CHECK(same_bits(a.y, b.y));
+    CHECK(same_bits(a.dx, b.dx));
+    CHECK(same_bits(a.dw, b.dw));
+  }
 }
 
 TEST_CASE("bf16: values that bfloat16 holds give the bits of float32") {

@@ -130,6 +130,31 @@ TEST_CASE("bf16 steps of whole networks agree with operator by operator") {
   });
 }
 
+TEST_CASE("fp16 steps of whole networks agree with operator by operator, with the batch in the lanes") {
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    check_net(c.net, c.image, 19, "round_float16", Precision::fp16, 10);
+  }
+}
+
+TEST_CASE("fp16 inference keeps rounded weights, and sees changed ones") {
+  nn::Sequential net(nn::Conv2d(1, 4, {.kernel = 3}), nn::ReLU(), nn::Flatten(), nn::Dense(4 * 36, 5));
+  net.initialize({.seed = 1});
+  const auto step = [&](const Tensors& in) {
+    const NoGrad no_grad;
+    return Tensors{net(in[0])};
+  };
+  Compiled fused = compile(step, {.precision = Precision::fp16}),
+           plain = compile(step, {.fuse = false, .precision = Precision::fp16});
+  const Tensors in{randn({7, 1, 8, 8}, 2)};
+  for (int again = 0; again < 2; ++again) {
+    CHECK(gap(fused(in)[0], plain(in)[0]) < 2e-5);
+    net.parameters()[0].detach().copy_(net.parameters()[0].detach() * -0.7);
+    CHECK(gap(fused(in)[0], plain(in)[0]) < 2e-5);
+    CHECK(runs(fused, "round_float16 (kept)"));
+  }
+}
+
 TEST_CASE("bf16 steps have the same bits for 1, 2, 3 and 8 threads, and on every repeat") {
   on_best_isa_and_emulation([](const std::string& isa) {
     INFO(isa);

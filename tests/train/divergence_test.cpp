@@ -62,6 +62,23 @@ TEST_CASE("The first bad tensor is named: a gradient", "[train]") {
   CHECK(finite(net));
 }
 
+TEST_CASE("In float16 steps are skipped down to a loss scale of 1, and no skipped one is blamed", "[train]") {
+  nn::Sequential net(nn::Flatten(), nn::Dense(64, 4), BadGradient());
+  const bool record = GENERATE(true, false);
+  check_error(
+      ErrorKind::diverged,
+      [&] {
+        train::fit(net, blobs(64, 1),
+                   {.epochs = 6,
+                    .batch = 16,
+                    .record = record,
+                    .precision = Precision::fp16,
+                    .loss_scale = {.start = 64}});
+      },
+      "at step 8 (epoch 2)", "first bad tensor: gradient of 2.weight (1) in step 7");
+  CHECK(finite(net));
+}
+
 TEST_CASE("The first bad tensor is named: the last step's gradient", "[train]") {
   nn::Sequential net(nn::Flatten(), nn::Dense(64, 4), BadGradient());
   check_error(

@@ -41,7 +41,9 @@ struct Experiment {
             .clip_norm = 2,
             .seed = 5,
             .callbacks = {train::EarlyStopping({.patience = 3}), train::Checkpoint(prefix)},
-            .drop_last = false};
+            .drop_last = false,
+            .precision = precision,
+            .loss_scale = {.start = 1 << 24, .interval = 4}};
   }
 
   /// Trains until `steps` steps are done (0: to the end), from a net with other start values for each call.
@@ -62,6 +64,7 @@ struct Experiment {
   data::Dataset data = blobs(90, 1);
   nn::Sequential net;
   bool record = true;
+  Precision precision = Precision::float32;
 };
 
 }  // namespace uncial::test

@@ -39,6 +39,9 @@ TEST_CASE("A checkpoint of another run is refused, with all differences", "[trai
   refuses([](auto& o, auto&, auto&) { o.label_smoothing = 0; }, "label_smoothing: ");
   refuses([](auto& o, auto&, auto&) { o.precision = Precision::bf16; },
           "precision: the checkpoint has float32, this run bf16");
+  refuses([](auto& o, auto&, auto&) { o.precision = Precision::fp16; },
+          "precision: the checkpoint has float32, this run fp16",
+          "loss_scale: the checkpoint has nothing, this run start 16777216, interval 4");
   refuses([](auto& o, auto&, auto&) { o.drop_last = true; }, "drop_last: ");
   refuses([](auto& o, auto&, auto&) { o.validation = blobs(48, 3); }, "validation data: ");
   refuses([](auto&, auto&, auto& data) { data = blobs(90, 4); }, "data: the checkpoint has ");

@@ -49,6 +49,20 @@ TEST_CASE("A run may be interrupted again and again, with other threads", "[trai
   CHECK(figures_of(history) == figures_of(expected));
 }
 
+TEST_CASE("A resumed run in float16 goes on with its loss scale", "[train]") {
+  const TempFolder whole_folder, folder;
+  Experiment whole(whole_folder / "run"), part(folder / "run");
+  whole.precision = part.precision = Precision::fp16;
+  const train::History expected = whole.run(false);
+  // While the scale still falls, and when it has risen again.
+  const int64_t steps = GENERATE(int64_t(3), 2 * kBatches + 4);
+  INFO("stopped after " << steps << " steps");
+  part.run(false, steps);
+  const train::History rest = part.run(true);
+  CHECK(digest_of(part.net) == digest_of(whole.net));
+  CHECK(figures_of(rest) == figures_of(expected));
+}
+
 TEST_CASE("A stop that was asked for before the run saves the start", "[train]") {
   const TempFolder whole_folder, folder;
   Experiment whole(whole_folder / "run"), part(folder / "run");

@@ -20,7 +20,8 @@ train::FitOptions everything_with_state(uint64_t seed, Precision precision) {
           .label_smoothing = 0.1,
           .average = 0.8,
           .seed = seed,
-          .precision = precision};
+          .precision = precision,
+          .loss_scale = {.start = 1 << 24, .interval = 3}};
 }
 
 /// Weights, running statistics and the loss of each epoch.
@@ -53,8 +54,9 @@ std::string fitted(Device device, uint64_t seed, Precision precision) {
 }  // namespace
 
 TEST_CASE("runs of one Training have the bits of fit() with their seeds") {
-  const Precision precision = GENERATE(Precision::float32, Precision::bf16);
+  const Precision precision = GENERATE(Precision::float32, Precision::bf16, Precision::fp16);
   for_each_device([&](Device device) {
+    INFO(name_of(precision) << " on " << device);
     nn::Sequential net = net_for(precision, 3);
     net.to(device);
     train::Training training(net, blobs(90, 1), everything_with_state(3, precision));

@@ -10,6 +10,7 @@ namespace uncial {
 struct ConvExtents {
   int64_t N, C, H, W, K, R, S, P, Q;
   int64_t stride, padding, dilation, groups;
+  bool few_bits = false;  ///< 11 bits of each factor will do: they have no more, or the precision is tf32
 };
 
 }  // namespace uncial

@@ -16,7 +16,8 @@ struct Gemm {
   const T* b;
   int64_t b_batch, b_row, b_col;
   T* c;
-  const T* bias;  ///< (N), or nullptr
+  const T* bias;          ///< (N), or nullptr
+  bool few_bits = false;  ///< 11 bits of each factor will do: they have no more, or the precision is tf32
 };
 
 }  // namespace uncial

@@ -33,27 +33,30 @@ struct Updated {
 
 }  // namespace uncial::kernels
 
+/// Gradients are multiplied by *unscale first, unless it is null; where it is 0 nothing changes.
+///
 /// v = momentum v + g + weight_decay p, p -= lr v (Nesterov: p -= lr (g + weight_decay p + momentum v)).
 /// `v` may be null when momentum is 0.
-UNCIAL_KERNEL(sgd_update, (T * p, const T* g, T* v, const double* lr, SgdRule rule, int64_t size))
+UNCIAL_KERNEL(sgd_update,
+              (T * p, const T* g, T* v, const double* lr, SgdRule rule, const float* unscale, int64_t size))
 /// s = alpha s + (1 - alpha) g^2, u = g / (sqrt(s) + epsilon), v = momentum v + u, p -= lr v, with
 /// weight_decay p added to g first. `v` may be null when momentum is 0.
-UNCIAL_KERNEL(rmsprop_update,
-              (T * p, const T* g, T* s, T* v, const double* lr, RmspropRule rule, int64_t size))
+UNCIAL_KERNEL(rmsprop_update, (T * p, const T* g, T* s, T* v, const double* lr, RmspropRule rule,
+                               const float* unscale, int64_t size))
 /// Adam with first and second moments m, v; *step counts from 1.
 UNCIAL_KERNEL(adam_update, (T * p, const T* g, T* m, T* v, const double* lr, const int64_t* step,
-                            AdamRule rule, int64_t size))
+                            AdamRule rule, const float* unscale, int64_t size))
 /// average = d average + (1 - d) x, d = min(decay, (1 + t) / (10 + t)), t = *step updates made before.
 UNCIAL_KERNEL(average_update, (T * average, const T* x, const int64_t* step, double decay, int64_t size))
 /// The same rules for `count` parameters at once, with the same bits; the table is on the host.
-UNCIAL_KERNEL(sgd_update_all,
-              (const kernels::Updated<T>* table, int64_t count, const double* lr, SgdRule rule))
-UNCIAL_KERNEL(rmsprop_update_all,
-              (const kernels::Updated<T>* table, int64_t count, const double* lr, RmspropRule rule))
+UNCIAL_KERNEL(sgd_update_all, (const kernels::Updated<T>* table, int64_t count, const double* lr,
+                               SgdRule rule, const float* unscale))
+UNCIAL_KERNEL(rmsprop_update_all, (const kernels::Updated<T>* table, int64_t count, const double* lr,
+                                   RmspropRule rule, const float* unscale))
 UNCIAL_KERNEL(adam_update_all, (const kernels::Updated<T>* table, int64_t count, const double* lr,
-                                const int64_t* step, AdamRule rule))
+                                const int64_t* step, AdamRule rule, const float* unscale))
 /// p is the average, g what it moves to.
 UNCIAL_KERNEL(average_update_all,
               (const kernels::Updated<T>* table, int64_t count, const int64_t* step, double decay))
-/// *counter += 1
-UNCIAL_KERNEL(advance, (T * counter))
+/// *counter += 1, unless `unscale` is not null and *unscale is 0.
+UNCIAL_KERNEL(advance, (T * counter, const float* unscale))

@@ -42,9 +42,10 @@ class Optimizer {
   bool bound() const { return !parameters_.empty(); }
   const Tensors& parameters() const { return parameters_; }
 
-  /// One update from the parameters' grad(); parameters without a gradient stay as they are. Throws a usage
-  /// Error for a recipe: it has no parameters.
-  void step();
+  /// One update from the parameters' grad(); parameters without a gradient stay as they are. With `unscale`
+  /// (loss_scale.h), a float32 scalar on their device, gradients are multiplied by it first, and nothing
+  /// changes when it is 0. Throws a usage Error for a recipe: it has no parameters.
+  void step(const Tensor& unscale = Tensor());
   /// Forgets all gradients.
   void zero_grad();
 
@@ -71,9 +72,14 @@ class Optimizer {
   explicit Optimizer(double lr);
   /// Names of the state tensors each parameter has ("m", "v").
   virtual std::vector<std::string> slots() const = 0;
+  /// What an update reads when it runs.
+  struct Scalars {
+    const Tensor &lr, &step;
+    const Tensor& unscale;  ///< as step() got it; may be undefined
+  };
   /// Updates one parameter in place with operators.
-  virtual void update(const Tensor& parameter, const Tensor& gradient, const Tensors& slots, const Tensor& lr,
-                      const Tensor& step) = 0;
+  virtual void update(const Tensor& parameter, const Tensor& gradient, const Tensors& slots,
+                      const Scalars& scalars) = 0;
 
  private:
   Tensors parameters_;
@@ -100,7 +106,7 @@ class SGD : public Optimizer {
 
  protected:
   std::vector<std::string> slots() const override;
-  void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
+  void update(const Tensor&, const Tensor&, const Tensors&, const Scalars&) override;
 
  private:
   SGDOptions options_;
@@ -125,7 +131,7 @@ class RMSprop : public Optimizer {
 
  protected:
   std::vector<std::string> slots() const override;
-  void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
+  void update(const Tensor&, const Tensor&, const Tensors&, const Scalars&) override;
 
  private:
   RMSpropOptions options_;
@@ -150,7 +156,7 @@ class Adam : public Optimizer {
 
  protected:
   std::vector<std::string> slots() const override;
-  void update(const Tensor&, const Tensor&, const Tensors&, const Tensor&, const Tensor&) override;
+  void update(const Tensor&, const Tensor&, const Tensors&, const Scalars&) override;
   AdamOptions options_;
 
  private:
@@ -194,8 +200,9 @@ class Recipe {
 };
 
 /// Scales all gradients so that their common L2 norm is at most `max_norm` (> 0); returns the norm before, a
-/// scalar float64 tensor. Source: Pascanu, Mikolov & Bengio, 2013.
-Tensor clip_grad_norm(const Tensors& parameters, double max_norm);
+/// scalar float64 tensor. With `unscale` (loss_scale.h) that is the norm of the gradients times it.
+/// Source: Pascanu, Mikolov & Bengio, 2013.
+Tensor clip_grad_norm(const Tensors& parameters, double max_norm, const Tensor& unscale = Tensor());
 /// Limits each gradient element to [-limit, limit].
 void clip_grad_value(const Tensors& parameters, double limit);
 

@@ -11,6 +11,7 @@
 #include "uncial/core/precision.h"
 #include "uncial/data/dataset.h"
 #include "uncial/nn/module.h"
+#include "uncial/optim/loss_scale.h"
 #include "uncial/optim/optimizer.h"
 #include "uncial/optim/schedule.h"
 #include "uncial/train/callback.h"
@@ -54,6 +55,7 @@ struct FitOptions {
   bool record = true;         ///< replay a recorded step (see compile()); false: eager tape
   bool drop_last = true;      ///< leave out a last batch that is smaller
   Precision precision = Precision::float32;  ///< of training and validation; weights stay float32
+  optim::LossScaleOptions loss_scale = {};   ///< in float16
 };
 
 /// Trains `net` with cross-entropy on its outputs (logits, one a class) in place and returns its history. On
@@ -64,6 +66,9 @@ struct FitOptions {
 /// A net on a GPU is trained there: move it before. The data set is copied there once if it fits and
 /// `augment` is replayable(), and batches are made there; dropout, order and augmentation are the same as on
 /// the host.
+///
+/// In float16 the loss is scaled (optim::LossScale): a step whose gradients overflow changes no weight, and
+/// the log says at the end how many there were.
 ///
 /// A resumed run gives the bits of the uninterrupted one, also from inside an epoch, but for times in the
 /// history. With a constant rate it may have more epochs than before; all else must agree, or Error(data)

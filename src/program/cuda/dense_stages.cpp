@@ -35,7 +35,7 @@ class DenseStage final : public Stage {
     for (const DenseProduct& p : products_) {
       ready.push_back({p.M, p.N, p.K, factor_of(runtime, p.a), factor_of(runtime, p.b),
                        memory_of(runtime, p.c), memory_of(runtime, p.bias), p.relu, false,
-                       memory_of(runtime, p.a_sums)});
+                       memory_of(runtime, p.a_sums), p.precision});
       if (int(ready.size()) < uncial::cuda::kMaxTileProducts && &p != &products_.back()) continue;
       uncial::cuda::run(ready.data(), int(ready.size()));
       ready.clear();

@@ -64,8 +64,11 @@ class Finder : GpuQueries {
     return build(convs);
   }
   bool rounded(int conv) const {
-    return fusions_.convs.at(conv).norm < 0 && rounding_of(g_.in(conv, 0)) >= 0 &&
-           rounding_of(g_.in(conv, 1)) >= 0;
+    const auto to_bfloat16 = [&](int v) {
+      const int rounding = rounding_of(v);
+      return rounding >= 0 && g_.rounds_to(rounding) == Precision::bf16;
+    };
+    return fusions_.convs.at(conv).norm < 0 && to_bfloat16(g_.in(conv, 0)) && to_bfloat16(g_.in(conv, 1));
   }
 
   FoundChain build(const std::vector<int>& convs) const {
@@ -82,7 +85,8 @@ class Finder : GpuQueries {
     const int rounding = rounding_behind(chain.y);
     readers.insert(chain.backward.begin(), chain.backward.end());
     readers.insert(rounding);
-    if (rounding >= 0 && stays_inside(g_.value(chain.y).buffer, readers)) {
+    if (rounding >= 0 && g_.rounds_to(rounding) == Precision::bf16 &&
+        stays_inside(g_.value(chain.y).buffer, readers)) {
       chain.y = g_.out(rounding);
       chain.round_y = true;
       chain.forward.insert(rounding);

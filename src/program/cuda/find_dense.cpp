@@ -27,9 +27,10 @@ class Finder : GpuQueries {
 
  private:
   bool free(int s) const { return s >= 0 && !taken_[size_t(s)]; }
-  bool is_rounded(int v) const {
+  /// What a value was rounded to; float32 when it was not.
+  Precision rounded_to(int v) const {
     const int s = g_.writer(g_.value(v).buffer);
-    return s >= 0 && g_.is(s, "round_bfloat16");
+    return s >= 0 ? g_.rounds_to(s) : Precision::float32;
   }
   bool multiplies_rounded(int s) const {
     if (!g_.is(s, "linear") && !g_.is(s, "matmul")) return false;
@@ -37,7 +38,8 @@ class Finder : GpuQueries {
     if (c.shape.rank() != 2 || a.shape.rank() != 2 || b.shape.rank() != 2 || !plain(g_.out(s))) return false;
     for (int64_t extent : {c.shape[0], c.shape[1], a.shape[1]})
       if (extent < 1 || extent > kMostExtent) return false;
-    return is_rounded(g_.in(s, 0)) && is_rounded(g_.in(s, 1));
+    const Precision precision = rounded_to(g_.in(s, 0));
+    return rounds_factors(precision) && precision == rounded_to(g_.in(s, 1));
   }
 
   DenseProduct product_of(int s) const {
@@ -47,6 +49,7 @@ class Finder : GpuQueries {
     p.a = {g_.in(s, 0), 0, a.strides[0], a.strides[1]};
     p.b = {g_.in(s, 1), 0, b.strides[n], b.strides[1 - n]};
     p.c = g_.out(s);
+    p.precision = rounded_to(g_.in(s, 0));
     p.steps = {s};
     if (g_.is(s, "linear")) p.bias = g_.in(s, 2);
     if (const int relu = g_.only_relu(p.c); free(relu)) {

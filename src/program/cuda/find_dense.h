@@ -24,8 +24,9 @@ struct DenseProduct {
   DenseFactor a = {}, b = {};
   int c = -1, bias = -1, a_sums = -1;  ///< values, or -1
   bool relu = false;
-  std::set<int> steps = {};  ///< that it stands for
-  int deadline = 0;          ///< it must run before this step, and may run after all others before it
+  Precision precision = Precision::bf16;  ///< of the factors
+  std::set<int> steps = {};               ///< that it stands for
+  int deadline = 0;  ///< it must run before this step, and may run after all others before it
 };
 
 /// All `linear` and `matmul` steps of rounded factors that are not `taken`, and nothing that others need.

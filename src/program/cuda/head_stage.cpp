@@ -35,14 +35,15 @@ class HeadFinder : GpuQueries {
     found_.z = g_.in(linear, 0), found_.w = g_.in(linear, 1);
     if (g_.step(linear).inputs.size() > 2) found_.bias = g_.in(linear, 2);
     const int of_x = rounding_of(found_.z), of_w = rounding_of(found_.w);
-    if ((of_x >= 0) != (of_w >= 0)) return false;
-    found_.round = of_x >= 0;
+    if (precision_of(of_x) != precision_of(of_w)) return false;
+    found_.precision = precision_of(of_x);
+    const bool rounds = of_x >= 0;
     x_ = g_.value(found_.z).buffer;
-    if (found_.round && g_.temporary(x_) && !taken_[size_t(of_x)]) {
+    if (rounds && g_.temporary(x_) && !taken_[size_t(of_x)]) {
       found_.z = g_.in(of_x, 0);
       found_.steps.insert(of_x);
     }
-    if (found_.round) {
+    if (rounds) {
       found_.w = g_.in(of_w, 0);
       if (g_.temporary(g_.out_buffer(of_w))) found_.steps.insert(of_w);
     }
@@ -53,9 +54,9 @@ class HeadFinder : GpuQueries {
     found_.steps.insert(scaled);
     int d = g_.out(scaled);
     add_bias_sum(d);
-    if (found_.round) {
+    if (rounds) {
       const int rounding = rounding_behind(d);
-      if (rounding < 0) return false;
+      if (rounding < 0 || g_.rounds_to(rounding) != found_.precision) return false;
       found_.steps.insert(rounding);
       d = g_.out(rounding);
       const int before = found_.dbias;
@@ -65,6 +66,9 @@ class HeadFinder : GpuQueries {
     for (int s : g_.readers(g_.value(d).buffer))
       if (g_.is(s, "matmul")) add_gradient(s, g_.value(d).buffer);
     return found_.dw >= 0;
+  }
+  Precision precision_of(int rounding) const {
+    return rounding < 0 ? Precision::float32 : g_.rounds_to(rounding);
   }
   void add_bias_sum(int d) {
     for (int s : g_.readers(g_.value(d).buffer))
@@ -147,7 +151,7 @@ class HeadStage final : public Stage {
     const Shape &z = graph.value(found.z).shape, &w = graph.value(found.w).shape;
     head_.N = z[0];
     head_.features = int(z[1]), head_.classes = int(w[0]);
-    head_.relu = found.relu, head_.round = found.round, head_.round_bias = found.round_bias;
+    head_.relu = found.relu, head_.precision = found.precision, head_.round_bias = found.round_bias;
     head_.scale = 1;
     head_.smoothing = found.smoothing;
     if (found.dropout >= 0) {

@@ -16,7 +16,8 @@ namespace uncial::program::cuda {
 /// Values (-1: none) and steps of one.
 struct FoundHead {
   int z = -1, w = -1, bias = -1, labels = -1, dloss = -1;
-  bool relu = false, round = false, round_bias = false;
+  bool relu = false, round_bias = false;
+  Precision precision = Precision::float32;
   int dropout = -1;  ///< step, forwards
   int loss = -1, logits = -1, dz = -1, dw = -1, dbias = -1;
   double smoothing = 0;

@@ -9,37 +9,9 @@
 #include "program/joined_stage.h"
 #include "program/kept_step.h"
 #include "program/step_stage.h"
-#include "rounded_factors.h"
 
 namespace uncial::program::cuda {
 namespace {
-
-/// A step whose factors are bfloat16 numbers already: tensor cores give the same products as float32 units.
-class RoundedProductStage final : public Stage {
- public:
-  RoundedProductStage(const Graph& graph, int step) : stage_(graph, step) {
-    steps_ = stage_.steps();
-    values_ = stage_.values();
-  }
-  std::string name() const override { return stage_.name(); }
-  void run(const Runtime& runtime) override {
-    const uncial::cuda::RoundedFactors scope;
-    stage_.run(runtime);
-  }
-
- private:
-  StepStage stage_;
-};
-
-bool is_rounded(const Graph& graph, int value) {
-  const int s = graph.writer(graph.value(value).buffer);
-  return s >= 0 && graph.is(s, "round_bfloat16");
-}
-bool multiplies_rounded(const Graph& graph, int s) {
-  const bool product = graph.is(s, "linear") || graph.is(s, "matmul") || graph.is(s, "conv2d") ||
-                       graph.is(s, "conv2d_input_gradient") || graph.is(s, "conv2d_weight_gradient");
-  return product && is_rounded(graph, graph.in(s, 0)) && is_rounded(graph, graph.in(s, 1));
-}
 
 class Planner {
  public:
@@ -57,10 +29,7 @@ class Planner {
       if (const auto ready = stages_.find(s); ready != stages_.end())
         plan_.stages.push_back(std::move(ready->second));
       if (graph_.step(s).is_view || taken_[size_t(s)]) continue;
-      if (multiplies_rounded(graph_, s))
-        plan_.stages.push_back(std::make_unique<RoundedProductStage>(graph_, s));
-      else
-        plan_.stages.push_back(step_stage(graph_, s));
+      plan_.stages.push_back(step_stage(graph_, s));
     }
     add_dense(graph_.steps());
     plan_.stages = join_stages(graph_, std::move(plan_.stages));

@@ -20,13 +20,13 @@ class GpuQueries : public FuseQueries {
   /// The rounding that makes a value, or -1.
   int rounding_of(int v) const {
     const int s = g_.writer(g_.value(v).buffer);
-    return s >= 0 && g_.is(s, "round_bfloat16") && g_.whole(v) && plain(g_.in(s, 0)) ? s : -1;
+    return s >= 0 && g_.is_rounding(s) && g_.whole(v) && plain(g_.in(s, 0)) ? s : -1;
   }
   /// The only rounding among the readers of a value, or -1.
   int rounding_behind(int v) const {
     int found = -1;
     for (int s : g_.readers(g_.value(v).buffer)) {
-      if (!g_.is(s, "round_bfloat16")) continue;
+      if (!g_.is_rounding(s)) continue;
       if (found >= 0) return -1;
       found = s;
     }

@@ -1,4 +1,4 @@
-// Rounding to bfloat16 of what convolutions and dense layers read.
+// Rounding to 16 bits of what convolutions and dense layers read.
 
 #include <algorithm>
 
@@ -11,23 +11,25 @@ namespace {
 /// y = scale * x, rounded; halos, which hold zeros, stay zeros. x and y may be one value.
 class RoundNode final : public Node {
  public:
-  RoundNode(int x, int y, float scale) : x_(x), y_(y), scale_(scale) {
+  RoundNode(Precision to, int x, int y, float scale) : to_(to), x_(x), y_(y), scale_(scale) {
     lanes = {x, y};
     makes = {y};
   }
-  std::string name() const override { return "round_bfloat16"; }
+  std::string name() const override { return to_ == Precision::bf16 ? "round_bfloat16" : "round_float16"; }
   void run(const GroupRun& g) const override {
-    g.table.kernels.bfloat16.round(g.memory(x_), scale_, g.memory(y_),
-                                   g.table.floats(g.table.values[size_t(y_)]));
+    const cpu::RoundingSimd& rounding = g.table.kernels.rounding;
+    (to_ == Precision::bf16 ? rounding.bfloat16 : rounding.float16)(
+        g.memory(x_), scale_, g.memory(y_), g.table.floats(g.table.values[size_t(y_)]));
   }
 
  private:
+  Precision to_;
   int x_, y_;
   float scale_;
 };
 
 void add_node(Planner& p, int step, int x, int y, float scale) {
-  auto node = std::make_unique<RoundNode>(x, y, scale);
+  auto node = std::make_unique<RoundNode>(p.graph().rounds_to(step), x, y, scale);
   node->steps = {step};
   p.add(std::move(node));
 }

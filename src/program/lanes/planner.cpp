@@ -27,6 +27,7 @@ const std::map<std::string_view, Lowering>& lowerings() {
       {"avg_pool2d_backward", lower_pool_gradient},
       {"dropout", lower_dropout},
       {"round_bfloat16", lower_round},
+      {"round_float16", lower_round},
       {"cross_entropy", lower_cross_entropy},
   };
   return table;

@@ -107,8 +107,8 @@ class Planner {
 /// A node for dropout of lane value x; `winners` (-1: none) of dropped places are forgotten.
 void add_dropout(Planner& p, int step, int x, int y, int winners);
 
-/// `lane`, which holds the gradient `value`, times `scale` and rounded to bfloat16, for `step`; in place
-/// where nobody else reads it.
+/// `lane`, which holds the gradient `value`, times `scale` and rounded as `step` says; in place where
+/// nobody else reads it.
 int rounded_gradient(Planner& p, int step, int value, int lane, float scale);
 
 /// A lowering function: adds nodes for a step and returns true, or leaves everything alone and returns false.

@@ -8,7 +8,6 @@
 
 #include "program/halo.h"
 #include "program/stage.h"
-#include "simd/bfloat16_run.h"
 #include "simd/lane_conv.h"
 #include "simd/lane_dense.h"
 #include "simd/lane_dropout.h"
@@ -18,6 +17,7 @@
 #include "simd/lane_norm.h"
 #include "simd/lane_pool.h"
 #include "simd/lane_winograd.h"
+#include "simd/rounding_run.h"
 #include "tiles/tile_conv.h"
 #include "tiles/tile_dense.h"
 
@@ -33,7 +33,7 @@ struct Kernels {
   const cpu::LaneLossSimd& loss = cpu::lane_loss_simd();
   const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
   const cpu::LaneLayoutSimd& layout = cpu::lane_layout_simd();
-  const cpu::Bfloat16Simd& bfloat16 = cpu::bfloat16_simd();
+  const cpu::RoundingSimd& rounding = cpu::rounding_simd();
   const cpu::TileConvKernels* tiles = cpu::tile_conv();         ///< null without a matrix unit
   const cpu::TileDenseKernels* tile_dense = cpu::tile_dense();  ///< likewise
   int64_t lanes = layout.lanes;
