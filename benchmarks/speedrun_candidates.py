@@ -87,6 +87,9 @@ def for_995() -> Neighbourhood:
                       average=0.95, augment=SOME, decay=0.05)  # fmt: skip
     quick = {"beta1": 0.7, "beta2": 0.95}
     deeper = {"net": "24-48-64", "lr": 0.016, "scales": [3, 1.5, 1], "warm_up": 0.2, "smoothing": 0.1, "decay": 0.02, "augment": LITTLE}
+    for epochs in (2, 3):
+        for scales, lr in (([1], 0.026), ([3, 1.5], 0.024)):
+            n.add(epochs=epochs, scales=scales, lr=lr, augment=LITTLE, **quick)
     for epochs in (2, 3, 4, 5):
         for change in ({}, quick):
             n.add(epochs=epochs, **change)
