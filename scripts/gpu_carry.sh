@@ -77,7 +77,7 @@ pack_programs() {  # build folder
   find "$out/bin" "$out/tests" "$out/lib" -type f -exec ldd {} + | awk '/=> \// { print $1, $3 }' | sort -u |
     while read -r name library; do
       case $name in
-        libfmt* | libpng* | libbenchmark* | libz.*) cp -L -- "$library" "$out/lib/$name" ;;
+        libfmt* | libpng* | libbenchmark* | libz.* | libcpp-httplib* | libbrotli* | libssl* | libcrypto*) cp -L -- "$library" "$out/lib/$name" ;;
       esac
     done
   find "$out/bin" "$out/tests" "$out/lib" -type f -exec strip --strip-unneeded -- {} +
