@@ -238,7 +238,7 @@ void run(const ForwardChain& chain) {
   with_threads(chain.threads * chain.resident, [&](auto threads) {
     constexpr int kThreads = threads();
     each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
-                         Forward<most_tiles_forward(kThreads)>{chain}, "conv_chain");
+                         Forward<most_tiles(kThreads)>{chain}, "conv_chain");
   });
 }
 
