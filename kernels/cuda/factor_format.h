@@ -79,7 +79,6 @@ UNCIAL_BODY inline Float4 rounded(const Float4& x) {
 }
 
 UNCIAL_BODY inline Bfloat16 to_bfloat16(float x) { return Bfloat16Format::bits(x); }
-UNCIAL_BODY inline float to_float(Bfloat16 x) { return Bfloat16Format::value(x); }
 UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
   return Bfloat16Format::pair(first, second);
 }

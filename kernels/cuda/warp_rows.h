@@ -63,7 +63,7 @@ __device__ void gather(const Warp&, FragmentB& b, Value value) {
 #else
 
 struct RowsAt {
-  const Bfloat16* row[16];
+  const uint16_t* row[16];
 };
 template <class T>
 struct OfRows {
@@ -78,7 +78,7 @@ template <int kCount, class Offset>
 void load_rows(const Warp&, FragmentA (&a)[kCount], const RowsAt (&rows)[kCount], Offset offset) {
   for (int i = 0; i < kCount; ++i)
     for (int m = 0; m < 16; ++m)
-      for (int k = 0; k < 16; ++k) a[i].at[m][k] = to_float(rows[i].row[m][offset(k / 8) + k % 8]);
+      for (int k = 0; k < 16; ++k) a[i].at[m][k] = rows[i].row[m][offset(k / 8) + k % 8];
 }
 template <class T, class Value>
 void set_rows(const Warp&, OfRows<T>& rows, Value value) {
@@ -91,12 +91,12 @@ T of_row(const OfRows<T>& rows, int m) {
 template <class Value>
 void gather(const Warp&, FragmentA& a, Value value) {
   for (int m = 0; m < 16; ++m)
-    for (int k = 0; k < 16; ++k) a.at[m][k] = to_float(value(m, k));
+    for (int k = 0; k < 16; ++k) a.at[m][k] = value(m, k);
 }
 template <class Value>
 void gather(const Warp&, FragmentB& b, Value value) {
   for (int k = 0; k < 16; ++k)
-    for (int n = 0; n < 8; ++n) b.at[k][n] = to_float(value(k, n));
+    for (int n = 0; n < 8; ++n) b.at[k][n] = value(k, n);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "support/gpus.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/ops/ops.h"
+#include "uncial/optim/loss_scale.h"
 #include "uncial/program/compile.h"
 #include "uncial/program/profile.h"
 
@@ -102,5 +103,39 @@ TEST_CASE("an input in memory that the step changes is read in order", "[cuda]")
     CHECK(has_branches(apart));
     for (int run = 2; run <= 9; ++run) CHECK(step({row})[0].to(kHost).at({0}) == run);
     CHECK_FALSE(has_branches(step));
+  });
+}
+
+TEST_CASE("updates wait for what loss scaling finds in their gradients", "[cuda]") {
+  for_each_gpu([](Device gpu) {
+    const Shape large{2'200'000};  // looking at its gradient takes long enough for a branch
+    const Tensor good = randn(large, 2).to(gpu), bad = full(large, INFINITY).to(gpu);
+    const auto run = [&](bool in_order) {
+      const Tensor w = parameter(randn(large, 1).to(gpu));
+      optim::Adam adam({w}, {.lr = 0.01});
+      optim::LossScale scale(gpu, {.start = 1024, .interval = 4});
+      Compiled step = compile([&](const Tensors& in) {
+        const Tensor loss = sum(w * in[0]);
+        loss.backward(scale.factor());
+        scale.update({w});
+        adam.step(scale.unscale());
+        adam.zero_grad();
+        return Tensors{loss.detach()};
+      });
+      Profile profile;
+      std::optional<ProfileScope> scope;
+      if (in_order) scope.emplace(profile);
+      step.repeat({good}, 3);
+      step.repeat({bad}, 2);
+      step.repeat({good}, 17);
+      CHECK(step.reason() == "");
+      CHECK(scale.skipped() == 2);
+      Tensors results{w.detach().to(kHost)};
+      for (const auto& state : {adam.state(), scale.state()})
+        for (const auto& [name, tensor] : state) results.push_back(tensor.to(kHost));
+      return results;
+    };
+    const Tensors a = run(true), b = run(false);
+    for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
   });
 }
