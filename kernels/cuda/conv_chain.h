@@ -1,52 +1,61 @@
 #pragma once
 /// @file conv_chain.h
 /// Convolutions one behind the other with ReLU, 2x2 pooling and dropout, sample by sample in shared memory: a
-/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 factors,
-/// float32 sums). What lies between two layers never leaves the block, save what the gradient needs.
+/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 or
+/// float16 factors, float32 sums). What lies between two layers never leaves the block, save what the
+/// gradient needs.
 ///
 /// Images in shared memory have their channels side by side, a halo of zeros, and 8 elements more a pixel
 /// than they need, so that 8 neighbours lie in different banks. Operands of products are not gathered: rows
-/// of a factor are found through tables of offsets. A first layer of few channels reads an image whose
-/// channels are the taps (im2col).
+/// of a factor are found through tables of offsets. Only a first layer of few channels takes its factor
+/// element by element from the sample as it came, channel by channel.
 
 #include <cstdint>
+#include <type_traits>
 
 #include "body.h"
+#include "uncial/core/precision.h"
 #include "uncial/kernels/conv.h"
 
 namespace uncial::cuda {
 
 inline constexpr int kMaxChain = 4;
-inline constexpr int kChainThreads = 384;
 /// Code of a place of an image after activation and pooling: 0..3, which of its window it was, or this when
 /// no gradient passes (not above 0, or dropped).
 inline constexpr uint8_t kDead = 4;
+/// Filters of dy that a warp loads at a time.
+inline constexpr int kDyFilters = 32;
 
 /// An image of one sample in shared memory; numbers are elements.
 struct SharedImage {
   int at, height, width, halo, channels, pitch;  ///< height and width without halo
+  int planes;                                    ///< 1, or of a sample as it came one a channel: pitch is 1
+  Divider by_width, by_columns;                  ///< without halo and with it
   UNCIAL_BODY int columns() const { return width + 2 * halo; }
   UNCIAL_BODY int pixels() const { return columns() * (height + 2 * halo); }
-  UNCIAL_BODY int elements() const { return pixels() * pitch; }
+  UNCIAL_BODY int elements() const { return planes * pixels() * pitch; }
   UNCIAL_BODY int of(int h, int w) const { return at + ((h + halo) * columns() + w + halo) * pitch; }
 };
 
 /// One filter of a convolution over an image: which pixels it sees. Units are 8 channels of a tap each.
 struct Taps {
   int R, S, stride, dilation;
-  int origin;  ///< row and column that filter (0, 0) sees for output (0, 0)
-  int units;   ///< even; what is there beyond the last tap meets weights of zero
+  int origin;                 ///< row and column that filter (0, 0) sees for output (0, 0)
+  int units;                  ///< even; what is there beyond the last tap meets weights of zero
+  Divider by_channels, by_S;  ///< of units a tap, or of channels when gathered; of S
 };
 
 /// y = x * w as a product of matrices.
 struct ConvProduct {
   SharedImage x;
   Taps taps;
+  bool gathered;            ///< x is a sample as it came; units are 8 taps, tap by tap and channel by channel
+  Divider by_columns;       ///< of a row of y, or of its windows
   int height, width;        ///< of y
   bool windows;             ///< rows run by windows of 2x2: 32 rows are 8 windows, whose places lie 8 apart
   int filter_tiles;         ///< of 8 filters; a multiple of what a warp takes
   int tiles_a_warp;         ///< 1, 2, 4 or 8
-  int rows_at, units_at;    ///< tables of offsets into x, words of shared memory
+  int rows_at, units_at;    ///< tables of offsets into x, words of shared memory; when gathered, of each tap
   int weights_at;           ///< packed weights, likewise
   const uint32_t* weights;  ///< where they come from
   UNCIAL_BODY int rows() const { return windows ? height / 2 * (width / 2) * 4 : height * width; }
@@ -66,25 +75,21 @@ struct ForwardLayer {
   int filters;
   bool relu;
   const float* bias;  ///< or null
+  int bias_at;        ///< with zeros for filters that are none, words of shared memory
   int out_height, out_width;
   SharedImage y;       ///< x of the next layer's product; none for the last
   int y_rows_at;       ///< table: where its pixels lie
   Divider by_vectors;  ///< of 16 bytes a pixel of y
-  Bfloat16* kept;      ///< y as N, pixels, y.channels; or null
+  uint16_t* kept;      ///< y as N, pixels, y.channels; or null
   uint8_t* codes;      ///< N, pixels, y.channels; of the last layer N, filters, pixels; or null
 };
 
-/// How a sample becomes the image of a first layer. With taps as channels, it is staged first, in a halo of
-/// its padding: tables tell where each pixel's filter begins in it, and where each tap lies from there.
+/// How a sample becomes the image of a first layer.
 struct FirstImage {
   ConvExtents e;
-  bool taps_are_channels;
-  int staged_at;                         ///< elements
-  int rows_at, taps_at;                  ///< tables
-  Divider by_width, by_plane, by_pairs;  ///< of the sample; of two channels a pixel of the image
-  UNCIAL_BODY int columns() const { return int(e.W + 2 * e.padding); }
-  UNCIAL_BODY int plane() const { return columns() * int(e.H + 2 * e.padding); }
-  UNCIAL_BODY int staged() const { return int(e.C) * plane(); }
+  bool gathered;               ///< the image is the sample as it came
+  int raw_at;                  ///< of the sample in float32, words of shared memory
+  Divider by_width, by_plane;  ///< of the sample
 };
 
 /// Dropout behind the last layer; none with a null state.
@@ -98,13 +103,16 @@ struct ForwardChain {
   int layers;
   ForwardLayer layer[kMaxChain];
   int64_t N;
-  int blocks, threads, shared_bytes;
+  int blocks, threads, resident, shared_bytes;  ///< resident: blocks of a multiprocessor
   FirstImage first;
   const float* x;  ///< N C H W
   float* y;        ///< N, filters, pixels
   bool round_y;
-  int staging_at;  ///< of y, words of shared memory; its codes behind it
+  int staging_at, staging_pitch;  ///< of y, words of shared memory, a filter; its codes behind it
+  Divider by_pixels;              ///< of y
+  int stream_at;                  ///< of random numbers, words of shared memory
   ChainDropout dropout;
+  Precision precision = Precision::bf16;  ///< or fp16: of the factors
 };
 
 /// The products x * dy over pixels of one layer, and what they go with.
@@ -115,10 +123,11 @@ struct BackwardLayer {
   int filter_groups, rows_a_warp;  ///< of rows_a_warp * 16 filters
   int pair_groups, pairs_a_warp;   ///< of pairs_a_warp * 2 units
   int splits;                      ///< pieces of the pixels
+  int splits_at;                   ///< their sums, words of shared memory; none for one piece
   int x_rows_at, dy_rows_at, x_units_at;
-  float* partial;  ///< slots, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
+  float* partial;  ///< blocks, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
   int filters;
-  const Bfloat16* kept;  ///< x as ForwardLayer::kept, but for the first layer
+  const uint16_t* kept;  ///< x as ForwardLayer::kept, but for the first layer
   Divider by_vectors;    ///< of 16 bytes a pixel of x
   bool has_input_gradient;
   int x_pixels_at;       ///< table: where pixels of x lie
@@ -128,6 +137,7 @@ struct BackwardLayer {
   bool pooled_before;    ///< the layer before has a pooling
   bool mask_by_x;        ///< ... where x is above 0
   const uint8_t* codes;  ///< ... spread by these codes of the pooling before; or null
+  int codes_at;          ///< of a sample, bytes of shared memory
   UNCIAL_BODY int pixels() const { return height * width; }
   UNCIAL_BODY int steps() const { return (pixels() + 15) / 16; }
   UNCIAL_BODY int width_of_partial() const { return taps.units * 8 + 8; }
@@ -138,15 +148,17 @@ struct BackwardChain {
   int layers;
   BackwardLayer layer[kMaxChain];  ///< as in the forward chain: the last comes first
   int64_t N;
-  int blocks, threads, shared_bytes;
+  int blocks, threads, resident, shared_bytes;
   FirstImage first;
+  bool roomy;                   ///< the last dy has its memory for itself, and weights come with x
   const float* x;               ///< N C H W
-  Divider by_pixels, by_width;  ///< of dy
+  Divider by_groups, by_width;  ///< of kDyFilters filters of dy; of its pixels
   const float* dy;              ///< N, filters, pixels (pooled)
   const uint8_t* codes;         ///< likewise; or null
   bool pooled;                  ///< dy is
   float scale;                  ///< of dropout
   int zeros_at, zeros;          ///< elements that stay zero: dy of pixels that are none
+  Precision precision = Precision::bf16;
 };
 
 /// Weights of a layer for one direction.
@@ -156,16 +168,33 @@ struct PackJob {
   int K, C, R, S;
   int filter_tiles, units;
   bool taps_are_channels, transposed;
+  Precision precision = Precision::bf16;
 };
 
 /// Gradients of a layer from its partial sums.
 struct GatherJob {
   const float* partial;
-  int64_t slots;
+  int64_t slots;  ///< blocks
   int filters, padded_filters, C, R, S, units;
   bool taps_are_channels;
   float *weights, *bias;  ///< or null
 };
+
+/// Kernels are made for up to 384, 512, 640 and 768 threads of a multiprocessor. More of them leave each
+/// fewer registers (168, 128, 96 and 80), which tiles must fit.
+inline constexpr int kMostChainThreads = 768;
+constexpr int most_tiles_forward(int threads) { return threads > 640 ? 4 : 8; }
+constexpr int most_tiles_backward(int threads) { return threads > 512 ? 4 : 8; }
+constexpr int most_pairs(int threads) { return threads > 512 ? 2 : 3; }
+
+/// run(constant of the kernel's threads)
+template <class Run>
+void with_threads(int threads, Run run) {
+  if (threads <= 384) return run(std::integral_constant<int, 384>());
+  if (threads <= 512) return run(std::integral_constant<int, 512>());
+  if (threads <= 640) return run(std::integral_constant<int, 640>());
+  return run(std::integral_constant<int, kMostChainThreads>());
+}
 
 void run(const ForwardChain& chain);
 void run(const BackwardChain& chain);

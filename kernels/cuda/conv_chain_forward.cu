@@ -4,163 +4,244 @@
 namespace uncial::cuda {
 namespace {
 
+UNCIAL_BODY inline float activated(const ForwardLayer& l, float value) {
+  return l.relu && value < 0 ? 0.0f : value;
+}
+UNCIAL_BODY inline uint32_t code_of(const ForwardLayer& l, const Largest& v) {
+  return l.relu && v.value <= 0 ? kDead : uint32_t(v.place);
+}
+
 /// What comes out of a layer inside the chain goes to the next layer's image.
+template <class Format>
 struct IntoImage {
   const ForwardLayer& l;
-  Bfloat16* shared;
+  uint16_t* shared;
   const int* pixels;  ///< where they lie
   uint8_t* codes;     ///< of this sample; or null
 
-  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC& above, const FragmentC& below, int row,
-                              int column) const {
-    const int count = l.out_height * l.out_width;
-    if (l.product.windows) {
-      warp.each_largest(above, below, [&](int w, int n, const Largest& first, const Largest& second) {
-        const int window = row / 4 + w;
-        if (window < count && column + n < l.y.channels) put(window, column + n, first, second);
-      });
-      return;
+  template <int kTiles>
+  UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
+                                      int tile) const {
+    if (l.product.windows) return windows(warp, sums, row / 4, tile);
+    OfRows<int> at[2];
+    UNCIAL_UNROLL
+    for (int i = 0; i < 2; ++i) set_rows(warp, at[i], [&](int m) { return place_of(row + 16 * i + m); });
+    UNCIAL_UNROLL
+    for (int j = 0; j < kTiles; ++j) {
+      if ((tile + j) * 8 >= l.y.channels) return;
+      UNCIAL_UNROLL
+      for (int i = 0; i < 2; ++i)
+        warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
+          put(of_row(at[i], m), (tile + j) * 8 + n, first, second);
+        });
     }
-    const auto store = [&](int m, int n, float first, float second) {
-      if (m < count && n < l.y.channels) put(m, n, {first, 0}, {second, 0});
-    };
-    warp.each_pair(above, [&](int m, int n, float a, float b) { store(row + m, column + n, a, b); });
-    warp.each_pair(below, [&](int m, int n, float a, float b) { store(row + 16 + m, column + n, a, b); });
   }
-  UNCIAL_BODY float activated(float value) const { return l.relu && value < 0 ? 0.0f : value; }
-  UNCIAL_BODY uint8_t code(const Largest& v) const {
-    return l.relu && v.value <= 0 ? kDead : uint8_t(v.place);
+  template <int kTiles>
+  UNCIAL_INLINED_BODY void windows(const Warp& warp, const FragmentC (&sums)[2][kTiles], int window,
+                                   int tile) const {
+    OfRows<int> at;
+    set_rows(warp, at, [&](int w) { return place_of(window + w); });
+    UNCIAL_UNROLL
+    for (int j = 0; j < kTiles; ++j) {
+      if ((tile + j) * 8 >= l.y.channels) return;
+      const int tile_at = (tile + j) * 8;
+      warp.each_largest(sums[0][j], sums[1][j],
+                        [&](int w, int n, const Largest& first, const Largest& second) {
+                          put(of_row(at, w), tile_at + n, first.value, second.value);
+                          const uint32_t both = code_of(l, first) | code_of(l, second) << 8;
+                          if (codes && of_row(at, w) >= 0)
+                            *reinterpret_cast<uint16_t*>(codes + (window + w) * l.y.channels + tile_at + n) =
+                                uint16_t(both);
+                        });
+    }
   }
-  UNCIAL_BODY void put(int pixel, int column, const Largest& first, const Largest& second) const {
-    *reinterpret_cast<uint32_t*>(shared + pixels[pixel] + column) =
-        bfloat16_pair(activated(first.value), activated(second.value));
-    if (codes && l.product.windows)
-      *reinterpret_cast<uint16_t*>(codes + pixel * l.y.channels + column) =
-          uint16_t(code(first) | code(second) << 8);
+  UNCIAL_BODY int place_of(int pixel) const {
+    return pixel < l.out_height * l.out_width ? pixels[pixel] : -1;
+  }
+  UNCIAL_BODY void put(int at, int column, float first, float second) const {
+    const uint32_t both = Format::pair(activated(l, first), activated(l, second));
+    if (at >= 0) *reinterpret_cast<uint32_t*>(shared + at + column) = both;
   }
 };
 
-/// What comes out of the last layer is staged filter by filter.
+/// What comes out of the last layer is staged filter by filter, with rows that are no pixels.
 struct IntoStaging {
   const ForwardLayer& l;
+  int pitch;
   float* y;
   uint8_t* codes;
 
-  UNCIAL_BODY void operator()(const Warp& warp, const FragmentC& above, const FragmentC& below, int row,
-                              int column) const {
-    if (l.product.windows) {
-      warp.each_largest(above, below, [&](int w, int n, const Largest& first, const Largest& second) {
-        put(row / 4 + w, column + n, first);
-        put(row / 4 + w, column + n + 1, second);
-      });
-      return;
+  template <int kTiles>
+  UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
+                                      int tile) const {
+    UNCIAL_UNROLL
+    for (int j = 0; j < kTiles; ++j) {
+      const int filter = (tile + j) * 8;
+      if (l.product.windows) {
+        warp.each_largest(sums[0][j], sums[1][j],
+                          [&](int w, int n, const Largest& first, const Largest& second) {
+                            put((filter + n) * pitch + row / 4 + w, first);
+                            put((filter + n + 1) * pitch + row / 4 + w, second);
+                          });
+        continue;
+      }
+      UNCIAL_UNROLL
+      for (int i = 0; i < 2; ++i)
+        warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
+          put((filter + n) * pitch + row + 16 * i + m, {first, 0});
+          put((filter + n + 1) * pitch + row + 16 * i + m, {second, 0});
+        });
     }
-    const auto store = [&](int m, int n, float first, float second) {
-      put(m, n, {first, 0});
-      put(m, n + 1, {second, 0});
-    };
-    warp.each_pair(above, [&](int m, int n, float a, float b) { store(row + m, column + n, a, b); });
-    warp.each_pair(below, [&](int m, int n, float a, float b) { store(row + 16 + m, column + n, a, b); });
   }
-  UNCIAL_BODY void put(int pixel, int filter, const Largest& v) const {
-    const int pixels = l.out_height * l.out_width;
-    if (pixel >= pixels || filter >= l.filters) return;
+  UNCIAL_BODY void put(int at, const Largest& v) const {
     const bool dead = l.relu && v.value <= 0;
-    y[filter * pixels + pixel] = dead ? 0.0f : v.value;
-    codes[filter * pixels + pixel] = dead ? kDead : uint8_t(v.place);
+    y[at] = dead ? 0.0f : v.value;
+    codes[at] = dead ? kDead : uint8_t(v.place);
   }
 };
 
+template <class Format, int kMostTiles>
 struct Forward {
   ForwardChain chain;
 
   UNCIAL_BODY void operator()(const Block& block) const {
+    start_first(block, chain.first, sample_of(block.index));
     for (int i = 0; i < chain.layers; ++i) {
       const ForwardLayer& l = chain.layer[i];
+      start_weights(block, l.product);
       make_tables(block, l.product);
-      load_weights(block, l.product);
-      clear(block, l.product.x);
+      const bool first_image = i == 0 && !chain.first.gathered;
+      if (l.product.x.halo > 0 || first_image) clear(block, l.product.x);
       if (i + 1 < chain.layers) make_pixel_table(block, l.y, l.y_rows_at, l.out_height * l.out_width);
+      float* bias = block.memory<float>(4 * int64_t(l.bias_at));
+      each_thread_without_waiting(block, [&](int t) {
+        for (int k = t; k < l.product.filter_tiles * 8; k += block.threads)
+          bias[k] = l.bias && k < l.filters ? l.bias[k] : 0.0f;
+      });
     }
-    make_first_tables(block, chain.first, chain.layer[0].product.x);
-    clear_staged(block, chain.first);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n);
   }
-  UNCIAL_BODY void sample(const Block& block, int64_t n) const {
+  UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n) const {
+    wait_for_copies(block);
+    place_first<Format>(block, chain.first, chain.layer[0].product.x);
+    wait(block);
+    if (n + chain.blocks < chain.N) start_first(block, chain.first, sample_of(n + chain.blocks));
+    // The last phase that reads the stream of the sample before lies behind.
+    each_thread_without_waiting(block, [&](int t) {
+      const ChainDropout& d = chain.dropout;
+      if (t == 0 && d.state)
+        *block.memory<RandomStream>(4 * int64_t(chain.stream_at)) =
+            DropoutMask::of(d.state, d.threshold).row(d.samples[n]);
+    });
+    for (int i = 0; i + 1 < chain.layers; ++i) inside(block, chain.layer[i], i == 0, n);
+    last(block, chain.layer[chain.layers - 1], chain.layers == 1, n);
+  }
+  UNCIAL_BODY const float* sample_of(int64_t n) const {
     const ConvExtents& e = chain.first.e;
-    load_first(block, chain.first, chain.layer[0].product.x, chain.x + n * e.C * e.H * e.W);
-    for (int i = 0; i < chain.layers - 1; ++i) inside(block, chain.layer[i], n);
-    last(block, chain.layer[chain.layers - 1], n);
+    return chain.x + n * e.C * e.H * e.W;
   }
-  UNCIAL_BODY static float bias_of(const ForwardLayer& l, int filter) {
-    return l.bias && filter < l.filters ? l.bias[filter] : 0.0f;
+  template <class Finish>
+  UNCIAL_INLINED_BODY void product(const Block& block, const ForwardLayer& l, bool first,
+                                   Finish finish) const {
+    const float* bias = block.memory<float>(4 * int64_t(l.bias_at));
+    if (first && l.product.gathered)
+      multiply<Format, kMostTiles, true>(block, l.product, bias, finish);
+    else
+      multiply<Format, kMostTiles, false>(block, l.product, bias, finish);
   }
-  UNCIAL_BODY void inside(const Block& block, const ForwardLayer& l, int64_t n) const {
+  UNCIAL_INLINED_BODY void inside(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
     const int pixels = l.out_height * l.out_width, vectors = l.y.channels / 8;
     const int64_t first = n * pixels * l.y.channels;
-    multiply(
-        block, l.product, [&](int filter) { return bias_of(l, filter); },
-        IntoImage{l, block.memory<Bfloat16>(), block.memory<int>(4 * int64_t(l.y_rows_at)),
-                  l.codes ? l.codes + first : nullptr});
+    const int* places = block.memory<int>(4 * int64_t(l.y_rows_at));
+    product(block, l, is_first,
+            IntoImage<Format>{l, block.memory<uint16_t>(), places, l.codes ? l.codes + first : nullptr});
     if (!l.kept) return;
     auto* to = reinterpret_cast<Vector16*>(l.kept + first);
-    block.each_thread([&](int t) {
+    // Nobody writes what this reads before the next sample's phases.
+    each_thread_without_waiting(block, [&](int t) {
       for (int i = t; i < pixels * vectors; i += block.threads) {
         const int pixel = l.by_vectors.quotient(i);
-        const int at =
-            block.memory<int>(4 * int64_t(l.y_rows_at))[pixel] + l.by_vectors.remainder(i, pixel) * 8;
+        const int at = places[pixel] + l.by_vectors.remainder(i, pixel) * 8;
         to[i] = *block.memory<Vector16>(2 * int64_t(at));
       }
     });
   }
-  UNCIAL_BODY void last(const Block& block, const ForwardLayer& l, int64_t n) const {
-    const int size = l.filters * l.out_height * l.out_width;
+  UNCIAL_INLINED_BODY void last(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
+    const int pixels = l.out_height * l.out_width, size = l.filters * pixels;
     float* staged = block.memory<float>(4 * int64_t(chain.staging_at));
-    auto* staged_codes = reinterpret_cast<uint8_t*>(staged + (size + 3) / 4 * 4);
-    multiply(
-        block, l.product, [&](int filter) { return bias_of(l, filter); },
-        IntoStaging{l, staged, staged_codes});
+    auto* staged_codes =
+        reinterpret_cast<uint8_t*>(staged + l.product.filter_tiles * 8 * chain.staging_pitch);
+    product(block, l, is_first, IntoStaging{l, chain.staging_pitch, staged, staged_codes});
     float* y = chain.y + n * size;
     uint8_t* codes = l.codes ? l.codes + n * size : nullptr;
-    block.each_thread([&](int t) {
-      for (int i = 4 * t; i < size; i += 4 * block.threads) write(staged, staged_codes, i, size, n, y, codes);
+    each_thread_without_waiting(block, [&](int t) {
+      const RandomStream& stream = *block.memory<RandomStream>(4 * int64_t(chain.stream_at));
+      for (int i = 4 * t; i < size; i += 4 * block.threads) {
+        Four four;
+        if (pixels % 4 == 0) {
+          const int at = staged_at(i);
+          four = {*reinterpret_cast<const Float4*>(staged + at),
+                  *reinterpret_cast<const uint32_t*>(staged_codes + at)};
+          finish(four, stream, i);
+          *reinterpret_cast<Float4*>(y + i) = four.values;
+          if (codes) *reinterpret_cast<uint32_t*>(codes + i) = four.codes;
+          continue;
+        }
+        four.codes = 0;
+        UNCIAL_UNROLL
+        for (int j = 0; j < 4; ++j) {
+          const int at = staged_at(i + j < size ? i + j : i);
+          four.values.v[j] = staged[at], four.codes |= uint32_t(staged_codes[at]) << 8 * j;
+        }
+        finish(four, stream, i);
+        UNCIAL_UNROLL
+        for (int j = 0; j < 4; ++j) {
+          if (i + j >= size) break;
+          y[i + j] = four.values.v[j];
+          if (codes) codes[i + j] = uint8_t(four.codes >> 8 * j);
+        }
+      }
     });
   }
-  /// Four places, which one draw of random words decides on.
-  UNCIAL_BODY void write(const float* staged, const uint8_t* staged_codes, int i, int size, int64_t n,
-                         float* y, uint8_t* codes) const {
-    Float4 four = *reinterpret_cast<const Float4*>(staged + i);
-    uint32_t four_codes = *reinterpret_cast<const uint32_t*>(staged_codes + i);
+  UNCIAL_BODY int staged_at(int i) const {
+    const int filter = chain.by_pixels.quotient(i);
+    return filter * chain.staging_pitch + chain.by_pixels.remainder(i, filter);
+  }
+  /// Four values that one draw of random words decides on.
+  struct Four {
+    Float4 values;
+    uint32_t codes;
+  };
+  UNCIAL_BODY void finish(Four& four, const RandomStream& stream, int i) const {
     const ChainDropout& d = chain.dropout;
     if (d.state) {
-      const auto words = DropoutMask::of(d.state, d.threshold).row(d.samples[n]).block(uint64_t(i / 4));
+      const auto words = stream.block(uint64_t(i / 4));
       UNCIAL_UNROLL
       for (int j = 0; j < 4; ++j) {
         const bool drop = words[size_t(j)] < d.threshold;
-        four.v[j] = drop ? 0.0f : four.v[j] * d.scale;
-        if (drop) four_codes = (four_codes & ~(0xffu << 8 * j)) | uint32_t(kDead) << 8 * j;
+        four.values.v[j] = drop ? 0.0f : four.values.v[j] * d.scale;
+        if (drop) four.codes = (four.codes & ~(0xffu << 8 * j)) | uint32_t(kDead) << 8 * j;
       }
     }
-    if (chain.round_y) {
-      UNCIAL_UNROLL
-      for (float& v : four.v) v = formula::rounded_to_bfloat16(v);
-    }
-    if (size % 4 == 0) {
-      *reinterpret_cast<Float4*>(y + i) = four;
-      if (codes) *reinterpret_cast<uint32_t*>(codes + i) = four_codes;
-      return;
-    }
-    for (int j = 0; j < 4 && i + j < size; ++j) {
-      y[i + j] = four.v[j];
-      if (codes) codes[i + j] = uint8_t(four_codes >> 8 * j);
-    }
+    if (!chain.round_y) return;
+    UNCIAL_UNROLL
+    for (float& v : four.values.v) v = Format::rounded(v);
   }
 };
+
+template <class Format>
+void run_in(const ForwardChain& chain) {
+  with_threads(chain.threads * chain.resident, [&](auto threads) {
+    constexpr int kThreads = threads();
+    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
+                         Forward<Format, most_tiles_forward(kThreads)>{chain}, "conv_chain");
+  });
+}
 
 }  // namespace
 
 void run(const ForwardChain& chain) {
-  each_block<kChainThreads>(chain.blocks, chain.threads, chain.shared_bytes, Forward{chain}, "conv_chain");
+  chain.precision == Precision::fp16 ? run_in<Float16Format>(chain) : run_in<Bfloat16Format>(chain);
 }
 
 }  // namespace uncial::cuda

@@ -21,8 +21,10 @@ struct Pack {
     const int at = int(i - (j == 0 ? 0 : ends[j - 1]));
     const int fragment = at / kPackedWords, step = fragment / job.filter_tiles,
               tile = fragment % job.filter_tiles;
-    job.packed[at] = packed_word(at % kPackedWords,
-                                 [&](int k, int n) { return weight(job, step * 16 + k, tile * 8 + n); });
+    const auto element = [&](int k, int n) { return weight(job, step * 16 + k, tile * 8 + n); };
+    job.packed[at] = job.precision == Precision::fp16
+                         ? packed_word<Float16Format>(at % kPackedWords, element)
+                         : packed_word<Bfloat16Format>(at % kPackedWords, element);
   }
   /// Of the product: inner place k, column n.
   UNCIAL_BODY static float weight(const PackJob& job, int k, int n) {
@@ -38,9 +40,9 @@ struct Pack {
   }
 };
 
-constexpr int kOutputs = 8, kParts = 32;
+constexpr int kVectors = 16, kParts = 16;
 
-/// A block adds kOutputs sums, kParts pieces of the slots each.
+/// A block adds kVectors times 4 sums, kParts pieces of the slots each.
 struct Gather {
   GatherJob jobs[kMaxChain];
   int64_t ends[kMaxChain];
@@ -50,35 +52,38 @@ struct Gather {
     int j = 0;
     while (block.index >= ends[j]) ++j;
     const GatherJob& job = jobs[j];
-    const int64_t first = (block.index - (j == 0 ? 0 : ends[j - 1])) * kOutputs;
-    const int64_t size = int64_t(job.padded_filters) * width(job);
-    float* parts = block.memory<float>();
+    const int first = int(block.index - (j == 0 ? 0 : ends[j - 1])) * kVectors * 4;
+    const int count = job.filters * width(job), size = job.padded_filters * width(job);
+    auto* parts = block.memory<Float4>();
     block.each_thread([&](int t) {
-      const int64_t i = first + t % kOutputs;
-      float sum = 0;
-      if (i < int64_t(job.filters) * width(job)) sum = sum_of(job.partial + i, size, t / kOutputs, job.slots);
-      parts[t] = sum;
+      const int i = first + t % kVectors * 4;
+      parts[t] = i < count ? sum_of(job.partial + i, size, t / kVectors, int(job.slots)) : Float4{};
     });
     block.each_thread([&](int t) {
-      if (t >= kOutputs || first + t >= int64_t(job.filters) * width(job)) return;
+      if (t >= kVectors * 4 || first + t >= count) return;
       float sum = 0;
-      for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
-      put(job, int((first + t) / width(job)), int((first + t) % width(job)), sum);
+      UNCIAL_UNROLL
+      for (int part = 0; part < kParts; ++part) sum += block.memory<float>()[part * kVectors * 4 + t];
+      put(job, (first + t) / width(job), (first + t) % width(job), sum);
     });
   }
   /// Of every kParts-th slot. Several loads are on their way before the first sum.
-  UNCIAL_BODY static float sum_of(const float* partial, int64_t size, int64_t slot, int64_t slots) {
-    constexpr int kAhead = 4;
-    float sum = 0;
+  UNCIAL_BODY static Float4 sum_of(const float* partial, int size, int slot, int slots) {
+    constexpr int kAhead = 8;
+    Float4 sum{};
     for (; slot < slots; slot += kAhead * kParts) {
-      float values[kAhead];
+      Float4 values[kAhead];
       UNCIAL_UNROLL
       for (int j = 0; j < kAhead; ++j) {
-        const int64_t at = slot + j * kParts;
-        values[j] = at < slots ? partial[at * size] : 0.0f;
+        const int at = slot + j * kParts;
+        values[j] = *reinterpret_cast<const Float4*>(partial + int64_t(at < slots ? at : slot) * size);
       }
       UNCIAL_UNROLL
-      for (float v : values) sum += v;
+      for (int j = 0; j < kAhead; ++j) {
+        if (slot + j * kParts >= slots) break;
+        UNCIAL_UNROLL
+        for (int k = 0; k < 4; ++k) sum.v[k] += values[j].v[k];
+      }
     }
     return sum;
   }
@@ -108,9 +113,9 @@ void run(const GatherJob* jobs, int count) {
   int64_t total = 0;
   for (int j = 0; j < count; ++j) {
     gather.jobs[j] = jobs[j];
-    gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kOutputs);
+    gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kVectors * 4);
   }
-  each_block(total, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), gather,
+  each_block(total, kVectors * kParts, kVectors * kParts * int64_t(sizeof(Float4)), gather,
              "weight_gradients");
 }
 

@@ -9,21 +9,23 @@
 
 namespace uncial::cuda {
 
-UNCIAL_BODY inline Bfloat16 to_bfloat16(float x) {
-  return Bfloat16(math::to_bits(formula::rounded_to_bfloat16(x)) >> 16);
-}
-UNCIAL_BODY inline float to_float(Bfloat16 x) { return math::from_bits(uint32_t(x) << 16); }
-/// Two of them as they lie in memory.
-UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
-  return uint32_t(to_bfloat16(first)) | uint32_t(to_bfloat16(second)) << 16;
-}
-
+/// `pair`: two factors as they lie in memory. `rounded_pair`: the same, to the bit what the rounding
+/// operators give; of bfloat16 a denormal stays one in a pair on the GPU, whose products take it.
 struct Bfloat16Format {
   UNCIAL_BODY static float rounded(float x) { return formula::rounded_to_bfloat16(x); }
-  UNCIAL_BODY static float value(uint16_t bits) { return to_float(bits); }
-  /// Two rounded numbers as they lie in memory, in the instructions that newer GPUs have for it: ftz makes
-  /// denormals 0.
+  UNCIAL_BODY static uint16_t bits(float x) { return uint16_t(math::to_bits(rounded(x)) >> 16); }
+  UNCIAL_BODY static float value(uint16_t bits) { return math::from_bits(uint32_t(bits) << 16); }
+  UNCIAL_BODY static bool above_zero(uint16_t bits) { return value(bits) > 0; }
   UNCIAL_BODY static uint32_t pair(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    uint32_t both;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+    return both;
+#else
+    return uint32_t(bits(first)) | uint32_t(bits(second)) << 16;
+#endif
+  }
+  UNCIAL_BODY static uint32_t rounded_pair(float first, float second) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     uint32_t both;
     asm("{.reg .f32 x, y; mul.ftz.f32 x, %1, 0f3F800000; mul.ftz.f32 y, %2, 0f3F800000;\n"
@@ -32,23 +34,35 @@ struct Bfloat16Format {
         : "f"(first), "f"(second));
     return both;
 #else
-    return bfloat16_pair(first, second);
+    return pair(first, second);
 #endif
   }
 };
 
 struct Float16Format {
   UNCIAL_BODY static float rounded(float x) { return formula::rounded_to_float16(x); }
+  UNCIAL_BODY static uint16_t bits(float x) {
+#if defined(__CUDA_ARCH__)
+    uint16_t half;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(x));
+    return half;
+#else
+    return formula::float16_bits(x);
+#endif
+  }
   UNCIAL_BODY static float value(uint16_t bits) { return formula::float16_value(bits); }
+  /// Bits of positive numbers up to infinity; NaN has larger ones.
+  UNCIAL_BODY static bool above_zero(uint16_t bits) { return bits - 1u < 0x7c00u; }
   UNCIAL_BODY static uint32_t pair(float first, float second) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     uint32_t both;
-    asm("cvt.rn.f16x2.f32 %0, %2, %1;" : "=r"(both) : "f"(first), "f"(second));
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
     return both;
 #else
-    return uint32_t(formula::float16_bits(first)) | uint32_t(formula::float16_bits(second)) << 16;
+    return uint32_t(bits(first)) | uint32_t(bits(second)) << 16;
 #endif
   }
+  UNCIAL_BODY static uint32_t rounded_pair(float first, float second) { return pair(first, second); }
 };
 
 /// x as a factor at a precision.

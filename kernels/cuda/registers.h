@@ -31,7 +31,7 @@ struct PerWarp {
 /// f(thread) for all threads, which do not wait for each other: what it does to shared memory may be seen
 /// only after the next phase.
 template <class F>
-UNCIAL_BODY void each_thread_without_waiting(const Block& block, F f) {
+UNCIAL_BODY void each_thread_without_waiting([[maybe_unused]] const Block& block, [[maybe_unused]] F f) {
 #if defined(__CUDA_ARCH__)
   f(int(threadIdx.x));
 #elif !defined(__CUDACC__)

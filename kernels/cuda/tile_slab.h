@@ -131,7 +131,8 @@ struct Slab {
   }
   UNCIAL_BODY static void put(const Four& four, uint16_t* to) {
     const float* v = four.values;
-    *reinterpret_cast<PairOfWords*>(to) = PairOfWords{{Format::pair(v[0], v[1]), Format::pair(v[2], v[3])}};
+    *reinterpret_cast<PairOfWords*>(to) =
+        PairOfWords{{Format::rounded_pair(v[0], v[1]), Format::rounded_pair(v[2], v[3])}};
   }
   UNCIAL_BODY static const uint16_t* at(const uint16_t* shared, int i, int k) {
     return shared + (kByK ? i * kPitch + k : k * kPitch + i);

@@ -15,17 +15,24 @@
 
 namespace uncial::cuda {
 
+/// The larger one, or NaN when one of them is.
+UNCIAL_BODY inline float larger(float a, float b) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  float c;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
+  return c;
+#else
+  return b > a || b != b ? b : a;
+#endif
+}
+
 /// The largest of four values and which it was: the first of equals; NaN counts as larger than all numbers.
 struct Largest {
   float value;
-  int place;
+  int place;  ///< of NaN: any of them
   UNCIAL_BODY static Largest of(float a, float b, float c, float d) {
-    Largest l{a, 0};
-    l.see(b, 1), l.see(c, 2), l.see(d, 3);
-    return l;
-  }
-  UNCIAL_BODY void see(float v, int at) {
-    if (v > value || (v != v && value == value)) value = v, place = at;
+    const float value = larger(larger(a, b), larger(c, d));
+    return {value, a == value ? 0 : b == value ? 1 : c == value ? 2 : 3};
   }
 };
 
@@ -49,7 +56,7 @@ struct FragmentC {  ///< 16x8
 struct Warp {
   int index;  ///< within the block
 
-  __device__ static int lane() { return int(threadIdx.x) % kWarp; }
+  __device__ static int lane() { return int(threadIdx.x % kWarp); }
   __device__ static uint32_t address(const uint16_t* p) { return uint32_t(__cvta_generic_to_shared(p)); }
 
   /// From rows of 16: row(m, h) has elements 8h to 8h + 7 of row m. All addresses are of shared memory, and

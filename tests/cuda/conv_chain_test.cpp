@@ -4,12 +4,12 @@
 #include "conv_chain.h"
 
 #include <cmath>
-#include "program/cuda/chain_plan.h"
 
+#include "factor_format.h"
+#include "program/cuda/chain_plan.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
 #include "uncial/core/cuda.h"
-#include "uncial/kernels/bfloat16_formula.h"
 
 using namespace uncial;
 using namespace uncial::cuda;
@@ -26,6 +26,7 @@ Tensor integers(const Shape& shape, int range, uint64_t seed) {
 
 struct Layer {
   ConvSpec spec;
+  Precision precision;
   Tensor w, bias;
   Tensor y, codes;  ///< as the next layer sees it: activated, pooled, rounded
   Tensor dw, dbias;
@@ -73,7 +74,7 @@ void forward(Layer& l, const Tensor& x) {
       if (place < 0 || v > best) best = v, place = j;
     }
     const bool dead = l.spec.relu && best <= 0;
-    l.y.span<float>()[i] = dead ? 0 : formula::rounded_to_bfloat16(best);
+    l.y.span<float>()[i] = dead ? 0 : rounded_factor(l.precision, best);
     l.codes.span<uint8_t>()[i] = dead ? kDead : uint8_t(place);
   });
 }
@@ -86,7 +87,7 @@ Tensor backward(Layer& l, const Tensor& x, const Tensor& dy) {
   each_place(dy.shape(), [&](int64_t n, int64_t k, int64_t p, int64_t q, size_t i) {
     const int code = l.codes.span<uint8_t>()[i];
     if (code == kDead) return;
-    const float g = formula::rounded_to_bfloat16(dy.span<float>()[i]);
+    const float g = rounded_factor(l.precision, dy.span<float>()[i]);
     if (l.spec.pool) p = 2 * p + code / 2, q = 2 * q + code % 2;
     l.dbias.span<float>()[size_t(k)] += g;
     each_place({1, e.C, e.R, e.S}, [&](int64_t, int64_t c, int64_t r, int64_t s, size_t j) {
@@ -116,12 +117,13 @@ struct Chain {
   std::vector<Layer> layers;
   Tensor x, dy;
 
-  explicit Chain(const std::vector<ConvSpec>& specs) {
+  Chain(const std::vector<ConvSpec>& specs, Precision precision) {
     const ConvExtents& first = specs[0].e;
     x = integers({first.N, first.C, first.H, first.W}, 2, 1);
     for (const ConvSpec& s : specs) {
       const uint64_t seed = layers.size() + 2;
       layers.push_back({s,
+                        precision,
                         integers({s.e.K, s.e.C, s.e.R, s.e.S}, 1, seed),
                         integers({s.e.K}, 3, seed + 10),
                         {},
@@ -147,12 +149,13 @@ PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool fir
   const ConvExtents& e = l.spec.e;
   packed = full({p.packed_words()}, -1, DType::int32, w.device());
   return {there<float>(w), there<uint32_t>(packed), int(e.K),     int(e.C),         int(e.R),
-          int(e.S),        p.filter_tiles,          p.taps.units, first && e.C < 8, transposed};
+          int(e.S),        p.filter_tiles,          p.taps.units, first && e.C < 8, transposed,
+          l.precision};
 }
 
 /// Both directions on the GPU, against what the loops gave.
-void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
-  const Chain chain(specs);
+void check_chain(Device gpu, const std::vector<ConvSpec>& specs, Precision precision) {
+  const Chain chain(specs, precision);
   const size_t L = specs.size();
   auto f = program::cuda::plan_forward(specs, gpu_limits());
   auto b = program::cuda::plan_backward(specs, gpu_limits());
@@ -165,6 +168,7 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
   const Tensor y = full(pooled(specs.back()), NAN, DType::float32, gpu);
   f->x = b->x = there<float>(x), f->y = there<float>(y), b->dy = there<float>(dy);
   f->round_y = true;
+  f->precision = b->precision = precision;
   b->scale = 1;
   for (size_t i = 0; i < L; ++i) {
     const Layer& l = chain.layers[i];
@@ -179,7 +183,7 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
     t[2] = full({l.spec.e.N * pixels * channels}, 77, DType::uint8, gpu), fl.codes = there<uint8_t>(t[2]);
     if (i + 1 < L) {
       t[3] = full({l.spec.e.N * pixels * channels}, 3, DType::bfloat16, gpu);
-      fl.kept = there<Bfloat16>(t[3]);
+      fl.kept = there<uint16_t>(t[3]);
       b->layer[i + 1].kept = fl.kept;
       if (l.spec.pool) b->layer[i + 1].codes = fl.codes;
     } else {
@@ -193,8 +197,8 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs) {
     bl.partial = there<float>(t[5]);
     t[6] = full({l.w.size() + l.spec.e.K}, NAN, DType::float32, gpu);
     const ConvExtents& e = l.spec.e;
-    gathers.push_back({bl.partial, int64_t(b->blocks) * bl.splits, bl.filters, bl.padded_filters(), int(e.C),
-                       int(e.R), int(e.S), bl.taps.units, i == 0 && e.C < 8, there<float>(t[6]),
+    gathers.push_back({bl.partial, b->blocks, bl.filters, bl.padded_filters(), int(e.C), int(e.R), int(e.S),
+                       bl.taps.units, i == 0 && e.C < 8, there<float>(t[6]),
                        there<float>(t[6]) + l.w.size()});
   }
   uncial::cuda::run(packs.data(), int(packs.size()));
@@ -227,9 +231,10 @@ TEST_CASE("chains of convolutions agree with plain loops, forwards and backwards
       {spec(20, 2, 6, 6, 8, 3, true, true), spec(20, 8, 2, 2, 8, 3, true, false, 1)},
   };
   for_each_gpu([&](Device gpu) {
-    for (size_t i = 0; i < chains.size(); ++i) {
-      INFO("chain " << i);
-      check_chain(gpu, chains[i]);
-    }
+    for (const Precision precision : {Precision::bf16, Precision::fp16})
+      for (size_t i = 0; i < chains.size(); ++i) {
+        INFO("chain " << i << ", " << precision);
+        check_chain(gpu, chains[i], precision);
+      }
   });
 }

@@ -1,9 +1,11 @@
 #include "chain_plan.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 
 #include "program/stage.h"
+#include "uncial/core/random.h"
 #include "uncial/core/shape.h"
 
 namespace uncial::program::cuda {
@@ -47,10 +49,17 @@ SharedImage image_of(int64_t channels, int64_t height, int64_t width, int64_t ha
   x.height = int(height), x.width = int(width), x.halo = int(halo);
   x.channels = round_up(channels, 8);
   x.pitch = pitch_of(x.channels);
+  x.planes = 1, x.by_width = Divider(width), x.by_columns = Divider(x.columns());
+  return x;
+}
+/// A sample as it came.
+SharedImage planes_of(const ConvExtents& e) {
+  SharedImage x = image_of(e.C, e.H, e.W, e.padding);
+  x.channels = int(e.C), x.planes = int(e.C), x.pitch = 1;
   return x;
 }
 
-int64_t bytes_of(const SharedImage& x) { return int64_t(x.elements()) * 2; }
+int64_t bytes_of(const SharedImage& x) { return round_up(x.elements(), 8) * 2; }
 
 bool supported_layer(const ConvSpec& s) {
   const ConvExtents& e = s.e;
@@ -64,83 +73,122 @@ bool all_supported(const std::vector<ConvSpec>& specs) {
          std::all_of(specs.begin(), specs.end(), supported_layer);
 }
 
-/// Fewer channels than a unit has: taps become channels.
+/// Fewer channels than a unit has, so a unit is of several taps.
 bool few_channels(const ConvExtents& e) { return e.C < 8; }
 
 SharedImage input_image(const ConvSpec& s, bool first) {
   const ConvExtents& e = s.e;
-  return first && few_channels(e) ? image_of(e.C * e.R * e.S, e.P, e.Q, 0)
-                                  : image_of(e.C, e.H, e.W, e.padding);
+  return first && few_channels(e) ? planes_of(e) : image_of(e.C, e.H, e.W, e.padding);
 }
 
+Taps taps_of(const ConvExtents& e, int64_t origin, int64_t stride, int64_t units_a_tap) {
+  return {int(e.R),
+          int(e.S),
+          int(stride),
+          int(e.dilation),
+          int(origin),
+          round_up(e.R * e.S * units_a_tap, 2),
+          Divider(units_a_tap),
+          Divider(e.S)};
+}
 Taps taps_of(const ConvSpec& s, bool first, const SharedImage& x) {
   const ConvExtents& e = s.e;
-  if (first && few_channels(e)) return {1, 1, 1, 1, 0, round_up(x.channels / 8, 2)};
-  return {int(e.R),        int(e.S),        int(e.stride),
-          int(e.dilation), -int(e.padding), round_up(e.R * e.S * (x.channels / 8), 2)};
+  if (!first || !few_channels(e)) return taps_of(e, -e.padding, e.stride, x.channels / 8);
+  Taps taps = taps_of(e, -e.padding, e.stride, 1);
+  taps.units = round_up(ceil_div(e.R * e.S * e.C, 8), 2), taps.by_channels = Divider(e.C);
+  return taps;
 }
 
-void place_first(FirstImage& f, const SharedImage& image, SharedMemory& memory, int first, int last) {
-  f.by_width = Divider(f.e.W), f.by_plane = Divider(f.e.H * f.e.W), f.by_pairs = Divider(image.channels / 2);
-  if (!f.taps_are_channels) return;
-  memory.want(&f.staged_at, f.staged() * 2, 2, first, last);
-  memory.always(&f.rows_at, int64_t(image.height) * image.width * 4, 4);
-  memory.always(&f.taps_at, image.channels * 4, 4);
+FirstImage first_of(const ConvExtents& e) {
+  return {e, few_channels(e), 0, Divider(e.W), Divider(e.H * e.W)};
 }
 
-void cut_filters(ConvProduct& p, int64_t filters) {
+/// Cycles of a multiprocessor for `items`, each of so many steps, that warps take in turns: in a step an item
+/// loads from shared memory for some cycles, and multiplies. Alone it waits for both. On an H100 a product of
+/// 16x8x16 takes about 1.6 cycles of a multiprocessor, or 6.4 of the quarter that a warp runs on.
+double cycles(int items, int steps, int warps, double loads, double products) {
+  const double alone = 60 + 6.4 * products, share = std::max(loads, 1.6 * products);
+  double sum = 0;
+  for (; items > 0; items -= warps) sum += steps * std::max(alone, std::min(items, warps) * share);
+  return sum;
+}
+
+void cut_filters(ConvProduct& p, int64_t filters, int threads, int most_tiles) {
   const int tiles = int(ceil_div(filters, 8));
-  p.tiles_a_warp = tiles <= 1 ? 1 : tiles <= 2 ? 2 : tiles <= 4 || (tiles % 8 != 0 && tiles % 8 <= 4) ? 4 : 8;
-  p.filter_tiles = round_up(tiles, p.tiles_a_warp);
+  double best = 0;
+  for (int t = 1; t <= most_tiles; t *= 2) {
+    const int items = p.padded_rows() / 32 * int(ceil_div(tiles, t));
+    const double cost = cycles(items, p.steps(), threads / kWarp, 8 + 2 * t, 2 * t);
+    if (best > 0 && cost >= best) continue;
+    best = cost, p.tiles_a_warp = t, p.filter_tiles = round_up(tiles, t);
+  }
 }
 
 void want_tables(SharedMemory& memory, ConvProduct& p) {
   memory.always(&p.rows_at, p.padded_rows() * 4, 4);
-  memory.always(&p.units_at, p.taps.units * 4, 4);
+  memory.always(&p.units_at, p.taps.units * 4 * (p.gathered ? 8 : 1), 4);
 }
 
-/// Small images leave room for several blocks on a multiprocessor; registers allow three of these.
-constexpr int kSmallThreads = 128, kSmallBlocks = 3;
+/// Small images leave room for several blocks on a multiprocessor.
+constexpr int kSmallBlocks = 3;
 
-bool fits_small(int64_t N, int64_t bytes, const GpuLimits& limits) {
-  return bytes * kSmallBlocks <= limits.shared_bytes && N >= kSmallBlocks * limits.multiprocessors;
+template <class Chain>
+bool fits(const Chain& chain, const GpuLimits& limits) {
+  return int64_t(chain.shared_bytes) * chain.resident <= limits.shared_bytes &&
+         (chain.resident == 1 || chain.N >= chain.resident * limits.multiprocessors);
 }
-int blocks_for(int64_t N, int threads, const GpuLimits& limits) {
-  return int(std::min<int64_t>(N, limits.multiprocessors * (threads == kSmallThreads ? kSmallBlocks : 1)));
+template <class Chain>
+Chain on_blocks(Chain chain, const GpuLimits& limits) {
+  chain.blocks = int(std::min<int64_t>(chain.N, limits.multiprocessors * chain.resident));
+  return chain;
 }
 
-/// The cut of a weight gradient whose slowest warp has least to do, among what the kernels offer.
-void cut_gradient(BackwardLayer& l, int warps) {
-  const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2;
+int setting(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  return text ? std::atoi(text) : otherwise;
+}
+
+/// What pieces of a weight gradient may take of shared memory.
+constexpr int64_t kMostPieces = 36 * 1024;
+
+/// The fastest cut of a weight gradient among what the kernels offer.
+void cut_gradient(BackwardLayer& l, int threads, int most_pairs) {
+  const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2, warps = threads / kWarp;
   double best = 0;
   for (const int rows : {1, 2})
-    for (const int columns : {1, 2, 3}) {
-      const int products = int(ceil_div(filters, rows) * ceil_div(pairs, columns));
-      const int splits = std::clamp(warps / products, 1, l.steps());
-      const double rounds = double(ceil_div(products * splits, warps));
-      // What a step costs: its products, and the operands that it loads.
-      const double cost =
-          rounds * double(ceil_div(l.steps(), splits)) * (2.0 * rows * columns + rows + columns);
+    for (int columns = 1; columns <= most_pairs; ++columns) {
+      const int groups = int(ceil_div(filters, rows)), products = groups * int(ceil_div(pairs, columns));
+      const int64_t piece = int64_t(groups) * rows * 16 * l.width_of_partial() * 4;
+      const int splits =
+          std::clamp(int(std::min<int64_t>(warps / products, kMostPieces / piece)), 1, l.steps());
+      const double cost = cycles(products * splits, int(ceil_div(l.steps(), splits)), warps,
+                                 4 * (rows + columns), 2 * rows * columns);
       if (best > 0 && cost >= best) continue;
       best = cost;
       l.rows_a_warp = rows, l.pairs_a_warp = columns, l.splits = splits;
-      l.filter_groups = int(ceil_div(filters, rows)), l.pair_groups = int(ceil_div(pairs, columns));
+      l.filter_groups = groups, l.pair_groups = int(ceil_div(pairs, columns));
     }
 }
 
 }  // namespace
 
 int64_t partial_floats(const BackwardLayer& l, int blocks) {
-  return int64_t(blocks) * l.splits * l.padded_filters() * l.width_of_partial();
+  return int64_t(blocks) * l.padded_filters() * l.width_of_partial();
 }
 
-std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
-  if (!all_supported(specs)) return {};
+namespace {
+
+/// Words of shared memory a filter: what 8 pixels of 4 pairs of filters take lies in different banks.
+int staging_pitch(const ConvProduct& p) {
+  return round_up(std::max(0, (p.windows ? p.padded_rows() / 4 : p.padded_rows()) - 4), 16) + 4;
+}
+
+ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads, int resident) {
   ForwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.first.e = specs[0].e;
-  chain.first.taps_are_channels = few_channels(specs[0].e);
+  chain.threads = threads, chain.resident = resident;
+  chain.first = first_of(specs[0].e);
   SharedMemory memory;
   for (int i = 0; i < chain.layers; ++i) {
     const ConvSpec& s = specs[size_t(i)];
@@ -150,41 +198,53 @@ std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, con
     l.out_height = int(s.pool ? s.e.P / 2 : s.e.P), l.out_width = int(s.pool ? s.e.Q / 2 : s.e.Q);
     p.x = input_image(s, i == 0);
     p.taps = taps_of(s, i == 0, p.x);
+    p.gathered = i == 0 && chain.first.gathered;
     p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
-    cut_filters(p, s.e.K);
+    p.by_columns = Divider(s.pool ? p.width / 2 : p.width);
+    cut_filters(p, s.e.K, threads, most_tiles_forward(threads * resident));
     memory.always(&p.x.at, bytes_of(p.x), 2);
     memory.always(&p.weights_at, int64_t(p.packed_words()) * 4, 4);
+    memory.always(&l.bias_at, p.filter_tiles * 8 * 4, 4);
     want_tables(memory, p);
     if (i + 1 < chain.layers) memory.always(&l.y_rows_at, int64_t(l.out_height) * l.out_width * 4, 4);
   }
-  place_first(chain.first, chain.layer[0].product.x, memory, 0, 1 << 20);
   const ForwardLayer& last = chain.layer[chain.layers - 1];
-  memory.always(&chain.staging_at, round_up(int64_t(last.filters) * last.out_height * last.out_width, 4) * 5,
-                4);
-  const int64_t bytes = memory.plan();
-  if (bytes > limits.shared_bytes) return {};
-  chain.shared_bytes = int(bytes);
+  chain.staging_pitch = staging_pitch(last.product);
+  chain.by_pixels = Divider(int64_t(last.out_height) * last.out_width);
+  memory.always(&chain.staging_at, int64_t(last.product.filter_tiles) * 8 * chain.staging_pitch * 5, 4);
+  memory.always(&chain.first.raw_at, round_up(specs[0].e.C * specs[0].e.H * specs[0].e.W, 4) * 4, 4);
+  memory.always(&chain.stream_at, sizeof(RandomStream), 4);
+  chain.shared_bytes = int(memory.plan());
   for (int i = 0; i + 1 < chain.layers; ++i) {
     chain.layer[i].y = chain.layer[i + 1].product.x;
     chain.layer[i].by_vectors = Divider(chain.layer[i].y.channels / 8);
   }
-  chain.threads = fits_small(chain.N, bytes, limits) ? kSmallThreads : kChainThreads;
-  chain.blocks = blocks_for(chain.N, chain.threads, limits);
   return chain;
+}
+
+}  // namespace
+
+std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
+  if (!all_supported(specs)) return {};
+  const ForwardChain small = plan_forward_for(specs, setting("UNCIAL_CHAIN_SMALL", 256), kSmallBlocks);
+  if (fits(small, limits)) return on_blocks(small, limits);
+  const ForwardChain chain = plan_forward_for(specs, setting("UNCIAL_CHAIN_F", 576), 1);
+  if (!fits(chain, limits)) return {};
+  return on_blocks(chain, limits);
 }
 
 namespace {
 
-void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs, int warps) {
+void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs) {
   const ConvSpec& s = specs[size_t(i)];
   const ConvExtents& e = s.e;
   BackwardLayer& l = chain.layer[i];
   l.filters = int(e.K), l.height = int(e.P), l.width = int(e.Q);
   l.x = input_image(s, i == 0);
   l.taps = taps_of(s, i == 0, l.x);
-  cut_gradient(l, warps);
+  cut_gradient(l, chain.threads, most_pairs(chain.threads * chain.resident));
   l.has_input_gradient = i > 0;
-  l.by_vectors = Divider(l.x.channels / 8);
+  if (i > 0) l.by_vectors = Divider(l.x.channels / 8);
   const int64_t outside = e.dilation * (e.R - 1) - e.padding;
   l.dy = image_of(e.K, e.P, e.Q, i > 0 ? outside : 0);
   l.dy.pitch = std::max(l.dy.pitch, pitch_of(l.padded_filters()));
@@ -192,10 +252,9 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs,
   if (i == 0) return;
   ConvProduct& p = l.product;
   p.x = l.dy;
-  p.taps = {int(e.R),        int(e.S),      1,
-            int(e.dilation), -int(outside), round_up(e.R * e.S * (p.x.channels / 8), 2)};
-  p.height = int(e.H), p.width = int(e.W);
-  cut_filters(p, e.C);
+  p.taps = taps_of(e, -outside, 1, p.x.channels / 8);
+  p.height = int(e.H), p.width = int(e.W), p.by_columns = Divider(e.W);
+  cut_filters(p, e.C, chain.threads, most_tiles_backward(chain.threads * chain.resident));
   const ConvSpec& before = specs[size_t(i) - 1];
   const SharedImage& dx = chain.layer[i - 1].dy;
   l.pooled_before = before.pool;
@@ -208,32 +267,44 @@ void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs,
 void place_layer(BackwardChain& chain, int i, SharedMemory& memory) {
   BackwardLayer& l = chain.layer[i];
   const int phase = 2 * (chain.layers - 1 - i);
+  const bool last = i + 1 == chain.layers, gathered = i == 0 && chain.first.gathered;
   memory.always(&l.x_rows_at, l.steps() * 16 * 4, 4);
   memory.always(&l.dy_rows_at, l.steps() * 16 * 4, 4);
-  memory.always(&l.x_units_at, l.taps.units * 4, 4);
-  memory.always(&l.x_pixels_at, int64_t(l.x.height) * l.x.width * 4, 4);
-  if (i + 1 == chain.layers || !chain.layer[i + 1].dy_takes_x)
+  memory.always(&l.x_units_at, l.taps.units * 4 * (gathered ? 8 : 1), 4);
+  if (!gathered) memory.always(&l.x_pixels_at, int64_t(l.x.height) * l.x.width * 4, 4);
+  if (last && chain.roomy)
+    memory.always(&l.dy.at, bytes_of(l.dy), 2);
+  else if (last || !chain.layer[i + 1].dy_takes_x)
     memory.want(&l.dy.at, bytes_of(l.dy), 2, std::max(0, phase - 1), phase + 1);
-  memory.want(&l.x.at, bytes_of(l.x), 2, phase, l.dy_takes_x ? phase + 3 : l.mask_by_x ? phase + 1 : phase);
-  if (i == 0) return place_first(chain.first, l.x, memory, phase, phase);
+  if (gathered)
+    memory.always(&l.x.at, bytes_of(l.x), 2);
+  else
+    memory.want(&l.x.at, bytes_of(l.x), 2, phase, l.dy_takes_x ? phase + 3 : l.mask_by_x ? phase + 1 : phase);
+  if (l.splits > 1)
+    memory.want(&l.splits_at, int64_t(l.splits) * l.padded_filters() * l.width_of_partial() * 4, 4, phase,
+                phase);
+  if (i == 0) return;
   want_tables(memory, l.product);
-  memory.always(&l.dx_rows_at, l.product.rows() * 4, 4);
-  memory.want(&l.product.weights_at, int64_t(l.product.packed_words()) * 4, 4, phase + 1, phase + 1);
+  if (!l.dy_takes_x) memory.always(&l.dx_rows_at, l.product.rows() * 4, 4);
+  if (l.pooled_before)
+    memory.want(&l.codes_at, int64_t(l.x.height) * l.x.width * l.x.channels, 1, phase, phase + 1);
+  memory.want(&l.product.weights_at, int64_t(l.product.packed_words()) * 4, 4,
+              chain.roomy ? phase : phase + 1, phase + 1);
 }
 
-BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads) {
+BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads, int resident, bool roomy) {
   BackwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.threads = threads;
-  chain.first.e = specs[0].e;
-  chain.first.taps_are_channels = few_channels(specs[0].e);
+  chain.threads = threads, chain.resident = resident;
+  chain.roomy = roomy;
+  chain.first = first_of(specs[0].e);
   chain.pooled = specs.back().pool;
-  const int64_t width = specs.back().e.Q / (chain.pooled ? 2 : 1);
-  chain.by_width = Divider(width),
-  chain.by_pixels = Divider(width * (specs.back().e.P / (chain.pooled ? 2 : 1)));
-  for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs, threads / kWarp);
+  chain.by_width = Divider(specs.back().e.Q / (chain.pooled ? 2 : 1));
+  chain.by_groups = Divider(ceil_div(specs.back().e.K, kDyFilters));
+  for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs);
   SharedMemory memory;
+  memory.always(&chain.first.raw_at, round_up(specs[0].e.C * specs[0].e.H * specs[0].e.W, 4) * 4, 4);
   memory.always(&chain.zeros_at, chain.zeros * 2, 2);
   for (int i = chain.layers - 1; i >= 0; --i) place_layer(chain, i, memory);
   chain.shared_bytes = int(memory.plan());
@@ -256,11 +327,14 @@ bool gradients_supported(const std::vector<ConvSpec>& specs) {
 
 std::optional<BackwardChain> plan_backward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
   if (!all_supported(specs) || !gradients_supported(specs)) return {};
-  BackwardChain chain = plan_backward_for(specs, kSmallThreads);
-  if (!fits_small(chain.N, chain.shared_bytes, limits)) chain = plan_backward_for(specs, kChainThreads);
-  if (chain.shared_bytes > limits.shared_bytes) return {};
-  chain.blocks = blocks_for(chain.N, chain.threads, limits);
-  return chain;
+  const BackwardChain small =
+      plan_backward_for(specs, setting("UNCIAL_CHAIN_SMALL", 256), kSmallBlocks, true);
+  if (fits(small, limits)) return on_blocks(small, limits);
+  for (const bool roomy : {true, false}) {
+    const BackwardChain chain = plan_backward_for(specs, setting("UNCIAL_CHAIN_B", 640), 1, roomy);
+    if (fits(chain, limits)) return on_blocks(chain, limits);
+  }
+  return {};
 }
 
 }  // namespace uncial::program::cuda
