@@ -55,6 +55,7 @@ struct ConvProduct {
   bool windows;             ///< rows run by windows of 2x2: 32 rows are 8 windows, whose places lie 8 apart
   int filter_tiles;         ///< of 8 filters; a multiple of what a warp takes
   int tiles_a_warp;         ///< 1, 2, 4 or 8
+  Divider by_groups;        ///< of tiles_a_warp tiles
   int rows_at, units_at;    ///< tables of offsets into x, words of shared memory; when gathered, of each tap
   int weights_at;           ///< packed weights, likewise
   const uint32_t* weights;  ///< where they come from
@@ -123,7 +124,8 @@ struct BackwardLayer {
   int filter_groups, rows_a_warp;  ///< of rows_a_warp * 16 filters
   int pair_groups, pairs_a_warp;   ///< of pairs_a_warp * 2 units
   int splits;                      ///< pieces of the pixels
-  int splits_at;                   ///< their sums, words of shared memory; none for one piece
+  Divider by_products, by_pair_groups, by_splits;
+  int splits_at;  ///< their sums, words of shared memory; none for one piece
   int x_rows_at, dy_rows_at, x_units_at;
   float* partial;  ///< blocks, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
   int filters;

@@ -29,29 +29,31 @@ struct IntoPrevious {
     if (codes)
       each(warp, sums, row, tile, [&](int pixel, int, int to, int channel, uint32_t both) {
         const uint32_t code = *reinterpret_cast<const uint16_t*>(codes + pixel * l.x.channels + channel);
-        spread(dy, shared + to, both, code & 0xff, code >> 8);
+        if (to >= 0) spread(dy, shared + to, both, code & 0xff, code >> 8);
       });
     else if (l.mask_by_x)
       each(warp, sums, row, tile, [&](int, int seen, int to, int, uint32_t both) {
         const uint32_t mask = *reinterpret_cast<const uint32_t*>(shared + seen);
-        *reinterpret_cast<uint32_t*>(shared + to) =
-            (Format::above_zero(uint16_t(mask)) ? both & 0xffffu : 0) |
-            (Format::above_zero(uint16_t(mask >> 16)) ? both & 0xffff0000u : 0);
+        const uint32_t kept = (Format::above_zero(uint16_t(mask)) ? both & 0xffffu : 0) |
+                              (Format::above_zero(uint16_t(mask >> 16)) ? both & 0xffff0000u : 0);
+        if (to >= 0) *reinterpret_cast<uint32_t*>(shared + to) = kept;
       });
     else
-      each(warp, sums, row, tile,
-           [&](int, int, int to, int, uint32_t both) { *reinterpret_cast<uint32_t*>(shared + to) = both; });
+      each(warp, sums, row, tile, [&](int, int, int to, int, uint32_t both) {
+        if (to >= 0) *reinterpret_cast<uint32_t*>(shared + to) = both;
+      });
   }
-  /// put(pixel, where x is, where dy goes, channel, both) for all pairs of channels.
+  /// put(pixel, where x is, where dy goes or -1, channel, both) for all pairs of channels.
   template <int kTiles, class Put>
   UNCIAL_INLINED_BODY void each(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row, int tile,
                                 Put put) const {
+    const int rows = l.product.rows();
     OfRows<int> targets[2], seen[2];
     UNCIAL_UNROLL
     for (int i = 0; i < 2; ++i) {
-      const int rows = l.product.rows(), first = row + 16 * i;
+      const int first = row + 16 * i;
       set_rows(warp, targets[i], [&](int m) { return first + m < rows ? to[first + m] : -1; });
-      set_rows(warp, seen[i], [&](int m) { return first + m < rows ? x[first + m] : 0; });
+      set_rows(warp, seen[i], [&](int m) { return x[first + m < rows ? first + m : 0]; });
     }
     UNCIAL_UNROLL
     for (int j = 0; j < kTiles; ++j) {
@@ -60,9 +62,9 @@ struct IntoPrevious {
       UNCIAL_UNROLL
       for (int i = 0; i < 2; ++i)
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
-          if (of_row(targets[i], m) >= 0)
-            put(row + 16 * i + m, of_row(seen[i], m) + column + n, of_row(targets[i], m) + column + n,
-                column + n, Format::pair(first, second));
+          const int pixel = row + 16 * i + m, to = of_row(targets[i], m);
+          put(pixel < rows ? pixel : 0, of_row(seen[i], m) + column + n, to < 0 ? to : to + column + n,
+              column + n, Format::pair(first, second));
         });
     }
   }
@@ -95,9 +97,11 @@ UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardL
   float* target = in_pieces ? block.memory<float>(4 * int64_t(l.splits_at)) : l.partial + block.index * size;
   each_warp(block, [&](const Warp& warp) {
     for (int item = warp.index; item < products * l.splits; item += block.threads / kWarp) {
-      const int split = item / products, filter = item % products / l.pair_groups * kRows * 16;
-      const int pair = item % l.pair_groups * kPairs;
-      const int begin = l.steps() * split / l.splits, end = l.steps() * (split + 1) / l.splits;
+      const int split = l.by_products.quotient(item), product = l.by_products.remainder(item, split);
+      const int filter_group = l.by_pair_groups.quotient(product), filter = filter_group * kRows * 16;
+      const int pair = l.by_pair_groups.remainder(product, filter_group) * kPairs;
+      const int begin = l.by_splits.quotient(l.steps() * split),
+                end = l.by_splits.quotient(l.steps() * (split + 1));
       float* partial = target + split * size + filter * width;
       const auto start = [&](FragmentC& sum, int row, int column) {
         warp.set_pairs(sum, [&](int m, int n) {
@@ -349,7 +353,7 @@ struct Backward {
     const int* x = block.memory<int>(4 * int64_t(l.x_pixels_at));
     const int* to = l.dy_takes_x ? x : block.memory<int>(4 * int64_t(l.dx_rows_at));
     multiply<Format, kMostTiles, false>(
-        block, l.product, nullptr,
+        block, l.product, [](int) { return 0.0f; },
         IntoPrevious<Format>{l, before.dy, block.memory<uint16_t>(), to, x, codes});
   }
 };

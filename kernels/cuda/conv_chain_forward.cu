@@ -74,22 +74,26 @@ struct IntoStaging {
   template <int kTiles>
   UNCIAL_INLINED_BODY void operator()(const Warp& warp, const FragmentC (&sums)[2][kTiles], int row,
                                       int tile) const {
-    UNCIAL_UNROLL
-    for (int j = 0; j < kTiles; ++j) {
-      const int filter = (tile + j) * 8;
-      if (l.product.windows) {
+    // Code that runs comes from memory the first time: whole loops for one case lie together.
+    if (l.product.windows) {
+      UNCIAL_UNROLL
+      for (int j = 0; j < kTiles; ++j)
         warp.each_largest(sums[0][j], sums[1][j],
                           [&](int w, int n, const Largest& first, const Largest& second) {
-                            put((filter + n) * pitch + row / 4 + w, first);
-                            put((filter + n + 1) * pitch + row / 4 + w, second);
+                            const int at = ((tile + j) * 8 + n) * pitch + row / 4 + w;
+                            put(at, first);
+                            put(at + pitch, second);
                           });
-        continue;
-      }
+      return;
+    }
+    UNCIAL_UNROLL
+    for (int j = 0; j < kTiles; ++j) {
       UNCIAL_UNROLL
       for (int i = 0; i < 2; ++i)
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
-          put((filter + n) * pitch + row + 16 * i + m, {first, 0});
-          put((filter + n + 1) * pitch + row + 16 * i + m, {second, 0});
+          const int at = ((tile + j) * 8 + n) * pitch + row + 16 * i + m;
+          put(at, {first, 0});
+          put(at + pitch, {second, 0});
         });
     }
   }
@@ -143,7 +147,7 @@ struct Forward {
   template <class Finish>
   UNCIAL_INLINED_BODY void product(const Block& block, const ForwardLayer& l, bool first,
                                    Finish finish) const {
-    const float* bias = block.memory<float>(4 * int64_t(l.bias_at));
+    const auto bias = [&](int filter) { return block.memory<float>(4 * int64_t(l.bias_at))[filter]; };
     if (first && l.product.gathered)
       multiply<Format, kMostTiles, true>(block, l.product, bias, finish);
     else

@@ -11,27 +11,30 @@ constexpr int kMaxJobs = 2 * kMaxChain;
 
 struct Pack {
   PackJob jobs[kMaxJobs];
-  int64_t ends[kMaxJobs];
-  int count;
+  Divider by_tiles[kMaxJobs], by_channels[kMaxJobs];  ///< of a step; of a tap, padded
+  int ends[kMaxJobs];
 
-  UNCIAL_BODY void operator()(int64_t i) const {
-    int j = 0;
+  UNCIAL_BODY void operator()(int64_t word) const {
+    int i = int(word), j = 0;
     while (i >= ends[j]) ++j;
+    if (j > 0) i -= ends[j - 1];
     const PackJob& job = jobs[j];
-    const int at = int(i - (j == 0 ? 0 : ends[j - 1]));
-    const int fragment = at / kPackedWords, step = fragment / job.filter_tiles,
-              tile = fragment % job.filter_tiles;
-    const auto element = [&](int k, int n) { return weight(job, step * 16 + k, tile * 8 + n); };
-    job.packed[at] = job.precision == Precision::fp16
-                         ? packed_word<Float16Format>(at % kPackedWords, element)
-                         : packed_word<Bfloat16Format>(at % kPackedWords, element);
+    const int fragment = i / kPackedWords, step = by_tiles[j].quotient(fragment),
+              tile = by_tiles[j].remainder(fragment, step);
+    const auto element = [&](int k, int n) {
+      return weight(job, by_channels[j], step * 16 + k, tile * 8 + n);
+    };
+    job.packed[i] = job.precision == Precision::fp16 ? packed_word<Float16Format>(i % kPackedWords, element)
+                                                     : packed_word<Bfloat16Format>(i % kPackedWords, element);
+  }
+  /// Channels of a tap among the inner places of the product.
+  UNCIAL_BODY static int padded(const PackJob& job) {
+    return job.taps_are_channels ? job.C : ((job.transposed ? job.K : job.C) + 7) / 8 * 8;
   }
   /// Of the product: inner place k, column n.
-  UNCIAL_BODY static float weight(const PackJob& job, int k, int n) {
-    const int taps = job.R * job.S;
-    if (job.taps_are_channels) return n < job.K && k < taps * job.C ? at(job, n, k % job.C, k / job.C) : 0.0f;
+  UNCIAL_BODY static float weight(const PackJob& job, const Divider& by_channels, int k, int n) {
     const int inner = job.transposed ? job.K : job.C, outer = job.transposed ? job.C : job.K;
-    const int padded = (inner + 7) / 8 * 8, tap = k / padded, c = k % padded;
+    const int taps = job.R * job.S, tap = by_channels.quotient(k), c = by_channels.remainder(k, tap);
     if (tap >= taps || c >= inner || n >= outer) return 0.0f;
     return job.transposed ? at(job, c, n, taps - 1 - tap) : at(job, n, c, tap);
   }
@@ -100,10 +103,12 @@ struct Gather {
 
 void run(const PackJob* jobs, int count) {
   Pack pack{};
-  int64_t total = 0;
+  int total = 0;
   for (int j = 0; j < count; ++j) {
     pack.jobs[j] = jobs[j];
-    pack.ends[j] = total += int64_t(jobs[j].filter_tiles) * (jobs[j].units / 2) * kPackedWords;
+    pack.by_tiles[j] = Divider(jobs[j].filter_tiles);
+    pack.by_channels[j] = Divider(Pack::padded(jobs[j]));
+    pack.ends[j] = total += jobs[j].filter_tiles * (jobs[j].units / 2) * kPackedWords;
   }
   each(total, pack, "pack_weights");
 }

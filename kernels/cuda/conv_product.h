@@ -75,10 +75,9 @@ UNCIAL_BODY inline void start_weights(const Block& block, const ConvProduct& p) 
 }
 
 /// finish(warp, sums, m, tile) for all blocks of twice 16 rows, from m on, and kTiles times 8 filters of
-/// x * w + bias; bias is in shared memory, or null.
-template <class Format, int kTiles, bool kGathered, class Finish>
-UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p, const float* bias,
-                                        Finish finish) {
+/// x * w + bias(filter).
+template <class Format, int kTiles, bool kGathered, class Bias, class Finish>
+UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
   const auto* shared = block.memory<uint16_t>();
   const int *rows = block.memory<int>(4 * int64_t(p.rows_at)),
             *units = block.memory<int>(4 * int64_t(p.units_at));
@@ -86,11 +85,12 @@ UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p
   const int groups = p.filter_tiles / kTiles, items = p.padded_rows() / 32 * groups;
   each_warp(block, [&](const Warp& warp) {
     for (int item = warp.index; item < items; item += block.threads / kWarp) {
-      const int m = item / groups * 32, tile = item % groups * kTiles;
+      const int block_of_rows = p.by_groups.quotient(item), m = block_of_rows * 32,
+                tile = p.by_groups.remainder(item, block_of_rows) * kTiles;
       FragmentC sums[2][kTiles];
       UNCIAL_UNROLL
       for (int j = 0; j < kTiles; ++j) {
-        warp.set_columns(sums[0][j], [&](int n) { return bias ? bias[(tile + j) * 8 + n] : 0.0f; });
+        warp.set_columns(sums[0][j], [&](int n) { return bias((tile + j) * 8 + n); });
         sums[1][j] = sums[0][j];
       }
       RowsAt places[2];
@@ -123,9 +123,8 @@ UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p
 }
 
 /// kMostTiles is what registers allow.
-template <class Format, int kMostTiles, bool kGathered, class Finish>
-UNCIAL_INLINED_BODY void multiply(const Block& block, const ConvProduct& p, const float* bias,
-                                  Finish finish) {
+template <class Format, int kMostTiles, bool kGathered, class Bias, class Finish>
+UNCIAL_INLINED_BODY void multiply(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
   if (p.tiles_a_warp == 1)
     multiply_tiles<Format, 1, kGathered>(block, p, bias, finish);
   else if (p.tiles_a_warp == 2)

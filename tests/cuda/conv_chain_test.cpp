@@ -154,11 +154,12 @@ PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool fir
 }
 
 /// Both directions on the GPU, against what the loops gave.
-void check_chain(Device gpu, const std::vector<ConvSpec>& specs, Precision precision) {
+void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits& limits,
+                 Precision precision) {
   const Chain chain(specs, precision);
   const size_t L = specs.size();
   auto f = program::cuda::plan_forward(specs, gpu_limits());
-  auto b = program::cuda::plan_backward(specs, gpu_limits());
+  auto b = program::cuda::plan_backward(specs, limits);
   REQUIRE(f.has_value());
   REQUIRE(b.has_value());
   std::vector<Tensor> keep(8 * L + 8);
@@ -234,7 +235,40 @@ TEST_CASE("chains of convolutions agree with plain loops, forwards and backwards
     for (const Precision precision : {Precision::bf16, Precision::fp16})
       for (size_t i = 0; i < chains.size(); ++i) {
         INFO("chain " << i << ", " << precision);
-        check_chain(gpu, chains[i], precision);
+        check_chain(gpu, chains[i], gpu_limits(), precision);
       }
   });
+}
+
+TEST_CASE("a chain whose last gradient shares its memory gives the same") {
+  const std::vector<std::vector<ConvSpec>> chains = {
+      {spec(4, 1, 14, 13, 32, 3, true, true), spec(4, 32, 6, 5, 24, 3, true, true)},
+      {spec(7, 3, 9, 9, 20, 3, true, true, 1), spec(7, 20, 4, 4, 36, 3, true, false, 1),
+       spec(7, 36, 4, 4, 10, 1, false, false)},
+      {spec(4, 12, 11, 9, 30, 3, true, true, 2), spec(4, 30, 6, 5, 8, 3, false, false)},
+  };
+  for_each_gpu([&](Device gpu) {
+    for (const auto& specs : chains) {
+      GpuLimits limits{3, gpu_limits().shared_bytes, true};  // a block takes several samples
+      const auto roomy = program::cuda::plan_backward(specs, limits);
+      limits.shared_bytes = roomy->shared_bytes - 1;
+      const auto tight = program::cuda::plan_backward(specs, limits);
+      REQUIRE(tight.has_value());
+      CHECK((roomy->roomy && !tight->roomy));
+      for (const Precision precision : {Precision::bf16, Precision::fp16})
+        check_chain(gpu, specs, limits, precision);
+    }
+  });
+}
+
+TEST_CASE("the convolutions of an MNIST network have room on an H100") {
+  const GpuLimits h100{132, 227 * 1024, true};
+  for (const int64_t N : {128, 4096}) {
+    const std::vector<ConvSpec> specs = {spec(N, 1, 28, 28, 32, 3, true, false),
+                                         spec(N, 32, 26, 26, 64, 3, true, true)};
+    CHECK(program::cuda::plan_forward(specs, h100).has_value());
+    const auto backward = program::cuda::plan_backward(specs, h100);
+    REQUIRE(backward.has_value());
+    CHECK(backward->roomy);
+  }
 }

@@ -1,7 +1,6 @@
 #include "chain_plan.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 
 #include "program/stage.h"
@@ -113,15 +112,29 @@ double cycles(int items, int steps, int warps, double loads, double products) {
   return sum;
 }
 
-void cut_filters(ConvProduct& p, int64_t filters, int threads, int most_tiles) {
+/// How a chain's kernel runs.
+struct Launch {
+  int threads, resident;  ///< of a block; blocks of a multiprocessor
+  int64_t samples;        ///< that a block takes
+  int warps() const { return threads / kWarp; }
+};
+
+/// What code costs that a block runs once a sample: it comes from memory for the first. A tile is some 50
+/// instructions, of which 8 arrive in 110 cycles.
+double cold_cycles(const Launch& launch, int tiles) { return 800.0 * tiles / double(launch.samples); }
+
+/// Returns the cycles of a sample.
+double cut_filters(ConvProduct& p, int64_t filters, const Launch& launch, int most_tiles) {
   const int tiles = int(ceil_div(filters, 8));
   double best = 0;
   for (int t = 1; t <= most_tiles; t *= 2) {
     const int items = p.padded_rows() / 32 * int(ceil_div(tiles, t));
-    const double cost = cycles(items, p.steps(), threads / kWarp, 8 + 2 * t, 2 * t);
+    const double cost = cycles(items, p.steps(), launch.warps(), 8 + 2 * t, 2 * t) + cold_cycles(launch, t);
     if (best > 0 && cost >= best) continue;
     best = cost, p.tiles_a_warp = t, p.filter_tiles = round_up(tiles, t);
   }
+  p.by_groups = Divider(p.filter_tiles / p.tiles_a_warp);
+  return best;
 }
 
 void want_tables(SharedMemory& memory, ConvProduct& p) {
@@ -137,37 +150,40 @@ bool fits(const Chain& chain, const GpuLimits& limits) {
   return int64_t(chain.shared_bytes) * chain.resident <= limits.shared_bytes &&
          (chain.resident == 1 || chain.N >= chain.resident * limits.multiprocessors);
 }
-template <class Chain>
-Chain on_blocks(Chain chain, const GpuLimits& limits) {
-  chain.blocks = int(std::min<int64_t>(chain.N, limits.multiprocessors * chain.resident));
-  return chain;
-}
 
-int setting(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::atoi(text) : otherwise;
+/// Threads of a block that has a multiprocessor for itself. What each warp costs by itself: some 150 cycles
+/// (2026-11-26: networks of two convolutions on an H100).
+constexpr int kThreads[] = {576, 768};
+double cycles_of_warps(const Launch& launch) { return 150.0 * launch.warps(); }
+constexpr int kSmallThreads = 256;
+
+Launch launch_of(int64_t N, int threads, int resident, const GpuLimits& limits) {
+  return {threads, resident, ceil_div(N, int64_t(limits.multiprocessors) * resident)};
 }
 
 /// What pieces of a weight gradient may take of shared memory.
 constexpr int64_t kMostPieces = 36 * 1024;
 
-/// The fastest cut of a weight gradient among what the kernels offer.
-void cut_gradient(BackwardLayer& l, int threads, int most_pairs) {
-  const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2, warps = threads / kWarp;
+/// The fastest cut of a weight gradient among what the kernels offer. Returns the cycles of a sample.
+double cut_gradient(BackwardLayer& l, const Launch& launch) {
+  const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2;
   double best = 0;
   for (const int rows : {1, 2})
-    for (int columns = 1; columns <= most_pairs; ++columns) {
+    for (int columns = 1; columns <= most_pairs(launch.threads * launch.resident); ++columns) {
       const int groups = int(ceil_div(filters, rows)), products = groups * int(ceil_div(pairs, columns));
       const int64_t piece = int64_t(groups) * rows * 16 * l.width_of_partial() * 4;
       const int splits =
-          std::clamp(int(std::min<int64_t>(warps / products, kMostPieces / piece)), 1, l.steps());
-      const double cost = cycles(products * splits, int(ceil_div(l.steps(), splits)), warps,
+          std::clamp(int(std::min<int64_t>(launch.warps() / products, kMostPieces / piece)), 1, l.steps());
+      const double cost = cycles(products * splits, int(ceil_div(l.steps(), splits)), launch.warps(),
                                  4 * (rows + columns), 2 * rows * columns);
       if (best > 0 && cost >= best) continue;
       best = cost;
       l.rows_a_warp = rows, l.pairs_a_warp = columns, l.splits = splits;
       l.filter_groups = groups, l.pair_groups = int(ceil_div(pairs, columns));
     }
+  l.by_products = Divider(l.filter_groups * l.pair_groups);
+  l.by_pair_groups = Divider(l.pair_groups), l.by_splits = Divider(l.splits);
+  return best;
 }
 
 }  // namespace
@@ -183,11 +199,35 @@ int staging_pitch(const ConvProduct& p) {
   return round_up(std::max(0, (p.windows ? p.padded_rows() / 4 : p.padded_rows()) - 4), 16) + 4;
 }
 
-ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads, int resident) {
+/// A plan and the cycles of a sample.
+template <class Chain>
+struct Costed {
+  Chain chain;
+  double cycles;
+};
+
+/// The fastest of what fits; nothing when nothing does.
+template <class Chain, class Plan>
+std::optional<Chain> best_of(int64_t N, const GpuLimits& limits, Plan plan) {
+  std::optional<Costed<Chain>> best;
+  const auto consider = [&](int threads, int resident) {
+    const Costed<Chain> costed = plan(launch_of(N, threads, resident, limits));
+    if (fits(costed.chain, limits) && (!best || costed.cycles < best->cycles)) best = costed;
+  };
+  consider(kSmallThreads, kSmallBlocks);
+  if (!best)
+    for (const int threads : kThreads) consider(threads, 1);
+  if (!best) return {};
+  best->chain.blocks = int(std::min<int64_t>(N, int64_t(limits.multiprocessors) * best->chain.resident));
+  return best->chain;
+}
+
+Costed<ForwardChain> plan_forward_for(const std::vector<ConvSpec>& specs, const Launch& launch) {
   ForwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.threads = threads, chain.resident = resident;
+  double cycles = cycles_of_warps(launch);
+  chain.threads = launch.threads, chain.resident = launch.resident;
   chain.first = first_of(specs[0].e);
   SharedMemory memory;
   for (int i = 0; i < chain.layers; ++i) {
@@ -201,7 +241,7 @@ ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads, i
     p.gathered = i == 0 && chain.first.gathered;
     p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
     p.by_columns = Divider(s.pool ? p.width / 2 : p.width);
-    cut_filters(p, s.e.K, threads, most_tiles_forward(threads * resident));
+    cycles += cut_filters(p, s.e.K, launch, most_tiles_forward(launch.threads * launch.resident));
     memory.always(&p.x.at, bytes_of(p.x), 2);
     memory.always(&p.weights_at, int64_t(p.packed_words()) * 4, 4);
     memory.always(&l.bias_at, p.filter_tiles * 8 * 4, 4);
@@ -219,48 +259,47 @@ ForwardChain plan_forward_for(const std::vector<ConvSpec>& specs, int threads, i
     chain.layer[i].y = chain.layer[i + 1].product.x;
     chain.layer[i].by_vectors = Divider(chain.layer[i].y.channels / 8);
   }
-  return chain;
+  return {chain, cycles};
 }
 
 }  // namespace
 
 std::optional<ForwardChain> plan_forward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
   if (!all_supported(specs)) return {};
-  const ForwardChain small = plan_forward_for(specs, setting("UNCIAL_CHAIN_SMALL", 256), kSmallBlocks);
-  if (fits(small, limits)) return on_blocks(small, limits);
-  const ForwardChain chain = plan_forward_for(specs, setting("UNCIAL_CHAIN_F", 576), 1);
-  if (!fits(chain, limits)) return {};
-  return on_blocks(chain, limits);
+  return best_of<ForwardChain>(specs[0].e.N, limits,
+                               [&](const Launch& launch) { return plan_forward_for(specs, launch); });
 }
 
 namespace {
 
-void plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs) {
+/// Returns the cycles of a sample.
+double plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& specs, const Launch& launch) {
   const ConvSpec& s = specs[size_t(i)];
   const ConvExtents& e = s.e;
   BackwardLayer& l = chain.layer[i];
   l.filters = int(e.K), l.height = int(e.P), l.width = int(e.Q);
   l.x = input_image(s, i == 0);
   l.taps = taps_of(s, i == 0, l.x);
-  cut_gradient(l, chain.threads, most_pairs(chain.threads * chain.resident));
+  double cycles = cut_gradient(l, launch);
   l.has_input_gradient = i > 0;
   if (i > 0) l.by_vectors = Divider(l.x.channels / 8);
   const int64_t outside = e.dilation * (e.R - 1) - e.padding;
   l.dy = image_of(e.K, e.P, e.Q, i > 0 ? outside : 0);
   l.dy.pitch = std::max(l.dy.pitch, pitch_of(l.padded_filters()));
   chain.zeros = std::max(chain.zeros, l.padded_filters());
-  if (i == 0) return;
+  if (i == 0) return cycles;
   ConvProduct& p = l.product;
   p.x = l.dy;
   p.taps = taps_of(e, -outside, 1, p.x.channels / 8);
   p.height = int(e.H), p.width = int(e.W), p.by_columns = Divider(e.W);
-  cut_filters(p, e.C, chain.threads, most_tiles_backward(chain.threads * chain.resident));
+  cycles += cut_filters(p, e.C, launch, most_tiles_backward(launch.threads * launch.resident));
   const ConvSpec& before = specs[size_t(i) - 1];
   const SharedImage& dx = chain.layer[i - 1].dy;
   l.pooled_before = before.pool;
   l.mask_by_x = before.relu && !before.pool;
   // What masks a gradient makes room for it, element by element.
   l.dy_takes_x = !before.pool && dx.pitch == l.x.pitch && dx.halo == l.x.halo;
+  return cycles;
 }
 
 /// Two phases a layer: its weight gradient, and its input gradient, which is the next layer's dy.
@@ -292,17 +331,19 @@ void place_layer(BackwardChain& chain, int i, SharedMemory& memory) {
               chain.roomy ? phase : phase + 1, phase + 1);
 }
 
-BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads, int resident, bool roomy) {
+Costed<BackwardChain> plan_backward_for(const std::vector<ConvSpec>& specs, const Launch& launch,
+                                        bool roomy) {
   BackwardChain chain{};
   chain.layers = int(specs.size());
   chain.N = specs[0].e.N;
-  chain.threads = threads, chain.resident = resident;
+  double cycles = cycles_of_warps(launch);
+  chain.threads = launch.threads, chain.resident = launch.resident;
   chain.roomy = roomy;
   chain.first = first_of(specs[0].e);
   chain.pooled = specs.back().pool;
   chain.by_width = Divider(specs.back().e.Q / (chain.pooled ? 2 : 1));
   chain.by_groups = Divider(ceil_div(specs.back().e.K, kDyFilters));
-  for (int i = 0; i < chain.layers; ++i) plan_layer(chain, i, specs);
+  for (int i = 0; i < chain.layers; ++i) cycles += plan_layer(chain, i, specs, launch);
   SharedMemory memory;
   memory.always(&chain.first.raw_at, round_up(specs[0].e.C * specs[0].e.H * specs[0].e.W, 4) * 4, 4);
   memory.always(&chain.zeros_at, chain.zeros * 2, 2);
@@ -312,7 +353,7 @@ BackwardChain plan_backward_for(const std::vector<ConvSpec>& specs, int threads,
     if (chain.layer[i].dy_takes_x) chain.layer[i - 1].dy.at = chain.layer[i].x.at;
     chain.layer[i].product.x.at = chain.layer[i].dy.at;
   }
-  return chain;
+  return {chain, cycles};
 }
 
 bool gradients_supported(const std::vector<ConvSpec>& specs) {
@@ -327,13 +368,11 @@ bool gradients_supported(const std::vector<ConvSpec>& specs) {
 
 std::optional<BackwardChain> plan_backward(const std::vector<ConvSpec>& specs, const GpuLimits& limits) {
   if (!all_supported(specs) || !gradients_supported(specs)) return {};
-  const BackwardChain small =
-      plan_backward_for(specs, setting("UNCIAL_CHAIN_SMALL", 256), kSmallBlocks, true);
-  if (fits(small, limits)) return on_blocks(small, limits);
-  for (const bool roomy : {true, false}) {
-    const BackwardChain chain = plan_backward_for(specs, setting("UNCIAL_CHAIN_B", 640), 1, roomy);
-    if (fits(chain, limits)) return on_blocks(chain, limits);
-  }
+  for (const bool roomy : {true, false})
+    if (auto chain = best_of<BackwardChain>(specs[0].e.N, limits, [&](const Launch& launch) {
+          return plan_backward_for(specs, launch, roomy);
+        }))
+      return chain;
   return {};
 }
 
