@@ -9,8 +9,8 @@ namespace {
 
 using kernels::SourcePoint;
 
-const int64_t kEpoch = 2;
-const kernels::AugmentStream kStream{1, &kEpoch, 3};
+const int64_t kDraw[] = {2, 1};
+const kernels::AugmentStream kStream{kDraw, 3};
 constexpr double kPixelFlops = 11;  // of a bilinear mix and its weights
 
 kernels::AffineRanges ranges() {

@@ -2,11 +2,14 @@
 //   bench_net --model mnist_convnet --task train --batch 128 --threads 2
 //   bench_net --model mine.json --image 3,32,32
 //   bench_net --model lenet5 --task infer --batch 10000 --device cuda
+//   bench_net --model lenet5 --device cuda --precision bf16 --unroll 16
 // train, infer: samples_per_second. latency: microseconds of one sample's forward pass. epoch (60,000 samples
-// through fit(), data as bytes), first (one prediction): value, seconds from the start of main.
+// through fit(), data as bytes), first (one prediction): value, seconds from the start of main, and
+// samples_per_second of the median epoch of --epochs, whatever fit() does between its steps included.
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cmath>
 #include <cstdio>
@@ -36,7 +39,7 @@ constexpr int64_t kMaxPixels = kEpochSamples * 28 * 28;  // of the data in memor
 
 struct Flags {
   std::string model = "mnist_convnet", image = "1,28,28", task = "train", precision_name = "float32";
-  int64_t batch = 128;
+  int64_t batch = 128, unroll = 1, epochs = 1;
   Device device;
   std::optional<double> seconds, patience;
 
@@ -79,7 +82,7 @@ void pin(int threads) {
 
 Samples samples_for(const BenchNet& spec, const Flags& flags) {
   const int64_t few = std::min(kEpochSamples, kMaxPixels / count(spec.sample));
-  return Samples(spec.sample, std::max(flags.batch, few), flags.device);
+  return Samples(spec.sample, std::max(flags.batch * flags.unroll, few), flags.device);
 }
 
 std::shared_ptr<nn::Module> made(const BenchNet& spec, const Flags& flags) {
@@ -112,11 +115,11 @@ Json train(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags);
   const int64_t memory = resident_kib();
   const auto net = made(spec, flags);
-  TrainingStep step(*net, flags.precision());
+  TrainingStep step(*net, flags.precision(), flags.unroll);
   Tensor last;
   Json result =
       rate(steps_per_second([&](int64_t i) { last = step(samples, i, flags.batch); }, flags.timing()),
-           flags.batch);
+           flags.batch * flags.unroll);
   const double loss = last.item();
   require(std::isfinite(loss), "bench_net: the loss is ", loss, ", so the time means nothing.");
   result["loss"] = loss;
@@ -141,13 +144,17 @@ Json infer(const BenchNet& spec, const Flags& flags) {
   return result;
 }
 
-void epoch(const BenchNet& spec, const Flags& flags) {
+Json epochs(const BenchNet& spec, const Flags& flags) {
   const auto net = made(spec, flags);
-  train::fit(*net, byte_samples(spec.sample, kEpochSamples),
-             {.epochs = 1,
-              .batch = flags.batch,
-              .optimizer = optim::Adam({.lr = 1e-3}),
-              .precision = flags.precision()});
+  const train::History history = train::fit(*net, byte_samples(spec.sample, kEpochSamples),
+                                            {.epochs = flags.epochs,
+                                             .batch = flags.batch,
+                                             .optimizer = optim::Adam({.lr = 1e-3}),
+                                             .precision = flags.precision()});
+  std::vector<double> rates;
+  for (const train::EpochRecord& epoch : history.epochs) rates.push_back(epoch.samples_per_second);
+  std::nth_element(rates.begin(), rates.begin() + int64_t(rates.size() / 2), rates.end());
+  return {{"samples_per_second", rates[rates.size() / 2]}};
 }
 
 void first(const BenchNet& spec, const Flags& flags) {
@@ -170,11 +177,14 @@ int64_t peak_memory_kib() {
 Json measure(const BenchNet& spec, const Flags& flags, double start) {
   if (flags.task == "train") return train(spec, flags);
   if (flags.task == "infer" || flags.task == "latency") return infer(spec, flags);
+  Json result;
   if (flags.task == "epoch")
-    epoch(spec, flags);
+    result = epochs(spec, flags);
   else
     first(spec, flags);
-  return {{"value", now() - start}, {"peak_memory_kib", peak_memory_kib()}};
+  result["value"] = now() - start;
+  result["peak_memory_kib"] = peak_memory_kib();
+  return result;
 }
 
 void run(cli::Program& program) {
@@ -187,8 +197,9 @@ void run(cli::Program& program) {
                "C,H,W");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
-  program.choice("--precision", flags.precision_name, {"float32", "bf16", "fp16", "tf32"},
-                 "Of the layers' arithmetic");
+  program.number("--unroll", flags.unroll, {1, 64}, "train: steps that are recorded as one, a batch each");
+  program.number("--epochs", flags.epochs, {1, 1000}, "Of the task epoch");
+  program.choice("--precision", flags.precision_name, {"float32", "bf16", "fp16", "tf32"}, "Of the layers' arithmetic");
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
   program.number("--patience", flags.patience, {0, 3600},
                  "Seconds to wait for other processes to rest before a run (20)");
@@ -200,13 +211,10 @@ void run(cli::Program& program) {
   pin(program.common().threads);
 
   profile.start();
-  Json line = {{"model", flags.model},
-               {"task", flags.task},
-               {"batch", flags.batch},
-               {"threads", num_threads()},
-               {"precision", flags.precision_name},
-               {"device", join(flags.device)},
-               {"isa", isa()}};
+  Json line = {{"model", flags.model},         {"task", flags.task},
+               {"batch", flags.batch},         {"unroll", flags.unroll},
+               {"threads", num_threads()},     {"precision", flags.precision_name},
+               {"device", join(flags.device)}, {"isa", isa()}};
   line.update(measure(net, flags, start));
   if (!flags.device.is_cpu()) line["device_peak_kib"] = cuda::memory_stats(flags.device).peak / 1024;
   profile.finish();

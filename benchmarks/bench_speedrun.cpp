@@ -1,15 +1,16 @@
-// How long a network takes to be trained to an accuracy on MNIST: a fixed schedule on all 60,000 training
-// images, its last (or averaged) weights, several seeds. Nothing is chosen by test accuracy within a run.
-//   bench_speedrun --model lenet5 --epochs 3 --seeds 30 --goal 99 --device cuda
-// Timed: all of fit(), from the start weights to the last weight; that records the step and, on a GPU, copies
-// the data there and captures. Not timed: reading, start weights, a run of one epoch before all others,
-// evaluation. One line of JSON a seed, then one of the mean.
+// How long a network takes to be trained to an accuracy on MNIST: a fixed schedule, its last (or averaged)
+// weights, several seeds. Nothing is chosen by test accuracy within a run.
+//   bench_speedrun --schedule benchmarks/speedrun/99.json --device cuda
+//   bench_speedrun --schedule candidates.json --choose 10000    never reads the test images
+// Timed: train::Training::run(), from start weights to the last weight: orders of the samples and all steps.
+// Not timed: reading, start weights, one run before all others, which copies the data to a GPU, records and
+// captures (--choose leaves it out), evaluation. One line of JSON a seed, then one of the mean.
 #include <chrono>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
 #include "cli/program.h"
-#include "cli/recipe.h"
 #include "cli/training.h"
+#include "speedrun_schedule.h"
 #include "uncial/core/cuda.h"
 #include "uncial/core/isa.h"
 #include "uncial/core/parallel.h"
@@ -19,31 +20,60 @@
 namespace {
 
 using namespace uncial;
+using bench::SpeedrunSchedule;
 using Json = nlohmann::ordered_json;
 
 struct Run {
   double milliseconds = 0, accuracy = 0;  // accuracy in percent
 };
 
+/// What is trained on, and what is judged by.
+struct Parts {
+  data::Dataset train, judge;
+};
+
+Parts parts_of(int64_t held_out) {
+  const data::Splits mnist = data::mnist();
+  if (held_out == 0) return {mnist.train, mnist.test};
+  const auto [train, validation] = mnist.train.split({.validation = held_out});
+  return {train, validation};
+}
+
 void finish(Device device) {
   if (!device.is_cpu()) cuda::synchronize(device);
 }
 
-Run train_once(const cli::Network& network, const cli::Recipe& recipe, const data::Splits& mnist,
-               uint64_t seed, const cli::Program& program, const std::stop_token& stop) {
-  const Device device = program.common().device;
-  const auto net = cli::build_network(network, seed);
-  net->to(device);
-  train::FitOptions options = recipe.fit_options(seed);
-  options.stop = stop;
-  finish(device);
-  const auto start = std::chrono::steady_clock::now();
-  train::fit(*net, mnist.train, options);
-  finish(device);
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  program.throw_if_stopped();
-  return {took.count(), 100 * train::accuracy(*net, mnist.test)};
-}
+/// One net on the device that is trained again and again.
+class Runner {
+ public:
+  Runner(const SpeedrunSchedule& schedule, const data::Dataset& train, Device device)
+      : schedule_(schedule),
+        device_(device),
+        net_(schedule.build(0)),
+        training_(on_device(), taken(train), schedule.fit_options(0)) {}
+
+  Run run(uint64_t seed, const data::Dataset& judge) {
+    net_->load_state_dict(schedule_.build(seed)->state_dict());
+    training_.restart(seed);
+    finish(device_);
+    const auto start = std::chrono::steady_clock::now();
+    training_.run();
+    finish(device_);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    return {took.count(), 100 * train::accuracy(*net_, judge)};
+  }
+
+ private:
+  nn::Module& on_device() { return net_->to(device_); }
+  data::Dataset taken(const data::Dataset& train) const {
+    return schedule_.samples > 0 ? train.take(std::min(schedule_.samples, train.size())) : train;
+  }
+
+  const SpeedrunSchedule& schedule_;
+  Device device_;
+  std::shared_ptr<nn::Module> net_;
+  train::Training training_;
+};
 
 Json mean_of(const std::vector<Run>& runs, double goal) {
   std::vector<double> times, accuracies;
@@ -62,45 +92,58 @@ Json mean_of(const std::vector<Run>& runs, double goal) {
           {"reached", accuracy.mean >= goal}};
 }
 
-void run(cli::Program& program) {
-  std::string model = "lenet5";
-  int64_t seeds = 10;
-  std::optional<double> goal;
-  program.text("--model", model, "The network: cnn, mlp, lenet5, tiny or a description FILE.json", "NAME");
-  program.number("--seeds", seeds, {1, 1000}, "Runs, with the seeds --seed, --seed + 1, ...");
-  program.number("--goal", goal, {0, 100}, "Mean accuracy to be reached, in percent (99)");
-  const cli::RecipeFlags flags(program);
-  program.parse();
-  const cli::Recipe recipe = flags.resolve(model);
-  const cli::Network network = cli::find_network(model);
-  const auto mnist = data::mnist();
-  const std::stop_token stop = program.stop_token();
+/// All seeds of a schedule; one that diverges ends it.
+void run_schedule(const SpeedrunSchedule& schedule, const Parts& parts, int64_t seeds, bool warm_up,
+                  Json about, const cli::Program& program) {
   const uint64_t first = program.common().seed;
+  about["schedule"] = schedule.name;
+  Runner runner(schedule, parts.train, program.common().device);
+  std::vector<Run> runs;
+  try {
+    if (warm_up) runner.run(first, parts.judge);
+    for (uint64_t seed = first; seed < first + uint64_t(seeds); ++seed) {
+      program.throw_if_stopped();
+      runs.push_back(runner.run(seed, parts.judge));
+      Json line = about;
+      line.update(
+          {{"seed", seed}, {"milliseconds", runs.back().milliseconds}, {"accuracy", runs.back().accuracy}});
+      program.write(line.dump() + "\n");
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::diverged) throw;
+    about["diverged"] = error.what();
+    program.write(about.dump() + "\n");
+    return;
+  }
+  about["kind"] = "speedrun_mean";
+  about["settings"] = schedule.json;
+  about.update(mean_of(runs, schedule.goal));
+  program.write(about.dump() + "\n");
+}
 
-  cli::Recipe warm_up = recipe;
-  warm_up.epochs = 1;
-  train_once(network, warm_up, mnist, first, program, stop);
+void run(cli::Program& program) {
+  std::string file;
+  std::optional<int64_t> seeds, held_out;
+  program.text("--schedule", file, "What is trained and how: one schedule, or a list of them", "FILE.json");
+  program.number("--seeds", seeds, {1, 1000}, "Runs, with the seeds --seed, --seed + 1, ... (the file's)");
+  program.number("--choose", held_out, {10, 59'000},
+                 "Judge by so many training images set aside; the test images are not read");
+  program.parse();
+  if (file.empty())
+    fail(ErrorKind::usage, "--schedule: got nothing, expected a file, such as benchmarks/speedrun/99.json.");
+  const auto schedules = bench::read_speedrun_schedules(file);
+  const Parts parts = parts_of(held_out.value_or(0));
+  program.stop_token();  // Ctrl-C is looked at between runs
 
   const Json about = {{"kind", "speedrun"},
                       {"framework", "uncial"},
-                      {"model", network.name},
-                      {"recipe", recipe.json()},
+                      {"schedule", ""},
+                      {"judged_by", held_out ? "validation" : "test"},
                       {"device", join(program.common().device)},
                       {"threads", num_threads()},
                       {"isa", isa()}};
-  std::vector<Run> runs;
-  for (int64_t i = 0; i < seeds; ++i) {
-    runs.push_back(train_once(network, recipe, mnist, first + uint64_t(i), program, stop));
-    Json line = about;
-    line.update({{"seed", first + uint64_t(i)},
-                 {"milliseconds", runs.back().milliseconds},
-                 {"accuracy", runs.back().accuracy}});
-    program.write(line.dump() + "\n");
-  }
-  Json summary = about;
-  summary["kind"] = "speedrun_mean";
-  summary.update(mean_of(runs, goal.value_or(99)));
-  program.write(summary.dump() + "\n");
+  for (const SpeedrunSchedule& schedule : schedules)
+    run_schedule(schedule, parts, seeds.value_or(schedule.seeds), !held_out, about, program);
 }
 
 }  // namespace

@@ -41,13 +41,21 @@ data::Dataset byte_samples(const Shape& sample, int64_t count) {
   return data::Dataset("synthetic", images, labels, {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
 }
 
-TrainingStep::TrainingStep(nn::Module& net, Precision precision)
-    : net_(net), adam_(net.parameters(), {.lr = 1e-3}), step_(compile([this](const Tensors& in) {
-        context_.set_samples(in[2]);
-        const Tensor loss = cross_entropy(context_.run("", net_, in[0]), in[1]);
-        backward_and_update(loss);
-        context_.apply_updates();
-        adam_.zero_grad();
+TrainingStep::TrainingStep(nn::Module& net, Precision precision, int64_t unroll)
+    : net_(net),
+      adam_(net.parameters(), {.lr = 1e-3}),
+      unroll_(unroll),
+      step_(compile([this](const Tensors& in) {
+        const int64_t batch = in[0].size(0) / unroll_;
+        Tensor loss;
+        for (int64_t i = 0; i < unroll_; ++i) {
+          const Slice window{.start = i * batch, .stop = (i + 1) * batch};
+          context_.set_samples(in[2].slice(0, window));
+          loss = cross_entropy(context_.run("", net_, in[0].slice(0, window)), in[1].slice(0, window));
+          backward_and_update(loss);
+          context_.apply_updates();
+          adam_.zero_grad();
+        }
         return Tensors{loss.detach()};
       })) {
   context_.set_seed(1);
@@ -67,6 +75,7 @@ void TrainingStep::backward_and_update(const Tensor& loss) {
 }
 
 Tensor TrainingStep::operator()(const Samples& samples, int64_t step, int64_t batch) {
+  batch *= unroll_;
   return step_({samples.images(step, batch), samples.labels(step, batch), samples.indices(step, batch)})[0];
 }
 

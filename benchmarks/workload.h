@@ -30,12 +30,12 @@ class Samples {
 /// The same kind of samples as bytes, as data sets come.
 data::Dataset byte_samples(const Shape& sample, int64_t count);
 
-/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; in float16 with a scaled
-/// loss.
+/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; or several, each with a batch
+/// of its own, recorded as one. In float16 with a scaled loss.
 class TrainingStep {
  public:
-  explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32);
-  /// Returns the loss, overwritten by the next call.
+  explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32, int64_t unroll = 1);
+  /// Takes `unroll` steps of `batch` samples each. Returns the last loss, overwritten by the next call.
   Tensor operator()(const Samples& samples, int64_t step, int64_t batch);
   const Compiled& compiled() const { return step_; }
 
@@ -45,6 +45,7 @@ class TrainingStep {
   nn::Module& net_;
   optim::Adam adam_;
   std::unique_ptr<optim::LossScale> scale_;  ///< in float16
+  int64_t unroll_;
   nn::Context context_{nn::Mode::train};
   Compiled step_;
 };

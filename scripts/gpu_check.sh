@@ -12,6 +12,8 @@
 #   --tools LIST     of compute-sanitizer (memcheck,racecheck,initcheck,synccheck)
 #   --limit N        seconds for each test program in the part sanitize (60)
 #   --peer-seconds N seconds for PyTorch and JAX in the part bench (240)
+#   --peer-jobs LIST what they do in the place of the whole plan, as benchmarks/gpu/schedule.py --jobs takes it
+#   --quick          part bench: bfloat16 alone, operators measured for a shorter time
 #   --jobs N         test programs at once (half the cores, at most 8)
 #   --out FOLDER     PART.log of each part, gpu.json and the page gpu.md (build/gpu_check)
 #
@@ -21,7 +23,7 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 command_line="scripts/gpu_check.sh $*"
-parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 tools=memcheck,racecheck,initcheck,synccheck limit=60 out=$root/build/gpu_check
+parts=() deps='' build=$root/build/gpu prebuilt='' only='' peer_seconds=240 peer_jobs='' quick=false tools=memcheck,racecheck,initcheck,synccheck limit=60 out=$root/build/gpu_check
 jobs=$(($(nproc) / 2 > 8 ? 8 : $(nproc) / 2 > 1 ? $(nproc) / 2 : 1))
 
 usage() {
@@ -37,12 +39,13 @@ while (($#)); do
       parts+=("$2")
       shift 2
       ;;
-    --deps | --build | --prebuilt | --only | --tools | --limit | --peer-seconds | --jobs | --out)
+    --deps | --build | --prebuilt | --only | --tools | --limit | --peer-seconds | --peer-jobs | --jobs | --out)
       (($# > 1)) || usage "$1 needs a value."
       name=${1#--}
       declare "${name//-/_}=$2"
       shift 2
       ;;
+    --quick) quick=true && shift ;;
     *) usage "unknown option $1." ;;
   esac
 done
@@ -192,13 +195,16 @@ bench_jobs() {
 }
 
 part_bench() {
-  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl
+  local began=$SECONDS model task batch precision faults=0 ours=$out/bench/ours.jsonl steps precisions=(bf16) times=()
+  if $quick; then times=(--benchmark_min_time=0.02); else precisions+=(float32); fi
   mkdir -p -- "$out/bench"
   if [[ -x $programs/bin/bench_net ]]; then
     : >"$ours"
     while read -r model task batch; do
-      for precision in float32 bf16; do
-        timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" \
+      steps=1  # a launch, as fit() has it; JAX's scan is an epoch of them
+      if [[ $task == train ]]; then steps=$((batch > 1024 ? 4 : 16)); fi
+      for precision in "${precisions[@]}"; do
+        timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" --unroll "$steps" \
           --precision "$precision" --seconds 0.3 --patience 0 >>"$ours" || {
           printf '%s %s %s %s failed\n' "$model" "$task" "$batch" "$precision"
           faults=$((faults + 1))
@@ -217,6 +223,7 @@ part_bench() {
   began=$SECONDS
   local with_ours=()
   if [[ -s $ours ]]; then with_ours=(--ours "$ours"); fi
+  if [[ -n $peer_jobs ]]; then with_ours+=(--jobs "$peer_jobs"); fi
   if [[ ! -x benchmarks/gpu/run.sh ]]; then
     record peers 'not run' 0 'there is no benchmarks/gpu/run.sh'
   elif benchmarks/gpu/run.sh --out "$out/bench" --seconds-total "$peer_seconds" "${with_ours[@]}"; then
@@ -225,31 +232,40 @@ part_bench() {
     record peers failed $((SECONDS - began)) 'see bench.log'
   fi
   began=$SECONDS
-  if [[ ! -x $programs/bin/bench_gpu ]]; then
-    record bench_gpu 'not run' 0 'it was not built'
-  elif timeout 100 "$programs/bin/bench_gpu" --device cuda | tee -- "$out/bench/kernels.jsonl"; then
-    record bench_gpu passed $((SECONDS - began)) 'see bench/kernels.jsonl'
+  if [[ ! -x $programs/bin/bench_kernels ]]; then
+    record bench_kernels 'not run' 0 'it was not built'
+  elif timeout 120 "$programs/bin/bench_kernels" --device cuda "${times[@]}" --benchmark_out="$out/bench/kernels.json"; then
+    record bench_kernels passed $((SECONDS - began)) 'see bench/kernels.json'
   else
-    record bench_gpu failed $((SECONDS - began)) 'see bench.log'
+    record bench_kernels failed $((SECONDS - began)) 'see bench.log'
   fi
 }
 
+# The committed schedules, all seeds; then PyTorch's time on the same GPU, which is set up in some 15 s.
 part_speedrun() {
-  local model began result
-  if [[ ! -x $programs/bin/mnist_train ]]; then
-    record mnist_train 'not run' 0 'it was not built'
+  local schedule name began folder=$out/speedrun
+  mkdir -p -- "$folder"
+  rm -f -- "$folder"/*.jsonl
+  if [[ ! -x $programs/bin/bench_speedrun ]]; then
+    record bench_speedrun 'not run' 0 'it was not built'
     return
   fi
-  for model in lenet5 cnn; do
-    began=$SECONDS
-    result=$(mktemp -d)
-    if (cd -- "$result" && timeout 180 "$programs/bin/mnist_train" --model "$model" --device cuda --out "$result"); then
-      record "mnist_train --model $model" passed $((SECONDS - began)) 'see speedrun.log'
+  for schedule in benchmarks/speedrun/*.json; do
+    began=$SECONDS name=$(basename -- "$schedule" .json)
+    if timeout 400 "$programs/bin/bench_speedrun" --schedule "$schedule" --device cuda | tee -- "$folder/$name.jsonl"; then
+      record "bench_speedrun $name" passed $((SECONDS - began)) "see speedrun/$name.jsonl"
     else
-      record "mnist_train --model $model" failed $((SECONDS - began)) 'see speedrun.log'
+      record "bench_speedrun $name" failed $((SECONDS - began)) 'see speedrun.log'
     fi
-    rm -rf -- "$result"
   done
+  began=$SECONDS
+  if ! python3 -c 'import torch' 2>/dev/null; then
+    record torch_speedrun 'not run' 0 'there is no PyTorch'
+  elif timeout 100 python3 benchmarks/gpu/torch_speedrun.py --data "$UNCIAL_DATA/mnist" --seeds 30 | tee -- "$folder/torch.jsonl"; then
+    record torch_speedrun passed $((SECONDS - began)) 'see speedrun/torch.jsonl'
+  else
+    record torch_speedrun failed $((SECONDS - began)) 'see speedrun.log'
+  fi
 }
 
 # ---- All of it

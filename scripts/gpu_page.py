@@ -50,6 +50,23 @@ def beside_the_peers(out: pathlib.Path) -> list[str]:
     return [f"#{line}" if line.startswith("#") else line for line in table.read_text().splitlines()] + [""]
 
 
+def times_to_accuracy(out: pathlib.Path) -> list[str]:
+    """The means that bench_speedrun and PyTorch's program left, as a table."""
+    means = [line for file in sorted((out / "speedrun").glob("*.jsonl"))
+             for line in map(json.loads, file.read_text().splitlines()) if line["kind"] == "speedrun_mean"]
+    if not means:
+        return []
+    lines = ["| who | goal | mean test accuracy | deviation | lowest | seeds | ms | deviation |",
+             "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    for mean in means:
+        goal = f"{mean['goal']:g} %{'' if mean['reached'] else ': missed'}" if "goal" in mean else "-"
+        deviation = f"{mean['milliseconds_deviation']:.2f}" if "milliseconds_deviation" in mean else "-"
+        lines.append(f"| {cell(mean.get('schedule', mean['framework']))} | {goal} | {mean['accuracy']:.3f} % | "
+                     f"{mean['accuracy_deviation']:.3f} | {mean['lowest_accuracy']:.2f} % | {mean['seeds']} | "
+                     f"{mean['milliseconds']:.2f} | {deviation} |")
+    return [*lines, ""]
+
+
 def page(results: dict, out: pathlib.Path) -> str:
     lines = ["# On a GPU", "", "Written by `scripts/gpu_check.sh`: what ran, what failed, what the machine refused, what was",
              "not run. GPU, driver, memory and compute capability as nvidia-smi names them.", ""]
@@ -57,6 +74,8 @@ def page(results: dict, out: pathlib.Path) -> str:
         lines += section(part, results.get(part))
         if part == "bench":
             lines += beside_the_peers(out)
+        if part == "speedrun":
+            lines += times_to_accuracy(out)
     return "\n".join(lines)
 
 

@@ -57,7 +57,8 @@ def best(results: list[dict], precision: str) -> dict[Key, Figure]:
     for line in results:
         if "error" in line or not rate(line) or precision not in ("any", line["precision"]):
             continue
-        variant = " ".join(filter(None, [line["precision"], line.get("variant")]))
+        steps = f"{line['unroll']} steps" if line.get("unroll", 1) > 1 else None
+        variant = " ".join(filter(None, [line["precision"], line.get("variant"), steps]))
         repetitions[line["model"], line["task"], line["batch"], variant].append(rate(line))
     figures: dict[Key, Figure] = {}
     for (*key, variant), rates in repetitions.items():

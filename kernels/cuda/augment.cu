@@ -2,8 +2,9 @@
 
 #include "grid.h"
 
-// One block a sample. Its pixels are copied to shared memory first, plane by plane, because the result takes
-// their place. Formulas in integers, and products that are exact in double, give the bits of the CPU.
+// A block takes samples one after the other. Pixels are copied to shared memory first, plane by plane,
+// because the result takes their place. Formulas in integers, and products that are exact in double, give the
+// bits of the CPU.
 
 namespace uncial::cuda {
 namespace {
@@ -14,62 +15,116 @@ using kernels::SourcePoint;
 
 /// A plane that is read while its place is written: in shared memory where it fits, else in memory of the
 /// block's own. A rim of the fill value lies around it, one pixel above and left, two below and right, so
-/// that all four neighbours of a point between (-1, -1) and (W, H) are there without a question.
-template <class T>
+/// that all four neighbours of a point between (-1, -1) and (W, H) are there without a question. In double,
+/// because conversions are slow, and each pixel is a neighbour four times.
 struct RimmedPlane {
-  T* pixels;
+  double* pixels;
   int H, W;
 
-  static int64_t size(const Images<T>& images) { return (images.H + 3) * (images.W + 3); }
+  template <class T>
+  static int64_t bytes(const Images<T>& images) {
+    return (images.H + 3) * (images.W + 3) * int64_t(sizeof(double));
+  }
   UNCIAL_BODY int width() const { return W + 3; }
+  UNCIAL_BODY double* row(int y) const { return pixels + (y + 1) * int64_t(width()) + 1; }
 
   /// The four neighbours of a point mixed.
-  UNCIAL_BODY T at(SourcePoint point) const {
-    const T* p = pixels + ((point.y >> kernels::kPointBits) + 1) * int64_t(width()) +
-                 (point.x >> kernels::kPointBits) + 1;
+  UNCIAL_BODY float at(SourcePoint point) const {
+    const double* p = row(point.y >> kernels::kPointBits) + (point.x >> kernels::kPointBits);
     return kernels::bilinear(point, p[0], p[1], p[width()], p[width() + 1]);
   }
-  /// Copies a plane and draws the rim.
-  UNCIAL_BODY void fill_from(const Block& block, const T* plane, T fill, const IndexDivider& rows) const {
-    move_ahead<4>(
-        block, (H + 3) * width(),
-        [&](int i) {
-          const int row = int(rows.quotient(i)), y = row - 1, x = i - row * width() - 1;
-          const bool inside = y >= 0 && y < H && x >= 0 && x < W;
-          return inside ? plane[y * W + x] : fill;
-        },
-        [&](int i, T value) { pixels[i] = value; });
+  UNCIAL_BODY void draw_rim(const Block& block, double fill) const {
+    block.each_thread([&](int t) {
+      for (int x = t; x < width(); x += block.threads) {
+        row(-1)[x - 1] = row(H)[x - 1] = row(H + 1)[x - 1] = fill;
+      }
+      for (int y = t; y < H; y += block.threads) row(y)[-1] = row(y)[W] = row(y)[W + 1] = fill;
+    });
   }
 };
 
-/// What resampling a batch takes: where planes are copied to, and how pixels are counted.
-template <class T>
-struct Resampling {
+/// kRun neighbours of a row.
+template <class T, int kRun>
+struct alignas(sizeof(T) * kRun) PixelRun {
+  T pixels[kRun];
+};
+
+/// Resamples samples at places that `make` tells: make(block, n) prepares sample n and gives source(x, y). A
+/// thread takes runs of kRun pixels.
+template <class T, int kRun, class Make>
+struct Resample {
+  using Run = PixelRun<T, kRun>;
   Images<T> images;
-  IndexDivider rows, rimmed_rows;
+  T fill;
+  int64_t blocks, memory_bytes;
+  char* spilled;  ///< memory_bytes for each block; or null: shared memory
+  IndexDivider rows;
+  Make make;
 
-  explicit Resampling(const Images<T>& batch)
-      : images(batch),
-        rows(batch.W, batch.H * batch.W),
-        rimmed_rows(batch.W + 3, RimmedPlane<T>::size(batch)) {}
-
-  /// Resamples every plane of sample block.index at source(x, y).
-  template <class Source>
-  UNCIAL_BODY void run(const Block& block, T* copy, T fill, Source source) const {
-    const int H = int(images.H), W = int(images.W), size = H * W;
-    const RimmedPlane<T> from{copy, H, W};
-    for (int64_t c = 0; c < images.C; ++c) {
-      T* plane = images.plane(block.index, c);
-      from.fill_from(block, plane, fill, rimmed_rows);
-      block.each_thread([&](int t) {
-        for (int i = t; i < size; i += block.threads) {
-          const int y = int(rows.quotient(i));
-          plane[i] = from.at(source(i - y * W, y));
-        }
+  UNCIAL_BODY void operator()(const Block& block) const {
+    char* memory = spilled ? spilled + block.index * memory_bytes : block.memory<char>();
+    const RimmedPlane plane{reinterpret_cast<double*>(memory), int(images.H), int(images.W)};
+    plane.draw_rim(block, fill);
+    char* rest = memory + (plane.H + 3) * int64_t(plane.width()) * int64_t(sizeof(double));
+    for (int64_t n = block.index; n < images.N; n += blocks)
+      make(block, n, rest, [&](const auto& source) {
+        for (int64_t c = 0; c < images.C; ++c) one(block, plane, images.plane(n, c), source);
       });
-    }
+  }
+  /// `use(row, column)` of a run's first pixel.
+  template <class Use>
+  UNCIAL_BODY void at_run(int i, Use use) const {
+    const int y = int(rows.quotient(i));
+    use(y, i * kRun - y * int(images.W));
+  }
+  template <class Source>
+  UNCIAL_BODY void one(const Block& block, const RimmedPlane& plane, T* pixels, const Source& source) const {
+    auto* runs = reinterpret_cast<Run*>(pixels);
+    const int count = plane.H * plane.W / kRun;
+    move_ahead<2>(
+        block, count, [&](int i) { return runs[i]; },
+        [&](int i, const Run& run) {
+          at_run(i, [&](int y, int x) {
+            UNCIAL_UNROLL
+            for (int j = 0; j < kRun; ++j) plane.row(y)[x + j] = double(run.pixels[j]);
+          });
+        });
+    block.each_thread([&](int t) {
+      for (int i = t; i < count; i += block.threads)
+        at_run(i, [&](int y, int x) {
+          Run run;
+          UNCIAL_UNROLL
+          for (int j = 0; j < kRun; ++j) run.pixels[j] = plane.at(source(x + j, y));
+          runs[i] = run;
+        });
+    });
   }
 };
+
+/// Whole warps, for work of any size.
+int warps_for(int64_t work) { return int(work < 256 ? ceil_div(work, kWarp) * kWarp : 256); }
+
+template <int kRun, class T, class Make>
+void resample_runs(const Images<T>& images, T fill, int64_t extra_bytes, const Make& make, const char* what) {
+  constexpr int64_t kResident = 8;  // blocks of a multiprocessor
+  const int64_t most = kResident * gpu_limits().multiprocessors, blocks = images.N < most ? images.N : most;
+  const int64_t bytes = RimmedPlane::bytes(images) + ceil_div(extra_bytes, 16) * 16;
+  const bool fits = bytes <= kSharedWithoutAsking;
+  const Temporary memory(fits ? 0 : blocks * bytes);
+  each_block(blocks, warps_for(images.H * images.W / kRun), fits ? bytes : 0,
+             Resample<T, kRun, Make>{images, fill, blocks, bytes, fits ? nullptr : memory.as<char>(),
+                                     IndexDivider(images.W / kRun, images.H * images.W / kRun), make},
+             what);
+}
+
+/// make(block, n, memory, use) calls use(source) once; `memory` has extra_bytes for the block.
+template <class T, class Make>
+void resample(const Images<T>& images, T fill, int64_t extra_bytes, const Make& make, const char* what) {
+  if (images.W % 4 == 0 && reinterpret_cast<uintptr_t>(images.data) % 16 == 0)
+    resample_runs<4>(images, fill, extra_bytes, make, what);
+  else
+    resample_runs<1>(images, fill, extra_bytes, make, what);
+}
 
 /// The random field of one sample, smoothed along rows and then columns.
 struct Field {
@@ -120,61 +175,73 @@ struct Field {
   }
 };
 
+/// A sample's map, in 32 bits where they do.
+struct PlacedMap {
+  kernels::AffineMap wide;
+  kernels::NarrowAffineMap narrow;
+  bool is_narrow;
+};
+
+struct AffineSources {
+  const PlacedMap* maps;
+  int64_t H, W;
+  template <class Use>
+  UNCIAL_BODY void operator()(const Block&, int64_t n, char*, const Use& use) const {
+    if (maps[n].is_narrow)
+      use([map = maps[n].narrow, h = int32_t(H), w = int32_t(W)](int x, int y) {
+        return kernels::affine_source(map, x, y, h, w);
+      });
+    else
+      use([map = maps[n].wide, h = H, w = W](int x, int y) {
+        return kernels::affine_source(map, x, y, h, w);
+      });
+  }
+};
+
+struct ElasticSources {
+  const int64_t* indices;
+  AugmentStream stream;
+  kernels::ElasticField field;
+  int64_t H, W;
+  template <class Use>
+  UNCIAL_BODY void operator()(const Block& block, int64_t n, char* memory, const Use& use) const {
+    auto* planes = reinterpret_cast<int32_t*>(memory);
+    const int64_t size = H * W;
+    const Field f{planes, planes + size, planes + 2 * size, H, W, field};
+    f.draw(block, stream, indices[n]);
+    const int64_t scale = kernels::elastic_scale(field.amplitude, f.largest(block));
+    use([f, scale](int x, int y) {
+      const int64_t i = y * f.W + x;
+      return kernels::elastic_source(x, y, f.x[i], f.y[i], scale, f.H, f.W);
+    });
+  }
+};
+
 }  // namespace
 
 template <class T>
 void affine_images(Images<T> images, const int64_t* indices, AugmentStream stream,
                    kernels::AffineRanges ranges, T fill) {
   // A map takes as many instructions as some ten pixels, so one thread makes it, not all of a sample's block.
-  const Temporary map_memory(images.N * int64_t(sizeof(kernels::AffineMap)));
-  auto* maps = map_memory.as<kernels::AffineMap>();
+  const Temporary map_memory(images.N * int64_t(sizeof(PlacedMap)));
+  auto* maps = map_memory.as<PlacedMap>();
   const int64_t H = images.H, W = images.W;
   each(
       images.N,
       [=] UNCIAL_BODY(int64_t n) {
         const auto a = stream.block(indices[n], 0), b = stream.block(indices[n], 1);
-        maps[n] = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, H, W);
+        const auto map = kernels::affine_map(ranges, {a[0], a[1], a[2], a[3], b[0]}, H, W);
+        maps[n] = {map, kernels::NarrowAffineMap(map), kernels::fits_narrow(map, H, W)};
       },
       "affine_images");
-  const int64_t bytes = RimmedPlane<T>::size(images) * int64_t(sizeof(T));
-  const bool fits = bytes <= kSharedWithoutAsking;
-  const Temporary memory(fits ? 0 : images.N * bytes);
-  T* spilled = fits ? nullptr : memory.as<T>();
-  const Resampling<T> resample(images);
-  each_block(
-      images.N, threads_for(H * W), fits ? bytes : 0,
-      [=] UNCIAL_BODY(const Block& block) {
-        T* copy = spilled ? spilled + block.index * bytes / int64_t(sizeof(T)) : block.memory<T>();
-        const kernels::AffineMap map = maps[block.index];
-        resample.run(block, copy, fill,
-                     [&](int x, int y) { return kernels::affine_source(map, x, y, H, W); });
-      },
-      "affine_images");
+  resample(images, fill, 0, AffineSources{maps, H, W}, "affine_images");
 }
 
 template <class T>
 void elastic_images(Images<T> images, const int64_t* indices, AugmentStream stream,
                     kernels::ElasticField field) {
-  static_assert(sizeof(T) == sizeof(int32_t));  // the field's three planes and the copy lie side by side
-  const int64_t H = images.H, W = images.W, size = H * W, words = 3 * size + RimmedPlane<T>::size(images);
-  const int64_t bytes = words * int64_t(sizeof(T));
-  const bool fits = bytes <= kSharedWithoutAsking;
-  const Temporary memory(fits ? 0 : images.N * bytes);
-  auto* spilled = fits ? nullptr : memory.as<int32_t>();
-  const Resampling<T> resample(images);
-  each_block(
-      images.N, threads_for(size), fits ? bytes : 0,
-      [=] UNCIAL_BODY(const Block& block) {
-        int32_t* planes = spilled ? spilled + block.index * words : block.memory<int32_t>();
-        const Field f{planes, planes + size, planes + 2 * size, H, W, field};
-        f.draw(block, stream, indices[block.index]);
-        const int64_t scale = kernels::elastic_scale(field.amplitude, f.largest(block));
-        resample.run(block, reinterpret_cast<T*>(planes + 3 * size), T(0), [&](int x, int y) {
-          const int64_t i = y * W + x;
-          return kernels::elastic_source(x, y, f.x[i], f.y[i], scale, H, W);
-        });
-      },
-      "elastic_images");
+  resample(images, T(0), 3 * images.H * images.W * int64_t(sizeof(int32_t)),
+           ElasticSources{indices, stream, field, images.H, images.W}, "elastic_images");
 }
 
 template <class T>

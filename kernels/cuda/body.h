@@ -31,6 +31,22 @@ struct alignas(16) Float4 {
   float v[4];
 };
 
+/// *to = value in one access of global memory; nvcc takes an assignment apart when values come from
+/// arithmetic.
+template <class V>
+UNCIAL_BODY inline void store_whole(void* to, const V& value) {
+  static_assert(sizeof(V) == sizeof(Vector16));
+#if defined(__CUDA_ARCH__)
+  Vector16 bits;
+  memcpy(&bits, &value, sizeof bits);
+  asm volatile("st.global.v4.b32 [%0], {%1,%2,%3,%4};" ::"l"(__cvta_generic_to_global(to)),
+               "r"(bits.words[0]), "r"(bits.words[1]), "r"(bits.words[2]), "r"(bits.words[3])
+               : "memory");
+#else
+  *static_cast<V*>(to) = value;
+#endif
+}
+
 /// Division by a number that is known before a kernel starts: a multiplication.
 /// Exact while numerator * divisor < 2^32.
 struct Divider {

@@ -2,6 +2,8 @@
 
 #include "core/captured.h"
 
+#include <utility>
+
 #include "core/device_memory.h"
 #include "graph.h"
 #include "runtime.h"
@@ -12,17 +14,27 @@
 namespace uncial::cuda {
 namespace {
 
-thread_local Scratch* scratch = nullptr;
+thread_local Scratches* scratches = nullptr;
+thread_local int branch = 0;
+
+Scratch* current_scratch() { return scratches ? &(*scratches)[size_t(branch)] : nullptr; }
 
 int64_t rounded(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
 }  // namespace
 
-ScratchScope::ScratchScope(Scratch* now) : previous_(scratch) { scratch = now; }
-ScratchScope::~ScratchScope() { scratch = previous_; }
+ScratchScope::ScratchScope(Scratches& now)
+    : previous_(std::exchange(scratches, &now)), branch_(std::exchange(branch, 0)) {}
+ScratchScope::~ScratchScope() { scratches = previous_, branch = branch_; }
+
+void use_branch(int number) {
+  branch = number;
+  capture_branch(number);
+}
 
 Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
   if (bytes <= 0) return;
+  Scratch* const scratch = current_scratch();
   if (scratch) {
     scratch->used += rounded(bytes);
     scratch->most = scratch->used > scratch->most ? scratch->used : scratch->most;
@@ -42,7 +54,7 @@ Temporary::Temporary(int64_t bytes) : bytes_(bytes) {
 }
 
 Temporary::~Temporary() {
-  if (from_scratch_) scratch->used -= rounded(bytes_);
+  if (from_scratch_) current_scratch()->used -= rounded(bytes_);
   if (device_ >= 0) release(data_, bytes_, device_);
 }
 
@@ -50,53 +62,70 @@ struct Captured::State {
   Device device;
   std::function<void()> work;
   enum { fresh, warm, ready, refused } phase = fresh;
-  Scratch scratch;
-  Graph graph;
+  Scratches scratch;
+  Graph one, many;
+  bool has_many = false, tried_many = false;
 
   State(Device d, std::function<void()> w) : device(d), work(std::move(w)) {}
   ~State() {
-    if (scratch.base) release(scratch.base, scratch.size, device.index);
+    for (const Scratch& s : scratch)
+      if (s.base) release(s.base, s.size, device.index);
   }
 
   void call() {
-    const ScratchScope scope(&scratch);
+    const ScratchScope scope(scratch);
     work();
   }
 
-  void capture() {
-    if (scratch.most > 0) {
-      scratch.base = static_cast<char*>(allocate(scratch.most, device.index));
-      scratch.size = scratch.most;
-    }
+  /// Writes down `runs` calls of the work; false, and a line in the log, when that is refused.
+  bool capture(Graph& graph, int64_t runs, const char* instead) {
     graph.begin();
     try {
-      call();
+      for (int64_t i = 0; i < runs; ++i) call();
       graph.end();
     } catch (const Error& e) {
       graph.abandon();
-      phase = refused;
-      log(LogLevel::info, join("cuda: kernels are launched one by one, because ", e.what()));
-      return;
+      log(LogLevel::info, join("cuda: ", instead, ", because ", e.what()));
+      return false;
     } catch (...) {
       graph.abandon();
       throw;
     }
-    phase = ready;
-    log(LogLevel::trace, join("cuda: graph of ", graph.nodes(), " nodes"));
+    log(LogLevel::trace, join("cuda: graph of ", graph.nodes(), " nodes",
+                              runs > 1 ? join(", ", runs, " runs") : std::string()));
+    return true;
+  }
+
+  void capture_one() {
+    for (Scratch& s : scratch) {
+      if (s.most == 0) continue;
+      s.base = static_cast<char*>(allocate(s.most, device.index));
+      s.size = s.most;
+    }
+    phase = capture(one, 1, "kernels are launched one by one") ? ready : refused;
+  }
+
+  void launch(int64_t runs) {
+    if (runs >= kMany && !std::exchange(tried_many, true))
+      has_many = capture(many, kMany, "runs are launched one by one");
+    for (; has_many && runs >= kMany; runs -= kMany) many.launch();
+    for (; runs > 0; --runs) one.launch();
   }
 };
 
 Captured::Captured(Device device, std::function<void()> work) : state_(new State(device, std::move(work))) {}
 Captured::~Captured() = default;
 
-void Captured::run() {
+void Captured::run(int64_t times) {
   State& s = *state_;
-  if (s.phase == State::warm) s.capture();
-  if (s.phase == State::ready) return s.graph.launch();
-  s.call();
-  if (s.phase == State::fresh) s.phase = State::warm;
+  for (; times > 0; --times) {
+    if (s.phase == State::warm) s.capture_one();
+    if (s.phase == State::ready) return s.launch(times);
+    s.call();
+    if (s.phase == State::fresh) s.phase = State::warm;
+  }
 }
 
-int64_t Captured::nodes() const { return state_->phase == State::ready ? state_->graph.nodes() : 0; }
+int64_t Captured::nodes() const { return state_->phase == State::ready ? state_->one.nodes() : 0; }
 
 }  // namespace uncial::cuda

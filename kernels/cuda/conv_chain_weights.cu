@@ -1,4 +1,5 @@
 #include "conv_chain.h"
+#include "partial_sums.h"
 #include "warp.h"
 
 // Weights into the order of the tensor cores before a chain runs, and partial sums of their gradients
@@ -43,9 +44,9 @@ struct Pack {
   }
 };
 
-constexpr int kVectors = 16, kParts = 16;
+using SlotSums = PartialSums<32, 32>;
+constexpr int kOutputs = 32;  // of a block
 
-/// A block adds kVectors times 4 sums, kParts pieces of the slots each.
 struct Gather {
   GatherJob jobs[kMaxChain];
   int64_t ends[kMaxChain];
@@ -55,40 +56,12 @@ struct Gather {
     int j = 0;
     while (block.index >= ends[j]) ++j;
     const GatherJob& job = jobs[j];
-    const int first = int(block.index - (j == 0 ? 0 : ends[j - 1])) * kVectors * 4;
-    const int count = job.filters * width(job), size = job.padded_filters * width(job);
-    auto* parts = block.memory<Float4>();
-    block.each_thread([&](int t) {
-      const int i = first + t % kVectors * 4;
-      parts[t] = i < count ? sum_of(job.partial + i, size, t / kVectors, int(job.slots)) : Float4{};
-    });
-    block.each_thread([&](int t) {
-      if (t >= kVectors * 4 || first + t >= count) return;
-      float sum = 0;
-      UNCIAL_UNROLL
-      for (int part = 0; part < kParts; ++part) sum += block.memory<float>()[part * kVectors * 4 + t];
-      put(job, (first + t) / width(job), (first + t) % width(job), sum);
-    });
-  }
-  /// Of every kParts-th slot. Several loads are on their way before the first sum.
-  UNCIAL_BODY static Float4 sum_of(const float* partial, int size, int slot, int slots) {
-    constexpr int kAhead = 8;
-    Float4 sum{};
-    for (; slot < slots; slot += kAhead * kParts) {
-      Float4 values[kAhead];
-      UNCIAL_UNROLL
-      for (int j = 0; j < kAhead; ++j) {
-        const int at = slot + j * kParts;
-        values[j] = *reinterpret_cast<const Float4*>(partial + int64_t(at < slots ? at : slot) * size);
-      }
-      UNCIAL_UNROLL
-      for (int j = 0; j < kAhead; ++j) {
-        if (slot + j * kParts >= slots) break;
-        UNCIAL_UNROLL
-        for (int k = 0; k < 4; ++k) sum.v[k] += values[j].v[k];
-      }
-    }
-    return sum;
+    const int first = int(block.index - (j == 0 ? 0 : ends[j - 1])) * kOutputs;
+    SlotSums::add(block, job.partial + first, int64_t(job.padded_filters) * width(job), int(job.slots),
+                  job.filters * width(job) - first, [&](int column, float sum) {
+                    const int i = first + column, filter = i / width(job);
+                    put(job, filter, i - filter * width(job), sum);
+                  });
   }
   UNCIAL_BODY static void put(const GatherJob& job, int filter, int k, float sum) {
     const int taps = job.R * job.S, padded = job.taps_are_channels ? job.C : (job.C + 7) / 8 * 8;
@@ -118,10 +91,9 @@ void run(const GatherJob* jobs, int count) {
   int64_t total = 0;
   for (int j = 0; j < count; ++j) {
     gather.jobs[j] = jobs[j];
-    gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kVectors * 4);
+    gather.ends[j] = total += ceil_div(int64_t(jobs[j].filters) * Gather::width(jobs[j]), kOutputs);
   }
-  each_block(total, kVectors * kParts, kVectors * kParts * int64_t(sizeof(Float4)), gather,
-             "weight_gradients");
+  each_block(total, SlotSums::kThreads, SlotSums::kSharedBytes, gather, "weight_gradients");
 }
 
 }  // namespace uncial::cuda

@@ -50,7 +50,15 @@ struct Float16Format {
     return formula::float16_bits(x);
 #endif
   }
-  UNCIAL_BODY static float value(uint16_t bits) { return formula::float16_value(bits); }
+  UNCIAL_BODY static float value(uint16_t bits) {
+#if defined(__CUDA_ARCH__)
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+#else
+    return formula::float16_value(bits);
+#endif
+  }
   /// Bits of positive numbers up to infinity; NaN has larger ones.
   UNCIAL_BODY static bool above_zero(uint16_t bits) { return bits - 1u < 0x7c00u; }
   UNCIAL_BODY static uint32_t pair(float first, float second) {
@@ -65,7 +73,27 @@ struct Float16Format {
   UNCIAL_BODY static uint32_t rounded_pair(float first, float second) { return pair(first, second); }
 };
 
+/// Two numbers of a pair as they are rounded.
+struct TwoFactors {
+  float first, second;
+};
+template <class Format>
+UNCIAL_BODY inline TwoFactors rounded_two(float first, float second) {
+  const uint32_t both = Format::rounded_pair(first, second);
+  return {Format::value(uint16_t(both)), Format::value(uint16_t(both >> 16))};
+}
+template <class Format>
+UNCIAL_BODY inline Float4 rounded_four(const Float4& x) {
+  const TwoFactors a = rounded_two<Format>(x.v[0], x.v[1]), b = rounded_two<Format>(x.v[2], x.v[3]);
+  return {{a.first, a.second, b.first, b.second}};
+}
+
 /// x as a factor at a precision.
+UNCIAL_BODY inline Float4 rounded_factors(Precision precision, const Float4& x) {
+  return precision == Precision::bf16   ? rounded_four<Bfloat16Format>(x)
+         : precision == Precision::fp16 ? rounded_four<Float16Format>(x)
+                                        : x;
+}
 UNCIAL_BODY inline float rounded_factor(Precision precision, float x) {
   return precision == Precision::bf16   ? Bfloat16Format::rounded(x)
          : precision == Precision::fp16 ? Float16Format::rounded(x)

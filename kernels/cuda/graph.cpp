@@ -1,49 +1,84 @@
 #include "graph.h"
 
+#include <array>
+#include <map>
+
+#include "core/captured.h"
 #include "runtime.h"
 
 namespace uncial::cuda {
-namespace {
-thread_local bool captures = false;
-}
 
-bool capturing() { return captures; }
-
-/// A stream of its own is captured: other threads go on using the library's.
+/// Streams of its own are captured: other threads go on using the library's. That of a branch becomes part of
+/// the capture when it first waits for a point.
 struct Graph::State {
-  cudaStream_t stream = nullptr, before = nullptr;
+  std::array<cudaStream_t, kBranches> streams{};
+  std::map<int, cudaEvent_t> points;
+  cudaStream_t before = nullptr;
   cudaGraphExec_t exec = nullptr;
   size_t nodes = 0;
 
   ~State() {
     if (exec) cudaGraphExecDestroy(exec);
-    if (stream) cudaStreamDestroy(stream);
+    for (const auto& [name, event] : points) cudaEventDestroy(event);
+    for (const cudaStream_t stream : streams)
+      if (stream) cudaStreamDestroy(stream);
   }
-  cudaGraph_t stop() {
-    captures = false;
-    exchange_stream(before);
-    cudaGraph_t graph = nullptr;
-    check(cudaStreamEndCapture(stream, &graph), "capturing a graph");
-    return graph;
+  cudaStream_t stream(int branch) {
+    cudaStream_t& s = streams[size_t(branch)];
+    if (s) return s;
+    int least = 0, greatest = 0;
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "asking for priorities");
+    // Blocks of the longest way through the graph start first, wherever others wait for room, too.
+    check(cudaStreamCreateWithPriority(&s, cudaStreamNonBlocking, branch == 0 ? greatest : least),
+          "making a stream");
+    return s;
   }
+  cudaEvent_t point(int name) {
+    cudaEvent_t& event = points[name];
+    if (!event) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
+    return event;
+  }
+  cudaGraph_t stop();
 };
+
+namespace {
+thread_local Graph::State* captured = nullptr;
+}
+
+cudaGraph_t Graph::State::stop() {
+  captured = nullptr;
+  exchange_stream(before);
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamEndCapture(streams[0], &graph), "capturing a graph");
+  return graph;
+}
+
+bool capturing() { return captured != nullptr; }
+void capture_branch(int branch) {
+  if (captured) exchange_stream(captured->stream(branch));
+}
+void mark_point(int name) {
+  if (captured) check(cudaEventRecord(captured->point(name), current_stream()), "capturing a point");
+}
+void wait_for_point(int name) {
+  if (captured) check(cudaStreamWaitEvent(current_stream(), captured->point(name)), "capturing a point");
+}
 
 Graph::Graph() : state_(new State) {}
 Graph::~Graph() = default;
 
 void Graph::begin() {
   State& s = *state_;
-  if (!s.stream) check(cudaStreamCreateWithFlags(&s.stream, cudaStreamNonBlocking), "making a stream");
-  check(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeThreadLocal), "capturing a graph");
-  s.before = exchange_stream(s.stream);
-  captures = true;
+  check(cudaStreamBeginCapture(s.stream(0), cudaStreamCaptureModeThreadLocal), "capturing a graph");
+  s.before = exchange_stream(s.stream(0));
+  captured = &s;
 }
 
 void Graph::end() {
   State& s = *state_;
   cudaGraph_t graph = s.stop();
   const cudaError_t counted = cudaGraphGetNodes(graph, nullptr, &s.nodes);
-  const cudaError_t made = cudaGraphInstantiate(&s.exec, graph, 0);
+  const cudaError_t made = cudaGraphInstantiate(&s.exec, graph, cudaGraphInstantiateFlagUseNodePriority);
   cudaGraphDestroy(graph);
   check(counted, "counting a graph's nodes");
   check(made, "making a graph");
@@ -52,11 +87,11 @@ void Graph::end() {
 
 void Graph::abandon() noexcept {
   State& s = *state_;
-  if (captures) {
-    captures = false;
+  if (captured) {
+    captured = nullptr;
     exchange_stream(s.before);
     cudaGraph_t graph = nullptr;
-    if (cudaStreamEndCapture(s.stream, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
+    if (cudaStreamEndCapture(s.streams[0], &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
   }
   cudaGetLastError();  // what went wrong is known
 }

@@ -25,12 +25,15 @@ class Graph {
   void launch();
   int64_t nodes() const;
 
- private:
   struct State;
+
+ private:
   std::unique_ptr<State> state_;
 };
 
 /// True while this thread captures.
 bool capturing();
+/// Of the graph that this thread captures, if it does: see use_branch().
+void capture_branch(int branch);
 
 }  // namespace uncial::cuda

@@ -167,8 +167,8 @@ __global__ void __launch_bounds__(256) each_kernel(int64_t n, const __grid_const
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
 }
 
-template <int kMostThreads, class Body>
-__global__ void __launch_bounds__(kMostThreads)
+template <int kMostThreads, int kResident, class Body>
+__global__ void __launch_bounds__(kMostThreads, kResident)
     block_kernel(int64_t count, const __grid_constant__ Body body) {
   extern __shared__ __align__(16) char shared[];
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) body(Block{i, int(blockDim.x), shared});
@@ -185,13 +185,13 @@ void each(int64_t n, Body body, const char* what) {
 }
 
 /// body(block) for `count` blocks of `threads` threads, at most kMostThreads, which share `shared_bytes` of
-/// memory.
-template <int kMostThreads = 256, class Body>
+/// memory. Registers are dealt out so that a multiprocessor has room for kResident of them (0: as it comes).
+template <int kMostThreads = 256, int kResident = 0, class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char* what) {
   if (count <= 0) return;
   ensure(threads <= kMostThreads, what, ": blocks of ", threads, " threads, made for ", kMostThreads);
   const int64_t most = int64_t(1) << 20;
-  const auto kernel = block_kernel<kMostThreads, Body>;
+  const auto kernel = block_kernel<kMostThreads, kResident, Body>;
   if (shared_bytes > kSharedWithoutAsking)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), what);
   kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes),
@@ -209,7 +209,7 @@ void each(int64_t n, Body body, const char*) {
   });
 }
 
-template <int kMostThreads = 256, class Body>
+template <int kMostThreads = 256, int kResident = 0, class Body>
 void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, const char* what) {
   ensure(threads <= kMostThreads, what, ": blocks of ", threads, " threads, made for ", kMostThreads);
   submit([=] {

@@ -1,7 +1,8 @@
 #include "uncial/kernels/optim.h"
 
-#include "grid.h"
+#include "registers.h"
 #include "uncial/kernels/math.h"
+#include "vectors.h"
 
 // Rates and step counts are read by the kernels, so that a captured step sees each step's. All parameters of
 // a net are updated by one launch: their addresses go along as its argument.
@@ -13,7 +14,68 @@ using kernels::Updated;
 
 constexpr int kTensors = 64;  // of a launch: 3 KB of its 4 KB of arguments
 constexpr int kUpdateThreads = 256;
-constexpr int64_t kChunk = 1024;  // values of a block
+constexpr int kVectorsAThread = 2;
+
+template <class T>
+inline constexpr int64_t kChunk = kUpdateThreads* kVectorsAThread* Vector<T>::kValues;  // values of a block
+
+/// A value of a parameter and what goes with it.
+template <class T>
+struct UpdatedValue {
+  T p, g, state0, state1;
+};
+
+/// A thread's values: all are loaded before the first is used.
+template <class T>
+struct UpdatedVectors {
+  using V = Vector<T>;
+  V p[kVectorsAThread], g[kVectorsAThread], state0[kVectorsAThread], state1[kVectorsAThread];
+
+  /// kWhole: 16 bytes at once; else up to `count` values, which may be none.
+  template <bool kWhole>
+  UNCIAL_BODY static void load(V& to, const T* from, int64_t i, int64_t count) {
+    to = V{};
+    if (!from) return;
+    if constexpr (kWhole) {
+      to = *reinterpret_cast<const V*>(from + i);
+    } else {
+      for (int j = 0; j < V::kValues; ++j)
+        if (j < count) to.v[j] = from[i + j];
+    }
+  }
+  template <bool kWhole>
+  UNCIAL_BODY static void store(const V& from, T* to, int64_t i, int64_t count) {
+    if (!to) return;
+    if constexpr (kWhole) {
+      store_whole(to + i, from);
+    } else {
+      for (int j = 0; j < V::kValues; ++j)
+        if (j < count) to[i + j] = from.v[j];
+    }
+  }
+  template <bool kWhole>
+  UNCIAL_BODY void load(int j, const Updated<T>& u, int64_t i) {
+    load<kWhole>(p[j], u.p, i, u.size - i);
+    load<kWhole>(g[j], u.g, i, u.size - i);
+    load<kWhole>(state0[j], u.state0, i, u.size - i);
+    load<kWhole>(state1[j], u.state1, i, u.size - i);
+  }
+  template <bool kWhole>
+  UNCIAL_BODY void store(int j, const Updated<T>& u, int64_t i) const {
+    store<kWhole>(p[j], u.p, i, u.size - i);
+    store<kWhole>(state0[j], u.state0, i, u.size - i);
+    store<kWhole>(state1[j], u.state1, i, u.size - i);
+  }
+  template <class Step>
+  UNCIAL_BODY void update(int j, const Step& step, T unscale) {
+    UNCIAL_UNROLL
+    for (int k = 0; k < V::kValues; ++k) {
+      UpdatedValue<T> value{p[j].v[k], g[j].v[k] * unscale, state0[j].v[k], state1[j].v[k]};
+      step(value);
+      p[j].v[k] = value.p, state0[j].v[k] = value.state0, state1[j].v[k] = value.state1;
+    }
+  }
+};
 
 /// Parameters, cut into chunks.
 template <class T>
@@ -22,23 +84,41 @@ struct UpdateTable {
   int32_t end[kTensors];  ///< chunks of a tensor and of those before it
 };
 
-/// rule.ready(block), called by all threads of a block, gives what is called for each value and its gradient.
+/// rule.ready(block), called by all threads of a block, gives what is called for each value. State that a
+/// tensor lacks is 0, and is not kept.
 template <class T, class Rule>
 struct UpdateChunk {
   UpdateTable<T> table;
   Rule rule;
   const float* unscale;  ///< or null
   UNCIAL_BODY void operator()(const Block& block) const {
-    const float factor = unscale ? *unscale : 1.0f;
-    if (factor == 0) return;
     int i = 0;
     while (block.index >= table.end[i]) ++i;
-    const int64_t first = (block.index - (i > 0 ? table.end[i - 1] : 0)) * kChunk,
-                  size = table.tensor[i].size, last = first + kChunk < size ? first + kChunk : size;
-    const Updated<T> u = table.tensor[i];
+    const int64_t first = (block.index - (i > 0 ? table.end[i - 1] : 0)) * kChunk<T>;
+    const Updated<T>& u = table.tensor[i];
+    if (all_aligned(u.p, u.g, u.state0, u.state1) && first + kChunk<T> <= u.size)
+      run<true>(block, u, first);
+    else
+      run<false>(block, u, first);
+  }
+  template <bool kWhole>
+  UNCIAL_BODY void run(const Block& block, const Updated<T>& u, int64_t first) const {
+    const auto place = [&](int t, int j) { return first + (j * kUpdateThreads + t) * Vector<T>::kValues; };
+    PerThread<UpdatedVectors<T>, kUpdateThreads> vectors;
+    const float factor = unscale ? *unscale : 1.0f;
+    // On their way while the rule gets ready, which takes as long.
+    each_thread_without_waiting(block, [&](int t) {
+      UNCIAL_UNROLL
+      for (int j = 0; j < kVectorsAThread; ++j) vectors.of(t).template load<kWhole>(j, u, place(t, j));
+    });
+    if (factor == 0) return;
     const auto step = rule.ready(block);
     block.each_thread([&](int t) {
-      for (int64_t k = first + t; k < last; k += block.threads) step(u, k, u.g[k] * T(factor));
+      UNCIAL_UNROLL
+      for (int j = 0; j < kVectorsAThread; ++j) {
+        vectors.of(t).update(j, step, T(factor));
+        vectors.of(t).template store<kWhole>(j, u, place(t, j));
+      }
     });
   }
 };
@@ -51,11 +131,11 @@ void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, cons
     int64_t chunks = 0;
     for (int used = 0; used < kTensors && next < count; ++next) {
       if (tensors[next].size == 0) continue;
-      chunks += ceil_div(tensors[next].size, kChunk);
+      chunks += ceil_div(tensors[next].size, kChunk<T>);
       chunk.table.tensor[used] = tensors[next];
       chunk.table.end[used++] = int32_t(chunks);
     }
-    each_block(chunks, kUpdateThreads, 2 * int64_t(sizeof(double)), chunk, what);
+    each_block<kUpdateThreads, 3>(chunks, kUpdateThreads, 2 * int64_t(sizeof(double)), chunk, what);
   }
 }
 
@@ -65,15 +145,10 @@ struct Sgd {
   T momentum, decay, rate;
   bool nesterov;
   UNCIAL_BODY Sgd ready(const Block&) const { return {lr, momentum, decay, T(*lr), nesterov}; }
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T g) const {
-    const T d = g + decay * u.p[i];
-    T* v = u.state0;
-    if (!v) {
-      u.p[i] -= rate * d;
-      return;
-    }
-    v[i] = momentum * v[i] + d;
-    u.p[i] -= rate * (nesterov ? d + momentum * v[i] : v[i]);
+  UNCIAL_BODY void operator()(UpdatedValue<T>& u) const {
+    const T d = u.g + decay * u.p;
+    u.state0 = momentum * u.state0 + d;
+    u.p -= rate * (nesterov ? d + momentum * u.state0 : u.state0);
   }
 };
 
@@ -84,25 +159,22 @@ struct Rmsprop {
   UNCIAL_BODY Rmsprop ready(const Block&) const {
     return {lr, alpha, rest, epsilon, momentum, decay, T(*lr)};
   }
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T g) const {
-    T *s = u.state0, *v = u.state1;
-    const T d = g + decay * u.p[i];
-    s[i] = alpha * s[i] + rest * (d * d);
-    T step = d / (math::sqrt(s[i]) + epsilon);
-    if (v) step = v[i] = momentum * v[i] + step;
-    u.p[i] -= rate * step;
+  UNCIAL_BODY void operator()(UpdatedValue<T>& u) const {
+    const T d = u.g + decay * u.p;
+    u.state0 = alpha * u.state0 + rest * (d * d);
+    u.state1 = momentum * u.state1 + d / (math::sqrt(u.state0) + epsilon);
+    u.p -= rate * u.state1;
   }
 };
 
 template <class T>
 struct AdamStep {
   T beta1, rest1, beta2, rest2, epsilon, gradient_decay, rate, root, keep;
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T g) const {
-    T *m = u.state0, *v = u.state1;
-    const T d = g + gradient_decay * u.p[i];
-    m[i] = beta1 * m[i] + rest1 * d;
-    v[i] = beta2 * v[i] + rest2 * (d * d);
-    u.p[i] = keep * u.p[i] - rate * m[i] / (math::sqrt(v[i]) * root + epsilon);
+  UNCIAL_BODY void operator()(UpdatedValue<T>& u) const {
+    const T d = u.g + gradient_decay * u.p;
+    u.state0 = beta1 * u.state0 + rest1 * d;
+    u.state1 = beta2 * u.state1 + rest2 * (d * d);
+    u.p = keep * u.p - rate * u.state0 / (math::sqrt(u.state1) * root + epsilon);
   }
 };
 
@@ -133,9 +205,7 @@ struct Average {
     const double t = double(*step), early = (1 + t) / (10 + t);
     return {step, decay, decay < early ? decay : early};
   }
-  UNCIAL_BODY void operator()(const Updated<T>& u, int64_t i, T x) const {
-    u.p[i] = T(keep) * u.p[i] + T(1 - keep) * x;
-  }
+  UNCIAL_BODY void operator()(UpdatedValue<T>& u) const { u.p = T(keep) * u.p + T(1 - keep) * u.g; }
 };
 
 }  // namespace

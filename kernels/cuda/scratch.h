@@ -2,7 +2,10 @@
 /// @file scratch.h
 /// Memory that Temporary takes without asking the device: a graph needs the same addresses each time.
 
+#include <array>
 #include <cstdint>
+
+#include "core/captured.h"
 
 namespace uncial::cuda {
 
@@ -13,16 +16,21 @@ struct Scratch {
   int64_t most = 0;  ///< that was ever asked for at once
 };
 
-/// While one lives, Temporaries of this thread come from `scratch` as far as it reaches.
+/// One for each branch (use_branch()): what runs at the same time must not share it.
+using Scratches = std::array<Scratch, kBranches>;
+
+/// While one lives, Temporaries of this thread come from `scratches` as far as they reach. Begins in branch
+/// 0.
 class ScratchScope {
  public:
-  explicit ScratchScope(Scratch* scratch);
+  explicit ScratchScope(Scratches& scratches);
   ~ScratchScope();
   ScratchScope(const ScratchScope&) = delete;
   ScratchScope& operator=(const ScratchScope&) = delete;
 
  private:
-  Scratch* previous_;
+  Scratches* previous_;
+  int branch_;
 };
 
 }  // namespace uncial::cuda

@@ -1,7 +1,8 @@
 #include "uncial/kernels/softmax.h"
 
-#include "grid.h"
+#include "registers.h"
 #include "uncial/kernels/math.h"
+#include "vectors.h"
 
 namespace uncial::cuda {
 namespace {
@@ -33,17 +34,20 @@ struct Line {
   }
 };
 
-/// What one element becomes, given the largest of its line and the sum of e^(x - largest).
+/// What one element becomes, given the largest of its line and the sum of e^(x - largest). One division a
+/// line: in double they would take as long as all the rest.
 template <bool kLog, class T>
 struct Normaliser {
   T largest;
-  double sum;
+  double inverse;
   T log_sum;
-  UNCIAL_BODY Normaliser(T m, double s) : largest(m), sum(s), log_sum(kLog ? T(math::log(s)) : T(0)) {}
+  UNCIAL_BODY Normaliser(T m, double sum)
+      : largest(m), inverse(1 / sum), log_sum(kLog ? T(math::log(sum)) : T(0)) {}
   UNCIAL_BODY T operator()(T x) const {
     const T above = x - largest;
-    return kLog ? above - log_sum : T(double(math::exp(above)) / sum);
+    return kLog ? above - log_sum : of_exponential(math::exp(above));
   }
+  UNCIAL_BODY T of_exponential(T e) const { return T(double(e) * inverse); }
 };
 
 /// The line y = x[0], x[step], ... by one thread.
@@ -101,6 +105,77 @@ void lines_of_threads(const T* x, T* y, const SoftmaxExtents& e, const char* wha
       what);
 }
 
+constexpr int kHeldQuads = 4;        // of a thread
+constexpr int64_t kHeldLine = 4096;  // the longest that a block of 256 threads holds
+
+/// Lines whose elements are neighbours, each read once and held in the registers of a block.
+template <bool kLog, class T>
+struct HeldLine {
+  const T* x;
+  T* y;
+  int count;
+  bool whole;  ///< quads may be read at once, and no line ends within one
+
+  struct Held {
+    Quad<T> quads[kHeldQuads];
+  };
+  template <class Use>
+  UNCIAL_BODY void each_quad(int t, int threads, Use use) const {
+    UNCIAL_UNROLL
+    for (int j = 0; j < kHeldQuads; ++j)
+      if (const int k = 4 * (t + j * threads); k < count) use(j, k);
+  }
+  UNCIAL_BODY void operator()(const Block& block) const {
+    const int64_t first = block.index * count;
+    PerThread<Held, 256> held;
+    each_thread_without_waiting(block, [&](int t) {
+      Held& mine = held.of(t);
+      each_quad(t, block.threads, [&](int j, int k) { mine.quads[j] = load(x + first + k, count - k); });
+    });
+    const T m = block.reduce(
+        -T(__builtin_inff()),
+        [&](int t) {
+          T most = -T(__builtin_inff());
+          each_quad(t, block.threads, [&](int j, int) {
+            for (T v : held.of(t).quads[j].v) most = most < v ? v : most;
+          });
+          return most;
+        },
+        [](T a, T b) { return a < b ? b : a; });
+    const double sum = block.sum<double>([&](int t) {
+      double sum = 0;
+      each_quad(t, block.threads, [&](int j, int) {
+        for (T& v : held.of(t).quads[j].v) {
+          const T e = math::exp(v - m);
+          sum += double(e);
+          if (!kLog) v = e;
+        }
+      });
+      return sum;
+    });
+    const Normaliser<kLog, T> normalise(m, sum);
+    block.each_thread([&](int t) {
+      each_quad(t, block.threads, [&](int j, int k) {
+        Quad<T> quad = held.of(t).quads[j];
+        for (T& v : quad.v) v = kLog ? normalise(v) : normalise.of_exponential(v);
+        store(quad, y + first + k, count - k);
+      });
+    });
+  }
+  /// Beyond the end lies what adds nothing: e^-infinity.
+  UNCIAL_BODY Quad<T> load(const T* from, int left) const {
+    if (whole) return Quad<T>::load(from);
+    Quad<T> quad;
+    for (int k = 0; k < 4; ++k) quad.v[k] = k < left ? from[k] : -T(__builtin_inff());
+    return quad;
+  }
+  UNCIAL_BODY void store(const Quad<T>& quad, T* to, int left) const {
+    if (whole) return quad.store(to);
+    for (int k = 0; k < 4; ++k)
+      if (k < left) to[k] = quad.v[k];
+  }
+};
+
 template <bool kLog, class T>
 void lines_of_blocks(const T* x, T* y, const SoftmaxExtents& e, const char* what) {
   each_block(
@@ -121,6 +196,9 @@ void lines_of_blocks(const T* x, T* y, const SoftmaxExtents& e, const char* what
 template <bool kLog, class T>
 void lines(const T* x, T* y, const SoftmaxExtents& e, const char* what) {
   if (e.inner == 1 && e.classes <= kShortLine) return short_rows<kLog>(x, y, e.outer, e.classes, what);
+  if (e.inner == 1 && e.classes <= kHeldLine)
+    return each_block(e.outer, threads_for(ceil_div(e.classes, int64_t(4 * kHeldQuads))), 0,
+                      HeldLine<kLog, T>{x, y, int(e.classes), e.classes % 4 == 0 && all_aligned(x, y)}, what);
   if (e.inner >= kWarp || e.classes <= kShortLine) return lines_of_threads<kLog>(x, y, e, what);
   lines_of_blocks<kLog>(x, y, e, what);
 }

@@ -1,12 +1,12 @@
 #pragma once
 /// @file tile_multiplier.h
-/// What a block adds of a TileProduct: slab by slab, the next one on its way while one is multiplied.
+/// What a block adds of a TileProduct: slab by slab, the next two on their way while one is multiplied.
 
 #include "tile_slab.h"
 
 namespace uncial::cuda::tiles {
 
-/// From the slabs of a split to sums in shared memory, m0 and n0 being where the block's tile begins.
+/// From the slabs of a split to sums in memory, m0 and n0 being where the block's tile begins.
 template <class Format, class Shape, bool kAByK, bool kBByK>
 struct Multiplier {
   using A = Slab<Format, Shape, Shape::kM, kAByK>;
@@ -14,8 +14,8 @@ struct Multiplier {
   struct Share {  ///< of a thread
     typename A::Cursor a_at;
     typename B::Cursor b_at;
-    typename A::Share a;
-    typename B::Share b;
+    typename A::Share a[2];
+    typename B::Share b[2];
   };
   struct Sums {
     FragmentC c[Shape::kRows][2 * Shape::kPairs], a[Shape::kRows];
@@ -27,24 +27,23 @@ struct Multiplier {
   bool sums_a;
 
   UNCIAL_BODY uint16_t* buffer(int which) const {
-    return block.memory<uint16_t>() + which % 2 * kBufferElements<Shape>;
+    return block.memory<uint16_t>() + which * kBufferElements<Shape>;
   }
-  UNCIAL_BODY void load(Share& share) const {
-    if (!Shape::kAny || job.a.wide) A::load(share.a, share.a_at);
-    if (!Shape::kAny || job.b.wide) B::load(share.b, share.b_at);
+  /// `stage` is a place for a slab in registers. What is not wide goes to shared memory without one.
+  UNCIAL_BODY void load(Share& share, int stage) const {
+    if (!Shape::kAny || job.a.wide) A::load(share.a[stage], share.a_at, job.a);
+    if (!Shape::kAny || job.b.wide) B::load(share.b[stage], share.b_at, job.b);
   }
-  UNCIAL_BODY void store(Share& share, uint16_t* to, int t) const {
+  UNCIAL_BODY void store(Share& share, int stage, uint16_t* to, int t) const {
     uint16_t* b_to = to + slab_elements<Shape>(Shape::kM);
     if (!Shape::kAny || job.a.wide)
-      A::store(share.a, to, t);
+      A::store(share.a[stage], to, t);
     else
-      A::copy(share.a_at, job.a.inside_step(), to, t);
+      A::copy(share.a_at, job.a, to, t);
     if (!Shape::kAny || job.b.wide)
-      B::store(share.b, b_to, t);
+      B::store(share.b[stage], b_to, t);
     else
-      B::copy(share.b_at, job.b.inside_step(), b_to, t);
-    A::advance(share.a_at);
-    B::advance(share.b_at);
+      B::copy(share.b_at, job.b, b_to, t);
   }
   UNCIAL_BODY static int row_of(const Warp& w) { return w.index / Shape::kWarpColumns * 16 * Shape::kRows; }
   UNCIAL_BODY static int column_of(const Warp& w) {
@@ -89,7 +88,24 @@ struct Multiplier {
     }
   }
 
-  UNCIAL_BODY void run() const {
+  /// Multiplies slab `slab`, the next one being in registers already. The stage is known to the compiler,
+  /// which could not keep an array in registers otherwise.
+  template <int kStage>
+  UNCIAL_BODY void step(PerThread<Share, Shape::kThreads>& share, PerWarp<Sums, Shape::kWarps>& sums,
+                        int slab, int end) const {
+    each_thread_without_waiting(block, [&](int t) {
+      if (slab + 2 < end) load(share.of(t), kStage);
+    });
+    each_warp_without_waiting(block, [&](const Warp& warp) {
+      multiply(warp, sums.of(warp), buffer(kStage), sums_a && column_of(warp) == 0);
+    });
+    block.each_thread([&](int t) {
+      if (slab + 1 < end) store(share.of(t), 1 - kStage, buffer(1 - kStage), t);
+    });
+  }
+
+  /// Sums go to `to` and `to_sums`.
+  UNCIAL_BODY void run(float* to, float* to_sums) const {
     PerThread<Share, Shape::kThreads> share;
     PerWarp<Sums, Shape::kWarps> sums;
     const int all = (job.K + Shape::kK - 1) / Shape::kK, begin = split * job.slabs;
@@ -109,38 +125,42 @@ struct Multiplier {
       if (begin >= end) return;
       mine.a_at = A::start(job.a, m0, begin * Shape::kK, job.K, t);
       mine.b_at = B::start(job.b, n0, begin * Shape::kK, job.K, t);
-      load(mine);
-      store(mine, buffer(0), t);
+      load(mine, 0);
+      if (begin + 1 < end) load(mine, 1);
+      store(mine, 0, buffer(0), t);
     });
-    for (int slab = begin; slab < end; ++slab) {
-      // Loads of the next slab are under way while this one is multiplied.
-      const bool more = slab + 1 < end;
-      each_thread_without_waiting(block, [&](int t) {
-        if (more) load(share.of(t));
-      });
-      each_warp_without_waiting(block, [&](const Warp& warp) {
-        multiply(warp, sums.of(warp), buffer(slab - begin), sums_a && column_of(warp) == 0);
-      });
-      block.each_thread([&](int t) {
-        if (more) store(share.of(t), buffer(slab - begin + 1), t);
-      });
+    for (int slab = begin; slab < end; slab += 2) {
+      step<0>(share, sums, slab, end);
+      if (slab + 1 < end) step<1>(share, sums, slab + 1, end);
     }
-    each_warp(block, [&](const Warp& warp) { share_sums(warp, sums.of(warp)); });
+    const bool pairs = job.N() % 2 == 0 && reinterpret_cast<uintptr_t>(to) % sizeof(TwoFloats) == 0;
+    each_warp(block, [&](const Warp& warp) { write(warp, sums.of(warp), to, to_sums, pairs); });
   }
-  UNCIAL_BODY void share_sums(const Warp& warp, const Sums& s) const {
-    float* shared = block.memory<float>();
-    const int row = row_of(warp), column = column_of(warp);
+
+  /// Straight from fragments: four neighbouring threads fill 32 bytes of a row, which is what memory takes.
+  UNCIAL_BODY void write(const Warp& warp, const Sums& s, float* to, float* to_sums, bool pairs) const {
+    const int row = m0 + row_of(warp), column = n0 + column_of(warp), N = job.N();
     UNCIAL_UNROLL
     for (int i = 0; i < Shape::kRows; ++i) {
       UNCIAL_UNROLL
       for (int j = 0; j < 2 * Shape::kPairs; ++j)
-        warp.each_pair(s.c[i][j], [&](int m, int n, float first, float second) {
-          float* to = shared + (row + 16 * i + m) * kSumsPitch<Shape> + column + 8 * j + n;
-          *reinterpret_cast<TwoFloats*>(to) = TwoFloats{{first, second}};
+        warp.each_pair(s.c[i][j], [&](int dm, int dn, float first, float second) {
+          const int m = row + 16 * i + dm, n = column + 8 * j + dn;
+          if (m >= job.M() || n >= N) return;
+          float* at = to + int64_t(m) * N + n;
+          const bool whole = !job.partial;
+          if (whole) first = job.template finished<Format>(first, n);
+          if (whole && n + 1 < N) second = job.template finished<Format>(second, n + 1);
+          if (pairs) {
+            *reinterpret_cast<TwoFloats*>(at) = TwoFloats{{first, second}};
+            return;
+          }
+          at[0] = first;
+          if (n + 1 < N) at[1] = second;
         });
-      if (sums_a && column == 0)
-        warp.each_pair(s.a[i], [&](int m, int n, float first, float) {
-          if (n == 0) shared[Shape::kM * kSumsPitch<Shape> + row + 16 * i + m] = first;
+      if (sums_a && column == n0)
+        warp.each_pair(s.a[i], [&](int dm, int dn, float first, float) {
+          if (const int m = row + 16 * i + dm; dn == 0 && m < job.M()) to_sums[m] = first;
         });
     }
   }

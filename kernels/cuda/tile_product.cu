@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "partial_sums.h"
 #include "tile_multiplier.h"
 #include "uncial/core/shape.h"
 
@@ -21,34 +22,22 @@ struct Products {
               column = tile / job.row_tiles;
     const int m0 = tile % job.row_tiles * Shape::kM, n0 = column * Shape::kN, split = int(index / tiles);
     const bool sums_a = job.a_sums && column == 0;
+    float* to = job.partial ? job.partial + split * job.partial_pitch() : job.c;
+    float* to_sums = job.partial ? to + int64_t(job.M()) * job.N() : job.a_sums;
     if (job.a.by_k && job.b.by_k)
-      Multiplier<Format, Shape, true, true>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, true, true>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
     else if (job.a.by_k)
-      Multiplier<Format, Shape, true, false>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, true, false>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
     else if (job.b.by_k)
-      Multiplier<Format, Shape, false, true>{block, job, m0, n0, split, sums_a}.run();
+      Multiplier<Format, Shape, false, true>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
     else
-      Multiplier<Format, Shape, false, false>{block, job, m0, n0, split, sums_a}.run();
-    float* to = job.partial ? job.partial + split * job.outputs() : job.c;
-    block.each_thread([&](int t) {
-      const float* sums = block.memory<float>();
-      for (int i = t; i < Shape::kM * Shape::kN; i += Shape::kThreads) {
-        const int m = i / Shape::kN, n = i % Shape::kN;
-        if (m0 + m >= job.M() || n0 + n >= job.N()) continue;
-        const float sum = sums[m * kSumsPitch<Shape> + n];
-        to[int64_t(m0 + m) * job.N() + n0 + n] =
-            job.partial ? sum : job.template finished<Format>(sum, n0 + n);
-      }
-      if (!sums_a || t >= Shape::kM || m0 + t >= job.M()) return;
-      float* to_sums = job.partial ? to + int64_t(job.M()) * job.N() : job.a_sums;
-      to_sums[m0 + t] = sums[Shape::kM * kSumsPitch<Shape> + t];
-    });
+      Multiplier<Format, Shape, false, false>{block, job, m0, n0, split, sums_a}.run(to, to_sums);
   }
 };
 
-constexpr int kOutputs = 32, kParts = 8;
+using SplitSums = PartialSums<64, 16>;
+constexpr int kOutputs = 64;  // of a block
 
-/// A block adds the splits of kOutputs elements, kParts pieces each.
 template <class Format>
 struct Gather {
   Jobs jobs;
@@ -56,27 +45,15 @@ struct Gather {
   UNCIAL_BODY void operator()(const Block& block) const {
     int64_t index = block.index;
     const Job& job = jobs.of(index);
-    const int64_t first = index * kOutputs, outputs = job.outputs();
-    float* parts = block.memory<float>();
-    block.each_thread([&](int t) {
-      const int64_t i = first + t % kOutputs;
-      float sum = 0;
-      if (i < outputs)
-        for (int split = t / kOutputs; split < job.splits; split += kParts)
-          sum += job.partial[split * outputs + i];
-      parts[t] = sum;
-    });
-    block.each_thread([&](int t) {
-      const int64_t i = first + t;
-      if (t >= kOutputs || i >= outputs) return;
-      float sum = 0;
-      for (int part = 0; part < kParts; ++part) sum += parts[part * kOutputs + t];
-      const int64_t products = int64_t(job.M()) * job.N();
-      if (i < products)
-        job.c[i] = job.template finished<Format>(sum, int(i % job.N()));
-      else
-        job.a_sums[i - products] = sum;
-    });
+    const int64_t first = index * kOutputs, products = int64_t(job.M()) * job.N();
+    SplitSums::add(block, job.partial + first, job.partial_pitch(), job.splits, job.outputs() - first,
+                   [&](int column, float sum) {
+                     const int64_t i = first + column;
+                     if (i < products)
+                       job.c[i] = job.template finished<Format>(sum, job.bias ? int(i % job.N()) : 0);
+                     else
+                       job.a_sums[i - products] = sum;
+                   });
   }
 };
 
@@ -90,11 +67,11 @@ Factor factor_of(const TileFactor& f, int64_t extent, int64_t K) {
 
 struct Extents {
   int M, N, K;
-  int resident;  ///< blocks that the registers of a multiprocessor have room for
+  int resident;
 };
 template <class Shape>
 constexpr Extents extents_of() {
-  return {Shape::kM, Shape::kN, Shape::kK, Shape::kRows > 2 ? 1 : 512 / Shape::kThreads};
+  return {Shape::kM, Shape::kN, Shape::kK, Shape::kResident};
 }
 constexpr Extents kShapes[kTileShapes] = {extents_of<Small>(), extents_of<Square>(), extents_of<Wide>(),
                                           extents_of<Large>()};
@@ -115,7 +92,8 @@ Job job_of(const TileProduct& p, const TileCut& cut) {
 
 template <class Format, class Shape>
 void multiply(const Jobs& jobs, int64_t blocks) {
-  each_block(blocks, Shape::kThreads, kSharedBytes<Shape>, Products<Format, Shape>{jobs}, "tile_product");
+  each_block<Shape::kThreads, Shape::kResident>(blocks, Shape::kThreads, kSharedBytes<Shape>,
+                                                Products<Format, Shape>{jobs}, "tile_product");
 }
 
 /// Nanoseconds, roughly: what a multiprocessor gets from the second-level cache, how long a block waits for a
@@ -175,7 +153,7 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
   for (int i = 0; i < count; ++i) {
     Job& job = jobs.job[i] = job_of(products[i], cut);
     job.end = blocks += tiles_of(products[i], kShapes[cut.shape]) * job.splits;
-    if (job.splits > 1) floats += ceil_div(job.splits * job.outputs(), 4) * 4;
+    if (job.splits > 1) floats += job.splits * job.partial_pitch();
   }
   const Temporary partial(4 * floats);
   float* next = partial.as<float>();
@@ -184,7 +162,7 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
     Job& job = jobs.job[i];
     if (job.splits == 1) continue;
     job.partial = next;
-    next += ceil_div(job.splits * job.outputs(), 4) * 4;
+    next += job.splits * job.partial_pitch();
     split.job[pieces] = job;
     split.job[pieces++].end = gathered += ceil_div(job.outputs(), kOutputs);
   }
@@ -198,8 +176,7 @@ void run_alike(const TileProduct* products, int count, const TileCut& cut, bool 
     multiply<Format, Wide>(jobs, blocks);
   else
     multiply<Format, Large>(jobs, blocks);
-  each_block(gathered, kOutputs * kParts, kOutputs * kParts * int64_t(sizeof(float)), Gather<Format>{split},
-             "tile_product");
+  each_block(gathered, SplitSums::kThreads, SplitSums::kSharedBytes, Gather<Format>{split}, "tile_product");
 }
 
 void run_alike(const TileProduct* products, int count, const TileCut& cut, bool wide) {

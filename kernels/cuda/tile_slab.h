@@ -8,20 +8,20 @@
 
 namespace uncial::cuda::tiles {
 
-/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. With kAny
-/// factors need not be wide.
-template <int kM_, int kN_, int kK_, int kRows_, int kPairs_, bool kAny_ = false>
+/// A block computes kM x kN elements, slab by slab of kK; a warp 16 kRows x 16 kPairs of them. Registers of a
+/// multiprocessor have room for kResident blocks. With kAny factors need not be wide.
+template <int kM_, int kN_, int kK_, int kRows_, int kPairs_, int kResident_, bool kAny_ = false>
 struct TileShape {
   static constexpr bool kAny = kAny_;
-  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_;
+  static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kPairs = kPairs_, kResident = kResident_;
   static constexpr int kWarpColumns = kN / (16 * kPairs), kWarps = kM / (16 * kRows) * kWarpColumns,
                        kThreads = kWarps * kWarp;
 };
-using Any = TileShape<32, 32, 64, 1, 1, true>;
-using Small = TileShape<32, 32, 64, 1, 1>;
-using Square = TileShape<64, 64, 32, 2, 2>;
-using Wide = TileShape<64, 128, 32, 2, 2>;
-using Large = TileShape<128, 128, 32, 4, 2>;
+using Any = TileShape<32, 32, 64, 1, 1, 3, true>;
+using Small = TileShape<32, 32, 64, 1, 1, 4>;
+using Square = TileShape<64, 64, 32, 2, 2, 3>;
+using Wide = TileShape<64, 128, 32, 2, 2, 2>;
+using Large = TileShape<128, 128, 32, 4, 2, 1>;
 
 struct alignas(16) Four {
   float values[4];
@@ -52,6 +52,8 @@ struct Job {
   UNCIAL_BODY int M() const { return a.extent; }
   UNCIAL_BODY int N() const { return b.extent; }
   UNCIAL_BODY int64_t outputs() const { return int64_t(M()) * N() + (a_sums ? M() : 0); }
+  /// From one split's sums to the next's, so that all begin at a multiple of 16 bytes.
+  UNCIAL_BODY int64_t partial_pitch() const { return (outputs() + 3) / 4 * 4; }
   template <class Format>
   UNCIAL_BODY float finished(float sum, int n) const {
     if (bias) sum += bias[n];
@@ -86,28 +88,32 @@ struct Slab {
   /// Where a thread reads its share of the next slab.
   struct Cursor {
     const float* from;
-    int64_t next, slab;           ///< elements to its next four, and to the next slab
     int left_across, left_along;  ///< elements up to the end of the factor
   };
 
   UNCIAL_BODY static Cursor start(const Factor& f, int first, int k0, int K, int t) {
     const int along = t % kFours * 4, across = t / kFours;
     const int i = first + (kByK ? across : along), k = k0 + (kByK ? along : across);
-    return {f.memory.data + i * f.memory.step + k * f.memory.k_step,
-            kAtOnce * (kByK ? f.memory.step : f.memory.k_step), Shape::kK * f.memory.k_step,
-            kByK ? f.extent - i : K - k, kByK ? K - k : f.extent - i};
+    return {f.memory.data + i * f.memory.step + k * f.memory.k_step, kByK ? f.extent - i : K - k,
+            kByK ? K - k : f.extent - i};
   }
-  UNCIAL_BODY static void advance(Cursor& at) {
-    at.from += at.slab;
+  /// Elements from one of a thread's fours to its next.
+  UNCIAL_BODY static int64_t across(const Factor& f) {
+    return kAtOnce * (kByK ? f.memory.step : f.memory.k_step);
+  }
+  UNCIAL_BODY static void advance(Cursor& at, int64_t k_step) {
+    at.from += Shape::kK * k_step;
     (kByK ? at.left_along : at.left_across) -= Shape::kK;
   }
-  UNCIAL_BODY static void load(Share& share, const Cursor& at) {
+  UNCIAL_BODY static void load(Share& share, Cursor& at, const Factor& f) {
+    const int64_t next = across(f);
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) {
       share.fours[j] = Four{};
       if (at.left_along > 0 && j * kAtOnce < at.left_across)
-        share.fours[j] = *reinterpret_cast<const Four*>(at.from + j * at.next);
+        share.fours[j] = *reinterpret_cast<const Four*>(at.from + j * next);
     }
+    advance(at, kByK ? 1 : f.memory.k_step);
   }
   UNCIAL_BODY static void store(const Share& share, uint16_t* shared, int t) {
     shared += t / kFours * kPitch + t % kFours * 4;
@@ -115,7 +121,8 @@ struct Slab {
     for (int j = 0; j < kShare; ++j) put(share.fours[j], shared + j * kAtOnce * kPitch);
   }
   /// load() and store() of a factor that is not wide.
-  UNCIAL_BODY static void copy(const Cursor& at, int64_t step, uint16_t* shared, int t) {
+  UNCIAL_BODY static void copy(Cursor& at, const Factor& f, uint16_t* shared, int t) {
+    const int64_t step = f.inside_step(), next = across(f);
     shared += t / kFours * kPitch + t % kFours * 4;
     UNCIAL_UNROLL
     for (int j = 0; j < kShare; ++j) {
@@ -123,11 +130,11 @@ struct Slab {
       UNCIAL_UNROLL
       for (int e = 0; e < 4; ++e) {
         four.values[e] = 0;
-        if (e < at.left_along && j * kAtOnce < at.left_across)
-          four.values[e] = at.from[j * at.next + e * step];
+        if (e < at.left_along && j * kAtOnce < at.left_across) four.values[e] = at.from[j * next + e * step];
       }
       put(four, shared + j * kAtOnce * kPitch);
     }
+    advance(at, f.memory.k_step);
   }
   UNCIAL_BODY static void put(const Four& four, uint16_t* to) {
     const float* v = four.values;
@@ -148,11 +155,8 @@ UNCIAL_BODY constexpr int slab_elements(int outer) {
 template <class Shape>
 inline constexpr int kBufferElements = slab_elements<Shape>(Shape::kM) + slab_elements<Shape>(Shape::kN);
 
-/// Sums take the place of slabs when all are added: rows, and behind them those of a.
+/// Two slabs: one is read while the next is written.
 template <class Shape>
-inline constexpr int kSumsPitch = Shape::kN + 8;
-template <class Shape>
-inline constexpr int64_t kSharedBytes = larger(2 * 2 * kBufferElements<Shape>,
-                                               4 * Shape::kM * (kSumsPitch<Shape> + 1));
+inline constexpr int64_t kSharedBytes = 2 * 2 * kBufferElements<Shape>;
 
 }  // namespace uncial::cuda::tiles

@@ -1,24 +1,24 @@
 #include "uncial/kernels/unary.h"
 
-#include "grid.h"
+#include "vectors.h"
 
 namespace uncial::cuda {
 namespace {
 
 template <class T, class V>
 void forward(const T& f, const V* x, V* y, int64_t size) {
-  each(
-      size, [=] UNCIAL_BODY(int64_t i) { y[i] = f.forward(x[i]); }, "unary");
+  each_value(
+      size, y, [=] UNCIAL_BODY(V x) { return f.forward(x); }, "unary", x);
 }
 template <class T, class V>
 void backward(const T& f, const V* v, const V* dy, V* dx, int64_t size) {
-  each(
-      size, [=] UNCIAL_BODY(int64_t i) { dx[i] = dy[i] * f.derivative(v[i]); }, "unary_backward");
+  each_value(
+      size, dx, [=] UNCIAL_BODY(V v, V dy) { return dy * f.derivative(v); }, "unary_backward", v, dy);
 }
 template <class T, class V>
 void second(const T& f, const V* v, const V* dy, const V* g, V* dv, int64_t size) {
-  each(
-      size, [=] UNCIAL_BODY(int64_t i) { dv[i] = g[i] * dy[i] * f.second(v[i]); }, "unary_second");
+  each_value(
+      size, dv, [=] UNCIAL_BODY(V v, V dy, V g) { return g * dy * f.second(v); }, "unary_second", v, dy, g);
 }
 
 }  // namespace

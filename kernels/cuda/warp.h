@@ -59,6 +59,19 @@ struct Warp {
   __device__ static int lane() { return int(threadIdx.x % kWarp); }
   __device__ static uint32_t address(const uint16_t* p) { return uint32_t(__cvta_generic_to_shared(p)); }
 
+  /// value(lane) of all lanes added, by a fixed tree; every lane gets the sum.
+  template <class Value>
+  __device__ float sum(Value value) const {
+    float v = value(lane());
+    UNCIAL_UNROLL
+    for (int o = kWarp / 2; o > 0; o /= 2) v += __shfl_xor_sync(~0u, v, o);
+    return v;
+  }
+  /// f() by one lane.
+  template <class F>
+  __device__ void once(F f) const {
+    if (lane() == 0) f();
+  }
   /// From rows of 16: row(m, h) has elements 8h to 8h + 7 of row m. All addresses are of shared memory, and
   /// multiples of 16 bytes.
   template <class Row>
@@ -160,6 +173,18 @@ struct FragmentC {
 struct Warp {
   int index;
 
+  template <class Value>
+  float sum(Value value) const {
+    float v[kWarp];
+    in_any_order(kWarp, [&](int64_t lane) { v[lane] = value(int(lane)); });
+    for (int o = kWarp / 2; o > 0; o /= 2)
+      for (int lane = 0; lane < o; ++lane) v[lane] += v[lane + o];
+    return v[0];
+  }
+  template <class F>
+  void once(F f) const {
+    f();
+  }
   template <class Row>
   void load_rows(FragmentA& a, Row row) const {
     for (int m = 0; m < 16; ++m)

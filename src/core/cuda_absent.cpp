@@ -32,7 +32,16 @@ void zero(void*, Device, int64_t) { refuse(); }
 struct Captured::State {};
 Captured::Captured(Device, std::function<void()>) { refuse(); }
 Captured::~Captured() = default;
-void Captured::run() {}
+void Captured::run(int64_t) {}
 int64_t Captured::nodes() const { return 0; }
+
+void use_branch(int) {}
+void mark_point(int) {}
+void wait_for_point(int) {}
+
+struct Pace::State {};
+Pace::Pace(Device) { refuse(); }
+Pace::~Pace() = default;
+void Pace::next() {}
 
 }  // namespace uncial::cuda

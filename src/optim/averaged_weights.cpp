@@ -17,6 +17,12 @@ AveragedWeights::AveragedWeights(const Tensors& parameters, double decay)
   step_ = zeros({}, DType::int64, parameters_.empty() ? Device::cpu() : parameters_[0].device());
 }
 
+void AveragedWeights::restart() {
+  const NoGrad no_grad;
+  for (size_t i = 0; i < parameters_.size(); ++i) averages_[i].copy_(parameters_[i]);
+  step_.fill_(0);
+}
+
 void AveragedWeights::update() {
   const NoGrad no_grad;
   const auto op = std::make_shared<const AverageOp>(decay_);

@@ -66,6 +66,13 @@ void LossScale::update(const Tensors& parameters) {
   apply_op(std::make_shared<const MoveLossScaleOp>(options_.interval), inputs);
 }
 
+void LossScale::restart() {
+  const NoGrad no_grad;
+  factor_.fill_(options_.start);
+  unscale_.fill_(1 / options_.start);
+  counts_.fill_(0);
+}
+
 int64_t LossScale::skipped() const {
   const Tensor here = counts_.to(Device::cpu());
   return here.span<int64_t>()[2];

@@ -56,13 +56,15 @@ struct Compiled::State {
     return nullptr;
   }
 
-  Tensors run_eagerly(const Tensors& inputs) {
+  Tensors run_eagerly(const Tensors& inputs, int64_t times = 1) {
     const PrecisionScope precision(options.precision);
-    Tensors outputs = function(inputs);
+    Tensors outputs;
+    for (; times > 0; --times) outputs = function(inputs);
     for (Tensor& y : outputs) y = y.detach();
     return outputs;
   }
 
+  /// Records the function and runs it once.
   Tensors record(const Tensors& inputs) {
     auto recording = std::make_unique<Recording>();
     Tensors placeholders;  // memory of their own: an input must not be confused with a tensor that the step
@@ -105,20 +107,27 @@ Compiled::Compiled(Compiled&&) noexcept = default;
 Compiled& Compiled::operator=(Compiled&&) noexcept = default;
 Compiled::~Compiled() = default;
 
-Tensors Compiled::operator()(const Tensors& inputs) {
+Tensors Compiled::operator()(const Tensors& inputs) { return repeat(inputs, 1); }
+
+Tensors Compiled::repeat(const Tensors& inputs, int64_t times) {
+  require(times >= 1, "compile: a step is repeated at least once, got ", times, " times.");
   Tensors contiguous;
   for (const Tensor& x : inputs) {
     require(!x.requires_grad(), "compile: an input wants a gradient; let the step capture it instead.");
     contiguous.push_back(x.contiguous());
   }
   // Inside another recording the operators belong to that one.
-  if (current_recorder()) return state_->run_eagerly(contiguous);
+  if (current_recorder()) return state_->run_eagerly(contiguous, times);
   const std::lock_guard lock(state_->mutex);
   Recording* recording = state_->find(contiguous);
-  if (!recording) return state_->record(contiguous);
+  if (!recording) {
+    Tensors outputs = state_->record(contiguous);
+    if (--times == 0) return outputs;
+    recording = state_->find(contiguous);
+  }
   state_->last = recording;
-  if (!recording->program) return state_->run_eagerly(contiguous);
-  recording->program->replay(contiguous);
+  if (!recording->program) return state_->run_eagerly(contiguous, times);
+  recording->program->replay(contiguous, times);
   return recording->outputs;
 }
 

@@ -18,11 +18,12 @@ class GraphReplay {
  public:
   /// `schedule` must outlive it.
   GraphReplay(const Program& program, Schedule& schedule);
-  /// The stages, with `inputs` bound already.
-  void run(std::span<const Tensor> inputs);
+  /// The stages, so many times, with `inputs` bound already.
+  void run(std::span<const Tensor> inputs, int64_t times);
 
  private:
   void run_stages();
+  bool changes(std::span<const Tensor> inputs) const;
 
   Schedule& schedule_;
   std::vector<const void*> places_;  ///< of the inputs

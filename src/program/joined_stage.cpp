@@ -76,25 +76,56 @@ class Row {
   Touched all_;
 };
 
+/// Worth a launch of its own: some 5 us of memory traffic on a large GPU, beside what else is under way.
+constexpr double kBytesApart = 1 << 24;
+
+/// A row in one piece, or in two: what could begin before the last of the stages that the row waits for is
+/// done, if that is a lot. `made_by` is the stage of each step.
+std::vector<std::vector<int>> pieces_of(const Graph& graph, const std::vector<int>& row,
+                                        const std::vector<int>& made_by) {
+  std::vector<int> ready;  // the last stage that each step waits for
+  for (const int s : row) {
+    ready.push_back(-1);
+    for (size_t i = 0; i < graph.step(s).inputs.size(); ++i)
+      if (const int writer = graph.writer(graph.in_buffer(s, i)); writer >= 0)
+        ready.back() = std::max(ready.back(), made_by[size_t(writer)]);
+  }
+  const int last = *std::max_element(ready.begin(), ready.end());
+  std::vector<int> early, late;
+  double bytes = 0;
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (ready[i] < last) bytes += graph.program().cost(graph.step(row[i])).bytes;
+    (ready[i] < last ? early : late).push_back(row[i]);
+  }
+  if (bytes < kBytesApart) return {row};
+  return {early, late};
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<Stage>> join_stages(const Graph& graph,
                                                 std::vector<std::unique_ptr<Stage>> stages) {
   std::vector<std::unique_ptr<Stage>> joined;
   std::vector<std::unique_ptr<Stage>> waiting;  // those of the row
+  std::vector<int> made_by(size_t(graph.steps()), -1);
+  const auto add = [&](std::unique_ptr<Stage> stage) {
+    for (const int s : stage->steps()) made_by[size_t(s)] = int(joined.size());
+    joined.push_back(std::move(stage));
+  };
   Row row(graph);
   const auto finish = [&] {
     if (waiting.size() > 1)
-      joined.push_back(std::make_unique<JoinedStage>(graph, row.steps()));
+      for (const std::vector<int>& piece : pieces_of(graph, row.steps(), made_by))
+        add(std::make_unique<JoinedStage>(graph, piece));
     else if (waiting.size() == 1)
-      joined.push_back(std::move(waiting[0]));
+      add(std::move(waiting[0]));
     waiting.clear();
     row.clear();
   };
   for (auto& stage : stages) {
     if (!dynamic_cast<const StepStage*>(stage.get())) {
       finish();
-      joined.push_back(std::move(stage));
+      add(std::move(stage));
       continue;
     }
     const int s = stage->steps()[0];

@@ -11,7 +11,7 @@
 namespace uncial::program {
 
 /// `stages` with one stage in the place of each row of recorded operators that join (Op::joins) and touch
-/// nothing that another of them writes.
+/// nothing that another of them writes; with two, where much of a row need not wait for the stages before it.
 std::vector<std::unique_ptr<Stage>> join_stages(const Graph& graph,
                                                 std::vector<std::unique_ptr<Stage>> stages);
 

@@ -29,7 +29,7 @@ int64_t Program::unplanned_bytes() const {
   return bytes;
 }
 
-void Program::replay(std::span<const Tensor> inputs) {
+void Program::replay(std::span<const Tensor> inputs, int64_t times) {
   ensure(inputs.size() == inputs_.size(), "replay of ", inputs_.size(), " inputs with ", inputs.size());
   Schedule& s = *schedule_;
   s.bind_inputs(inputs);
@@ -37,9 +37,12 @@ void Program::replay(std::span<const Tensor> inputs) {
   for (Storage* storage : s.written)
     storage->bump_version();  // first: a step that throws has written something
   s.runtime.probe = current_probe();
-  if (s.runtime.probe) return replay_probed();
-  if (s.graphs) return s.graphs->run(inputs);
-  for (const auto& stage : s.stages) stage->run(s.runtime);
+  if (s.graphs && !s.runtime.probe) return s.graphs->run(inputs, times);
+  for (; times > 0; --times)
+    if (s.runtime.probe)
+      replay_probed();
+    else
+      for (const auto& stage : s.stages) stage->run(s.runtime);
 }
 
 void Program::replay_probed() {
@@ -91,7 +94,10 @@ std::string Program::describe() const {
     for (int v : s.outputs) text << ' ' << values_[size_t(v)].shape;
     text << (s.is_view ? "  (view)\n" : "\n");
   }
-  for (const std::string& name : stages()) text << "runs  " << name << "\n";
+  for (size_t i = 0; i < schedule_->stages.size(); ++i) {
+    const bool aside = !schedule_->branches.stages.empty() && schedule_->branches.stages[i].branch > 0;
+    text << (aside ? "aside " : "runs  ") << schedule_->stages[i]->name() << "\n";
+  }
   text << "arena " << arena_bytes() << " bytes (" << unplanned_bytes() << " without sharing)\n";
   return std::move(text).str();
 }

@@ -112,13 +112,16 @@ std::unique_ptr<Schedule> make_schedule(const Program& program, std::vector<Buff
   } else {
     schedule->stages = as_recorded(graph);
   }
-  place(program, buffers, std::move(blocks), *schedule);
+  place(program, buffers, blocks, *schedule);
   schedule->workspace_bytes = largest_workspace(program, *schedule);
   schedule->memory =
       std::make_shared<Storage>(schedule->arena_bytes + schedule->workspace_bytes, program.device());
   bind(program, *schedule);
   find_written(graph, *schedule);
-  if (!program.device().is_cpu()) schedule->graphs = std::make_unique<GraphReplay>(program, *schedule);
+  if (!program.device().is_cpu()) {
+    schedule->branches = plan_branches(graph, schedule->stages, blocks);
+    schedule->graphs = std::make_unique<GraphReplay>(program, *schedule);
+  }
   return schedule;
 }
 

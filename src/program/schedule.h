@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "branches.h"
 #include "graph.h"
 #include "graph_replay.h"
 #include "stage.h"
@@ -13,6 +14,7 @@ namespace uncial::program {
 struct Schedule {
   Runtime runtime;
   std::vector<std::unique_ptr<Stage>> stages;
+  Branches branches;  ///< on a GPU
   int64_t arena_bytes = 0, workspace_bytes = 0;
   std::shared_ptr<Storage> memory;  ///< arena, then workspace
   struct InputValue {               ///< a window that moves with the caller's memory

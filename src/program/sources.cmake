@@ -1,5 +1,6 @@
 target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/arena.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/branches.cpp
   ${CMAKE_CURRENT_LIST_DIR}/compile.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fuse.cpp
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp

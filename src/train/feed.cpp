@@ -53,16 +53,15 @@ struct TallyBatchOp : Op {
   }
 };
 
-/// Inputs: images (changed in place), source indices, epoch.
+/// Inputs: images (changed in place), source indices, {epoch, seed}.
 struct AugmentOp : Op {
   vision::Augment augment;
-  uint64_t seed;
-  AugmentOp(vision::Augment how, uint64_t seed_) : augment(std::move(how)), seed(seed_) {}
+  explicit AugmentOp(vision::Augment how) : augment(std::move(how)) {}
   std::string_view name() const override { return "augment"; }
   bool differentiable(size_t) const override { return false; }
   uint32_t writes_inputs() const override { return 1; }
   Specs infer(std::span<const Spec>) const override { return {}; }
-  void run(const Call& c) const override { augment->replay(c.in[0], c.in[1], c.in[2], {.seed = seed}); }
+  void run(const Call& c) const override { augment->replay(c.in[0], c.in[1], c.in[2]); }
   std::vector<Attribute> attributes() const override { return {{"augment", augment->describe()}}; }
 };
 
@@ -74,12 +73,11 @@ void overwrite(const Tensor& x, const void* values) {
   x.mark_changed();
 }
 
-constexpr int64_t kSums = 0, kPlace = 2, kEpoch = 4, kOrder = 5;  // words of the plan
+constexpr int64_t kSums = 0, kPlace = 2, kDraw = 4, kOrder = 6;  // words of the plan
 
 }  // namespace
 
-Feed::Feed(const data::Dataset& data, Device device, vision::Augment augment, uint64_t seed)
-    : augment_(std::move(augment)), seed_(seed) {
+Feed::Feed(const data::Dataset& data, Device device, vision::Augment augment) : augment_(std::move(augment)) {
   const Shape sample = data.sample_shape();
   const int64_t n = data.size(), pixels = count(sample);
   const Tensor images = empty({n, sample[0], sample[1], sample[2]}, DType::uint8),
@@ -112,13 +110,15 @@ void Feed::start(const Epoch& e) {
     plan_ = empty({words_needed}, DType::int64, images_.device());
     sums_ = window(DType::float64, {2}, kSums);
     place_ = window(DType::int64, {2}, kPlace);
-    epoch_ = window(DType::int64, {1}, kEpoch);
+    draw_ = window(DType::int64, {2}, kDraw);
     order_ = window(DType::int64, {size()}, kOrder);
     rates_ = window(DType::float64, {steps}, kOrder + size());
   }
   const auto word = [](double value) { return std::bit_cast<int64_t>(value); };
-  std::vector<int64_t> words = {word(e.sums.loss), word(double(e.sums.correct)), e.first_sample, e.first_step,
-                                e.number};
+  std::vector<int64_t> words = {word(e.sums.loss), word(double(e.sums.correct)),
+                                e.first_sample,    e.first_step,
+                                e.number,          int64_t(e.seed)};
+  words.reserve(size_t(words_needed));
   words.insert(words.end(), e.order.begin(), e.order.end());
   for (const double rate : e.rates) words.push_back(word(rate));
   overwrite(plan_, words.data());
@@ -128,7 +128,7 @@ data::Batch Feed::take(int64_t count, const Tensor& rate) {
   const NoGrad no_grad;
   const Tensors out = apply_op(std::make_shared<const TakeBatchOp>(count),
                                {images_, labels_, sources_, order_, rates_, place_, rate});
-  if (augment_) apply_op(std::make_shared<const AugmentOp>(augment_, seed_), {out[0], out[2], epoch_});
+  if (augment_) apply_op(std::make_shared<const AugmentOp>(augment_), {out[0], out[2], draw_});
   return {out[0], out[1], out[2]};
 }
 

@@ -13,7 +13,7 @@ namespace uncial::train {
 class Feed {
  public:
   /// Copies the samples to `device`. `augment` (may be null) must be replayable().
-  Feed(const data::Dataset& data, Device device, vision::Augment augment = nullptr, uint64_t seed = 0);
+  Feed(const data::Dataset& data, Device device, vision::Augment augment = nullptr);
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -27,7 +27,8 @@ class Feed {
   };
   /// An epoch, or the rest of one.
   struct Epoch {
-    int64_t number = 0;               ///< keys augmentation
+    int64_t number = 0;  ///< keys augmentation, as the seed does
+    uint64_t seed = 0;
     std::vector<int64_t> order;       ///< positions in the data set
     std::vector<double> rates = {0};  ///< of all steps
     int64_t first_sample = 0, first_step = 0;
@@ -53,10 +54,9 @@ class Feed {
   Tensor window(DType dtype, const Shape& shape, int64_t first) const;
 
   vision::Augment augment_;
-  uint64_t seed_;
   Tensor images_, labels_, sources_;
-  Tensor plan_;  ///< sums (2), place (2), epoch (1), order (N), rates
-  Tensor sums_, place_, epoch_, order_, rates_;
+  Tensor plan_;  ///< sums (2), place (2), draw (2), order (N), rates
+  Tensor sums_, place_, draw_, order_, rates_;
 };
 
 }  // namespace uncial::train

@@ -44,13 +44,47 @@ void check_data(const nn::Module& net, const data::Dataset& train, const FitOpti
   require_net_fits("fit: validation", net, *o.validation);
 }
 
-}  // namespace
-
-History fit(nn::Module& net, const data::Dataset& train, const FitOptions& options) {
+void check(const nn::Module& net, const data::Dataset& train, const FitOptions& options) {
   check_numbers(options);
   check_callbacks(options);
   check_data(net, train, options);
+}
+
+}  // namespace
+
+History fit(nn::Module& net, const data::Dataset& train, const FitOptions& options) {
+  check(net, train, options);
   return Run(net, train, options).go();
+}
+
+struct Training::State {
+  State(nn::Module& net, data::Dataset data, FitOptions how)
+      : train(std::move(data)), options(std::move(how)), run(net, train, options) {}
+
+  data::Dataset train;
+  FitOptions options;
+  Run run;  // reads the two above
+  bool has_run = false;
+};
+
+Training::Training(nn::Module& net, data::Dataset train, FitOptions options) {
+  check(net, train, options);
+  state_ = std::make_unique<State>(net, std::move(train), std::move(options));
+}
+Training::~Training() = default;
+Training::Training(Training&&) noexcept = default;
+Training& Training::operator=(Training&&) noexcept = default;
+
+void Training::restart(uint64_t seed) {
+  state_->options.seed = seed;
+  state_->run.restart();
+  state_->has_run = false;
+}
+
+History Training::run() {
+  require(!state_->has_run, "Training: run() once more without a restart(); call restart(seed) before.");
+  state_->has_run = true;
+  return state_->run.go();
 }
 
 }  // namespace uncial::train

@@ -28,11 +28,26 @@ Run::Run(nn::Module& net, const data::Dataset& train, const FitOptions& options)
       trainer_(net, options),
       finite_(net) {
   if (options.validation) validation_.emplace(net, options.precision);
-  if (can_feed()) feed_ = std::make_unique<Feed>(train, net.device(), options.augment, options.seed);
+  if (can_feed()) feed_ = std::make_unique<Feed>(train, net.device(), options.augment);
   if (feed_ && options.validation)
     validation_feed_ = std::make_unique<Feed>(*options.validation, net.device());
   for (const CallbackPtr& c : options.callbacks) keeps_state_ = keeps_state_ || c->keeps_state();
-  if (keeps_state_) texts_ = describe_run(net, train, options);  // reads all data once: 0.3 s for MNIST
+  describe();
+  if (options.schedule) schedule_start_ = options.schedule->state();
+}
+
+void Run::describe() {
+  if (keeps_state_) texts_ = describe_run(net_, train_, options_);  // reads all data once: 0.3 s for MNIST
+}
+
+void Run::restart() {
+  trainer_.restart(options_.seed);
+  if (options_.schedule) options_.schedule->load_state(schedule_start_);
+  describe();
+  position_ = {};
+  sums_ = {};
+  history_ = {};
+  next_order_.clear();
 }
 
 History Run::go() {
@@ -179,7 +194,8 @@ void Run::require_finite_weights() {
   if (finite_.passes()) return;
   for (const auto& [path, tensor] : net_.state_dict()) {
     if (all_finite(tensor)) continue;
-    require(good_.has_value(), "fit: ", path, " ", tensor.shape(), " is not finite before the first step.");
+    require(good_.has_value() && position_.step > 0, "fit: ", path, " ", tensor.shape(),
+            " is not finite before the first step.");
     report_divergence(trainer_, *good_, replay(), join(path, " stopped being finite"),
                       {.epoch = position_.epoch, .batch = position_.batch - 1, .step = position_.step - 1});
   }

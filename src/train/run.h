@@ -15,6 +15,8 @@ class Run {
  public:
   Run(nn::Module& net, const data::Dataset& train, const FitOptions& options);
   History go();
+  /// Makes go() begin anew with the seed that the options have now.
+  void restart();
 
  private:
   // run.cpp: the loop
@@ -25,6 +27,9 @@ class Run {
   bool train_fed_epoch();
   bool can_feed() const;
   void start_feed();
+  /// Gives the GPU at most so many steps of equal batches; returns how many.
+  int64_t take_fed_steps(int64_t most);
+  void count_fed_steps(int64_t steps);
   /// Waits for the device; throws Error(diverged) if the loss is no number.
   void read_feed();
   void finish_epoch();
@@ -37,6 +42,7 @@ class Run {
   data::Loader batches(const Position& from) const;
   Replay replay() const;
   void keep_good();
+  void describe();
   void require_finite_weights();
   EpochRecord figures() const;
   double seconds() const;
@@ -62,6 +68,7 @@ class Run {
   std::vector<int64_t> next_order_;               ///< made while the GPU is busy
   bool keeps_state_ = false;
   std::map<std::string, std::string> texts_;  // what a checkpoint says of this run
+  std::vector<double> schedule_start_;
 
   Position position_;
   EpochSums sums_;

@@ -1,6 +1,8 @@
 // Training where a GPU makes the batches: between the steps of an epoch the host waits for nothing.
+#include <algorithm>
 #include <cmath>
 
+#include "core/captured.h"
 #include "train/run.h"
 
 namespace uncial::train {
@@ -8,6 +10,9 @@ namespace {
 
 /// Between readings of the figures for progress: each waits until the GPU has done what it was given.
 constexpr std::chrono::seconds kBetweenReadings{1};
+/// Given to a GPU at once when somebody watches or may ask for a stop. At most twice as many are under way
+/// then: enough for a GPU not to wait for the host, and few enough to be over soon.
+constexpr int64_t kStepsAhead = 2 * cuda::Captured::kMany;
 
 }  // namespace
 
@@ -24,6 +29,7 @@ void Run::start_feed() {
   std::vector<int64_t> order = std::exchange(next_order_, {});
   if (order.empty()) order = data::shuffled_order(train_.size(), options_.seed, position_.epoch);
   feed_->start({.number = position_.epoch,
+                .seed = options_.seed,
                 .order = std::move(order),
                 .rates = std::move(rates),
                 .first_sample = position_.batch * options_.batch,
@@ -34,26 +40,44 @@ void Run::start_feed() {
 
 bool Run::train_fed_epoch() {
   epoch_start_ = figures_read_ = Clock::now();
-  if (!good_) require_finite_weights();  // later epochs begin with what ended the one before
+  if (!good_ || position_.step == 0)
+    require_finite_weights();  // later epochs begin with what ended the one before
   if (!good_) good_.emplace();
   good_->keep(trainer_, position_);
   start_feed();
+  std::optional<cuda::Pace> pace;
+  if (options_.progress || options_.stop.stop_possible()) pace.emplace(net_.device());
   while (position_.batch < batches_) {
     if (options_.stop.stop_requested()) {
       read_feed();
       return false;
     }
-    trainer_.fed_step(*feed_, std::min(options_.batch, train_.size() - position_.batch * options_.batch));
+    const int64_t steps = take_fed_steps(pace ? kStepsAhead : batches_);
+    if (pace) pace->next();
+    count_fed_steps(steps);
+  }
+  require_finite_weights();
+  return true;
+}
+
+int64_t Run::take_fed_steps(int64_t most) {
+  const int64_t rest = train_.size() - position_.batch * options_.batch;
+  const int64_t steps = std::clamp(rest / options_.batch, int64_t(1), most);
+  trainer_.fed_steps(*feed_, std::min(options_.batch, rest), steps);
+  return steps;
+}
+
+void Run::count_fed_steps(int64_t steps) {
+  for (; steps > 0; --steps) {
     ++position_.step;
     ++position_.batch;
     const bool last = position_.batch == batches_;
     if (last && position_.epoch < options_.epochs)
       next_order_ = data::shuffled_order(train_.size(), options_.seed, position_.epoch + 1);
-    if (last || (options_.progress && Clock::now() - figures_read_ >= kBetweenReadings)) read_feed();
+    const bool due = steps == 1 && options_.progress && Clock::now() - figures_read_ >= kBetweenReadings;
+    if (last || due) read_feed();
     report(nullptr);
   }
-  require_finite_weights();
-  return true;
 }
 
 void Run::read_feed() {

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "train/state.h"
+#include "uncial/autograd/grad_mode.h"
 #include "uncial/ops/ops.h"
 
 namespace uncial::train {
@@ -68,14 +69,23 @@ void Trainer::begin_epoch(int64_t epoch) {
   if (context_.epoch() != epoch) context_.set_epoch(epoch);  // waits for a GPU
 }
 
-void Trainer::fed_step(Feed& feed, int64_t count) {
+void Trainer::restart(uint64_t seed) {
+  const NoGrad no_grad;
+  context_.set_seed(seed);
+  for (const auto& [name, tensor] : optimizer_->state())
+    if (name != "lr") tensor.fill_(0);
+  if (averages_) averages_->restart();
+  if (loss_scale_) loss_scale_->restart();
+}
+
+void Trainer::fed_steps(Feed& feed, int64_t count, int64_t steps) {
   const auto step = [this, &feed, count](const Tensors&) {
     const data::Batch batch = feed.take(count, optimizer_->rate());
     const Pass pass = learn(batch);
     feed.tally(pass.logits, batch.labels, pass.loss);
     return Tensors{};
   };
-  fed_.try_emplace(count, step).first->second({});
+  fed_.try_emplace(count, step).first->second.repeat({}, steps);
 }
 
 Trainer::Result Trainer::inspected_step(const data::Batch& batch, int64_t epoch, double lr,

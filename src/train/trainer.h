@@ -30,11 +30,13 @@ class Trainer {
   /// Forward, backward, update. `epoch` keys dropout.
   Result step(const data::Batch& batch, int64_t epoch, double lr);
 
-  /// The same with the next `count` samples of `feed`, which gets the result; the host does not wait. `feed`
-  /// must be the same at all calls, and begin_epoch() have been called for its epoch.
-  void fed_step(Feed& feed, int64_t count);
+  /// The same, `steps` times, each with the next `count` samples of `feed`, which gets the results; the host
+  /// does not wait. `feed` must be the same at all calls, and begin_epoch() have been called for its epoch.
+  void fed_steps(Feed& feed, int64_t count, int64_t steps);
   /// Tells dropout.
   void begin_epoch(int64_t epoch);
+  /// As a new Trainer of the net's weights would be, with what was recorded. Keeps the tensors.
+  void restart(uint64_t seed);
 
   /// Told of every tensor of an inspected step by a name such as "activation of 0 (conv2d)".
   using Inspect = std::function<void(const std::string& name, const Tensor& tensor)>;

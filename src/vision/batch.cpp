@@ -23,7 +23,7 @@ kernels::Images<float> images_of(const View& v) {
 
 }  // namespace
 
-void Transform::replay(const View&, const View&, const View&, AugmentKey) const {
+void Transform::replay(const View&, const View&, const View&, uint32_t) const {
   fail(ErrorKind::usage, describe(), ": cannot be part of a recorded step.");
 }
 
@@ -32,29 +32,30 @@ void KernelTransform::apply(const Tensor& images, const std::vector<int64_t>& in
   images.mark_changed();
   const Device device = images.device();
   Tensor numbers;  // keeps alive what a GPU reads
-  ImageBatch batch{images_of(images.view()), device, indices.data(), &key.epoch, key};
+  const int64_t draw[] = {key.epoch, int64_t(key.seed)};
+  ImageBatch batch{images_of(images.view()), device, indices.data(), draw, key.position};
   if (batch.empty()) return;
   if (!device.is_cpu()) {
     std::vector<int64_t> all = indices;
-    all.push_back(key.epoch);
+    all.insert(all.end(), std::begin(draw), std::end(draw));
     numbers = from_values(std::span<const int64_t>(all), {int64_t(all.size())}).to(device);
     batch.indices = numbers.view().as<const int64_t>();
-    batch.epoch = batch.indices + indices.size();
+    batch.draw = batch.indices + indices.size();
   }
   change(batch);
 }
 
-void KernelTransform::replay(const View& images, const View& indices, const View& epoch,
-                             AugmentKey key) const {
+void KernelTransform::replay(const View& images, const View& indices, const View& draw,
+                             uint32_t position) const {
   const ImageBatch batch{images_of(images), images.device, indices.as<const int64_t>(),
-                         epoch.as<const int64_t>(), key};
+                         draw.as<const int64_t>(), position};
   if (!batch.empty()) change(batch);
 }
 
-kernels::AugmentStream stream_of(const AugmentKey& key, AugmentUse use, const int64_t* epoch) {
-  require(key.position < kMaxParts, "augmentation: position ", key.position,
-          " in a composition, expected less than ", kMaxParts, ".");
-  return {key.seed, epoch, uint16_t(uint32_t(use) * kMaxParts + key.position)};
+kernels::AugmentStream stream_of(uint32_t position, AugmentUse use, const int64_t* draw) {
+  require(position < kMaxParts, "augmentation: position ", position, " in a composition, expected less than ",
+          kMaxParts, ".");
+  return {draw, uint16_t(uint32_t(use) * kMaxParts + position)};
 }
 
 void require_range(std::string_view what, std::string_view field, double value, double low, double high) {

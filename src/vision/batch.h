@@ -19,17 +19,19 @@ inline constexpr uint32_t kMaxParts = 4096;
 struct ImageBatch {
   kernels::Images<float> images;
   Device device;
-  const int64_t *indices, *epoch;
-  AugmentKey key;
+  const int64_t *indices, *draw;  ///< draw: epoch and seed
+  uint32_t position;
 
   bool empty() const { return images.sample_size() == 0 || images.N == 0; }
   kernels::AugmentStream stream(AugmentUse use) const;
 };
 
-/// The words that `key` names in the epoch that lies at `epoch`. Throws a usage Error for a position that no
-/// key has room for.
-kernels::AugmentStream stream_of(const AugmentKey& key, AugmentUse use, const int64_t* epoch);
-inline kernels::AugmentStream ImageBatch::stream(AugmentUse use) const { return stream_of(key, use, epoch); }
+/// The words of a use at a position (AugmentKey) for the epoch and the seed that lie at `draw`. Throws a
+/// usage Error for a position that no key has room for.
+kernels::AugmentStream stream_of(uint32_t position, AugmentUse use, const int64_t* draw);
+inline kernels::AugmentStream ImageBatch::stream(AugmentUse use) const {
+  return stream_of(position, use, draw);
+}
 
 /// A transform that runs wherever the images are.
 class KernelTransform : public Transform {
@@ -37,7 +39,7 @@ class KernelTransform : public Transform {
   explicit KernelTransform(std::string_view name) : name_(name) {}
   void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const final;
   bool replayable() const final { return true; }
-  void replay(const View& images, const View& indices, const View& epoch, AugmentKey key) const final;
+  void replay(const View& images, const View& indices, const View& draw, uint32_t position) const final;
 
  private:
   /// Of a batch that is not empty.

@@ -21,11 +21,8 @@ class Composition final : public Transform {
     return std::all_of(parts_.begin(), parts_.end(), [](const Augment& part) { return part->replayable(); });
   }
 
-  void replay(const View& images, const View& indices, const View& epoch, AugmentKey key) const override {
-    for (const Augment& part : parts_) {
-      part->replay(images, indices, epoch, key);
-      ++key.position;
-    }
+  void replay(const View& images, const View& indices, const View& draw, uint32_t position) const override {
+    for (const Augment& part : parts_) part->replay(images, indices, draw, position++);
   }
 
   std::string describe() const override {

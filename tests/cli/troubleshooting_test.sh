@@ -41,6 +41,18 @@ if grep -q 'has no CUDA' err; then
     bash -c "ulimit -v 60000; ${train[*]} --threads 1 --out hungry"
 fi
 
+# The page, on a port that another program has.
+if mnist_train --serve nowhere 2>&1 >out | grep -q 'cpp-httplib'; then
+  echo "SKIPPED: port taken: these programs have no page"
+else
+  start_until 'http://127.0.0.1:' "${long[@]}" --serve 127.0.0.1:0 --out served
+  port=$(grep -oE 'http://127\.0\.0\.1:[0-9]+' long.err | head -n 1 | grep -oE '[0-9]+$')
+  shown 4 'Address already in use. Stop the program that has it, or take another port; 0 takes a free one.' \
+    "${train[@]}" --serve "127.0.0.1:$port" --out beside
+  kill -INT "$pid"
+  wait "$pid"
+fi
+
 # Files and folders.
 mkdir -p results/figures
 echo 'my notes' >results/figures/training_history.png

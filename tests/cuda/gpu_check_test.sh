@@ -75,7 +75,21 @@ check 0 --part sanitize --only reduce --tools memcheck --limit 1
 is sanitize 'memcheck test_reduce' unfinished 'not finished in 1 s'
 
 check 0 --part speedrun
-is speedrun mnist_train 'not run' 'not built'
+is speedrun bench_speedrun 'not run' 'not built'
+# shellcheck disable=SC2016  # the script expands it
+program pre/bin/bench_speedrun 'echo "{\"kind\": \"speedrun_mean\", \"framework\": \"uncial\", \"schedule\": \"of $(basename "$2")\",
+  \"goal\": 99.5, \"reached\": false, \"accuracy\": 99.4321, \"accuracy_deviation\": 0.05, \"lowest_accuracy\": 99.3, \"seeds\": 20,
+  \"milliseconds\": 12.345, \"milliseconds_deviation\": 0.1}" | tr -d "\n"; echo'
+program tools/python3 'case "$*" in *torch*) exit 1 ;; *) exec /usr/bin/python3 "$@" ;; esac'
+check 0 --part speedrun
+for schedule in "$root"/benchmarks/speedrun/*.json; do
+  is speedrun "bench_speedrun $(basename "$schedule" .json)" passed "see speedrun/$(basename "$schedule" .json).jsonl"
+  grep -q "^| of $(basename "$schedule") | 99.5 %: missed | 99.432 % | 0.050 | 99.30 % | 20 | 12.35 | 0.10 |" out/gpu.md ||
+    fail "the page lacks the time of $schedule"
+done
+is speedrun torch_speedrun 'not run' 'no PyTorch'
+program pre/bin/bench_speedrun 'exit 6'
+check 1 --part speedrun
 check 2 --part nothing
 check 2 --prebuilt no_such_folder
 rm tools/nvidia-smi

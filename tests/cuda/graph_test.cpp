@@ -2,6 +2,7 @@
 // when something cannot be captured.
 
 #include <algorithm>
+#include <optional>
 
 #include "core/captured.h"
 #include "support/check_op.h"
@@ -59,6 +60,32 @@ TEST_CASE("captured work runs at each call, and reads its operands anew", "[cuda
   });
 }
 
+TEST_CASE("many runs at once are few launches, and each of them runs", "[cuda]") {
+  for_each_gpu([](Device gpu) {
+    const int64_t many = cuda::Captured::kMany;
+    const Log log;
+    std::vector<Tensor> ring;  // whose numbers go on by one place a run
+    for (int i = 0; i < 7; ++i) ring.push_back(full({3}, i, DType::float32, gpu));
+    const Tensor kept = zeros({3}, DType::float32, gpu);
+    int64_t calls = 0, done = 0;
+    cuda::Captured captured(gpu, [&] {
+      ++calls;
+      kept.copy_(ring[0]);
+      for (size_t i = 1; i < ring.size(); ++i) ring[i - 1].copy_(ring[i]);
+      ring.back().copy_(kept);
+    });
+    // Fewer than a graph of many holds; that graph and what is left; twice that graph; one again.
+    for (const int64_t times : {int64_t(3), many + 2, 2 * many, int64_t(1)}) {
+      captured.run(times);
+      done += times;
+      check_close(ring[0].to(kHost), full({3}, double(done % 7)), 0);
+      CHECK(calls == (done == 3 ? 2 : 2 + many));
+    }
+    CHECK(log.with(join("nodes, ", many, " runs")) == 1);
+    CHECK(log.with("one by one") == 0);
+  });
+}
+
 TEST_CASE("work that cannot be captured is called each time, and the log says why", "[cuda]") {
   for_each_gpu([](Device gpu) {
     const Log log;
@@ -73,6 +100,8 @@ TEST_CASE("work that cannot be captured is called each time, and the log says wh
       CHECK(seen == run);
       CHECK(captured.nodes() == 0);
     }
+    captured.run(2);
+    CHECK(seen == 6);
     CHECK(log.with("kernels are launched one by one, because") == 1);
     CHECK(log.with("copying from or to the host cannot be part of a graph") == 1);
     const Tensor other = zeros({2}, DType::float32, gpu);  // capturing has ended
@@ -125,6 +154,84 @@ TEST_CASE("a recorded step is one launch, wherever its inputs lie", "[cuda]") {
   });
 }
 
+TEST_CASE("a step repeated on a GPU is one asked for again and again, to the bit", "[cuda]") {
+  for_each_gpu([](Device gpu) {
+    for (const bool fuse : {true, false}) {
+      const auto runs = [&](int64_t steps, int64_t at_once) {
+        const Tensor state = randn({4, 50}, 1).to(gpu), w = randn({50, 50}, 2).to(gpu);
+        Compiled step = compile(
+            [&](const Tensors& in) {
+              const NoGrad no_grad;
+              state.copy_(tanh(matmul(state, w) + in[0]));
+              return Tensors{sum(state, 1)};
+            },
+            {.fuse = fuse});
+        const Tensor x = randn({50}, 3).to(gpu);
+        for (; steps > at_once; steps -= at_once) step.repeat({x}, at_once);
+        const Tensor last = step.repeat({x}, steps)[0].clone();
+        CHECK(step.reason() == "");
+        check_close(last.to(kHost), sum(state, 1).to(kHost), 1e-5);
+        return state;
+      };
+      const Tensor expected = runs(75, 1).to(kHost);
+      for (const int64_t at_once : {7, 20, 75}) CHECK(same_bits(runs(75, at_once).to(kHost), expected));
+    }
+  });
+}
+
+TEST_CASE("what runs side by side in a graph leaves the bits as they are", "[cuda]") {
+  for_each_gpu([](Device gpu) {
+    // Two ways through the step that meet at its end; temporaries of both share the arena, long sums the
+    // memory for the time of a call.
+    const auto run = [&](bool in_order) {
+      const Tensor s = randn({3, 5'000}, 1).to(gpu), t = randn({3, 5'000}, 2).to(gpu);
+      Compiled step = compile(
+          [&](const Tensors& in) {
+            const NoGrad no_grad;
+            Tensor a = s, b = t;
+            for (int i = 0; i < 5; ++i) a = tanh(a * 1.25 + in[0]);
+            for (int i = 0; i < 3; ++i) b = exp(b * b * -0.5);
+            const Tensor sums = sum(a, 1) - sum(b, 1);
+            s.copy_(a * 0.75 + s * 0.25);
+            t.copy_(b - t);
+            return Tensors{sums, sum(t * a)};
+          },
+          {.fuse = false});
+      Profile profile;
+      std::optional<ProfileScope> scope;
+      if (in_order) scope.emplace(profile);
+      Tensors results;
+      const Tensor x = randn({3, 5'000}, 3).to(gpu);
+      for (const int64_t times : {1, 1, 1, 1, 35, 1, 20})
+        for (const Tensor& y : step.repeat({x}, times)) results.push_back(y.to(kHost).clone());
+      CHECK(step.program()->describe().find("aside") != std::string::npos);
+      results.push_back(s.to(kHost));
+      results.push_back(t.to(kHost));
+      return results;
+    };
+    const Tensors a = run(true), b = run(false);
+    for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
+  });
+}
+
+TEST_CASE("an input in memory that the step changes is read in order", "[cuda]") {
+  for_each_gpu([](Device gpu) {
+    const Tensor s = full({4}, 1, DType::float32, gpu);
+    Compiled step = compile([&](const Tensors& in) {
+      const NoGrad no_grad;
+      Tensor a = in[0];
+      for (int i = 0; i < 4; ++i) a = a + 1.0;
+      s.copy_(s * 2.0);
+      return Tensors{a + in[0]};
+    });
+    double expected = 1;
+    for (int run = 0; run < 6; ++run) {
+      expected *= 2;  // of s, which the last addition reads again
+      check_close(step({s})[0].to(kHost), full({4}, expected / 2 + 4 + expected), 0);
+    }
+  });
+}
+
 TEST_CASE("a profile sees the stages of a captured step", "[cuda]") {
   for_each_gpu([](Device gpu) {
     const Tensor x = randn({4, 4}, 1).to(gpu);
@@ -136,6 +243,11 @@ TEST_CASE("a profile sees the stages of a captured step", "[cuda]") {
       check_close(step({x})[0].to(kHost), (relu(x) * 2.0).to(kHost), 0);
     }
     CHECK(profile.replays() == 1);
+    {
+      const ProfileScope scope(profile);
+      step.repeat({x}, 20);
+    }
+    CHECK(profile.replays() == 21);
     CHECK(profile.rows().size() >= 1);
     check_close(step({x})[0].to(kHost), (relu(x) * 2.0).to(kHost), 0);
   });

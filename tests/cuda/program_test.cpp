@@ -142,3 +142,47 @@ TEST_CASE("16-bit inference fused for a GPU agrees with operator by operator, an
     }
   });
 }
+
+TEST_CASE("several steps of training recorded as one are those steps, to the bit") {
+  for_each_gpu([](Device gpu) {
+    const Tensors data = batch_of({1, 12, 12}, 12, 4);
+    const auto trained = [&](int64_t unroll, bool fuse) {
+      nn::Sequential net(nn::Conv2d(1, 8, {.kernel = 3}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(),
+                         nn::Dropout(0.25), nn::Dense(200, 21), nn::ReLU(), nn::Dense(21, 3));
+      net.initialize({.seed = 3});
+      net.to(gpu);
+      nn::Context context(nn::Mode::train);
+      context.set_seed(7);
+      context.set_precision(kBf16);
+      optim::Adam adam(net.parameters(), {.lr = 0.01});
+      Compiled steps = compile(
+          [&](const Tensors& in) {
+            Tensor loss;
+            for (int64_t i = 0; i < unroll; ++i) {
+              const Slice window{.start = 4 * i, .stop = 4 * i + 4};
+              context.set_samples(in[2].slice(0, window));
+              loss = cross_entropy(context.run("", net, in[0].slice(0, window)), in[1].slice(0, window));
+              loss.backward();
+              adam.step();
+              adam.zero_grad();
+            }
+            return Tensors{loss.detach()};
+          },
+          {.fuse = fuse});
+      for (int64_t first = 0; first < 12; first += 4 * unroll) {
+        Tensors in;
+        for (const Tensor& all : data)
+          in.push_back(all.slice(0, {.start = first, .stop = first + 4 * unroll}).to(gpu));
+        steps(in);
+        CHECK(steps.reason() == "");
+      }
+      Tensors weights;
+      for (const Tensor& p : net.parameters()) weights.push_back(p.detach().to(Device::cpu()));
+      return weights;
+    };
+    for (const bool fuse : {true, false}) {
+      const Tensors a = trained(1, fuse), b = trained(3, fuse);
+      for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
+    }
+  });
+}

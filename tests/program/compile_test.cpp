@@ -202,6 +202,33 @@ TEST_CASE("a returned input is a result like any other") {
   CHECK(again[1].at({0}) == 6);
 }
 
+TEST_CASE("a repeated step is one called as often, recorded, looking at values, or inside another one") {
+  for (const char* how : {"recorded", "eager", "inside"}) {
+    INFO(how);
+    TinyNet called, repeated;
+    const auto steps_of = [&](TinyNet& net) {
+      return compile([&](const Tensors& in) {
+        Tensors result = net.step(in);
+        if (std::string_view(how) == "eager") result[0].item();
+        return result;
+      });
+    };
+    Compiled a = steps_of(called), b = steps_of(repeated);
+    Compiled around = compile([&](const Tensors& in) { return b.repeat(in, 3); });
+    const Tensors in{images(1), labels()};
+    for (int round = 0; round < 2; ++round) {
+      Tensor last;
+      for (int i = 0; i < 3; ++i) last = a(in)[0];
+      const Tensor again = std::string_view(how) == "inside" ? around(in)[0] : b.repeat(in, 3)[0];
+      CHECK(std::abs(again.item() - last.item()) < 1e-5);
+    }
+    CHECK((b.program() != nullptr) == (std::string_view(how) == "recorded"));
+    CHECK(called.adam.steps() == repeated.adam.steps());
+  }
+  Compiled step = compile([](const Tensors& in) { return in; });
+  CHECK_THROWS_AS(step.repeat({images(1)}, 0), Error);
+}
+
 TEST_CASE("a compiled step inside another one is recorded with it") {
   Compiled inner = compile([](const Tensors& in) { return Tensors{in[0] * 2}; });
   Compiled outer = compile([&](const Tensors& in) { return Tensors{inner({in[0] + 1})[0] + 10}; });

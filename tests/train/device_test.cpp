@@ -12,6 +12,7 @@
 #include "uncial/core/cuda.h"
 #include "uncial/core/finite.h"
 #include "uncial/core/log.h"
+#include "uncial/program/profile.h"
 #include "uncial/train/evaluate.h"
 #include "uncial/train/model_file.h"
 
@@ -47,11 +48,12 @@ std::vector<data::Batch> loaded(const data::Dataset& data, int64_t batch, int64_
 
 void check_feed(Device device) {
   const data::Dataset data = blobs(40, 1).subset({30, 2, 7, 11, 25, 0, 39, 5, 6, 17, 18});
-  train::Feed feed(data, device, everything(), 3);
+  train::Feed feed(data, device, everything());
   const Tensor rate = zeros({}, DType::float64, device);
   for (const int64_t epoch : {int64_t(1), int64_t(2), int64_t(1) << 40})
     for (const int64_t first : {0, 2}) {
       feed.start({.number = epoch,
+                  .seed = 3,
                   .order = data::shuffled_order(data.size(), 3, epoch),
                   .rates = {0.5, 0.25, 0.125},
                   .first_sample = 4 * first,
@@ -220,6 +222,66 @@ TEST_CASE("A run goes on with the same bits after a stop, also on another device
       check_close(run(folder / "run", gpu, true, 0), whole, 0.02);
       run(folder / "run", gpu, false, steps);
       check_close(run(folder / "run", kHost, true, 0), whole, 0.02);
+    }
+  });
+}
+
+TEST_CASE("Many steps at once on a GPU are those one by one, to the bit", "[train]") {
+  for_each_gpu([](Device gpu) {
+    train::FitOptions options = Experiment("unused").options();
+    options.epochs = 3;
+    options.batch = 2;  // 45 steps an epoch, and no smaller batch
+    options.callbacks = {};
+    options.schedule = optim::one_cycle();
+    options.augment = everything();
+    int64_t many = 0;
+    set_log_sink([&](LogLevel, std::string_view text) {
+      many += text.find("nodes, 16 runs") != std::string_view::npos;
+    });
+    const Trained at_once = trained_on(gpu, options);
+    set_log_sink({});
+    CHECK(many >= 1);
+    const auto same = [&](const Trained& other) {
+      CHECK(digest_of(other.weights) == digest_of(at_once.weights));
+      CHECK(other.figures == at_once.figures);
+    };
+    int64_t told = 0;
+    options.progress = [&](const train::Progress&) { ++told; };
+    same(trained_on(gpu, options));
+    CHECK(told == 3 * (45 + 1));
+    Profile profile;  // under which nothing is captured
+    const ProfileScope scope(profile);
+    same(trained_on(gpu, options));
+    CHECK(profile.replays() >= 3 * 45);
+  });
+}
+
+TEST_CASE("A stop on a GPU comes within an epoch, and the run goes on with the same bits", "[train]") {
+  for_each_gpu([](Device gpu) {
+    const TempFolder whole_folder, folder;
+    int64_t batch = 0;  // the last that was told of
+    const auto run = [&](const std::filesystem::path& prefix, bool resume, int64_t steps) {
+      Experiment e(prefix);
+      e.net = small_net(resume ? 99 : 1);
+      e.net.to(gpu);
+      std::stop_source stop;
+      train::FitOptions o = e.options();
+      o.epochs = 2;
+      o.batch = 1;  // 90 steps an epoch
+      o.resume = resume;
+      o.stop = stop.get_token();
+      o.progress = [&](const train::Progress& p) {
+        batch = p.batch;
+        if (!p.finished && steps > 0 && --steps == 0) stop.request_stop();
+      };
+      train::fit(e.net, e.data, o);
+      return digest_of(e.net.to(kHost));
+    };
+    const std::string whole = run(whole_folder / "run", false, 0);
+    for (const int64_t steps : {1, 40}) {
+      run(folder / "run", false, steps);
+      CHECK(batch == (steps == 1 ? 32 : 64));
+      CHECK(run(folder / "run", true, 0) == whole);
     }
   });
 }

@@ -12,7 +12,8 @@ namespace {
 
 /// What RandomAffine draws for one sample, from the words as its documentation describes them.
 AffineValues drawn(const AffineOptions& o, AugmentKey key, int64_t index) {
-  const auto stream = stream_of(key, AugmentUse::affine, &key.epoch);
+  const int64_t draw[] = {key.epoch, int64_t(key.seed)};
+  const auto stream = stream_of(key.position, AugmentUse::affine, draw);
   const auto a = stream.block(index, 0), b = stream.block(index, 1);
   const auto in_range = [](double range, uint32_t word) { return range * int32_t(word) * 0x1p-31; };
   return {.degrees = in_range(o.degrees, a[0]),
@@ -120,6 +121,35 @@ TEST_CASE("affine directions: counter-clockwise, right, down, larger, leaning ri
       source({.rotation = 0, .zoom = 0, .shift = 0, .shear = to_fixed(0.25, 32)}, {0, 0, 0, 0, kHalf}, 6, 0);
   CHECK(leaning == Approx(2).margin(1e-4));
   CHECK(top == 0);
+}
+
+TEST_CASE("an affine map in 32 bits has the same sources", "[vision]") {
+  using namespace uncial::kernels;
+  const AffineRanges ranges{.rotation = to_fixed(0.5, 32),
+                            .zoom = to_fixed(0.5, 32),
+                            .shift = to_fixed(0.3, 32),
+                            .shear = to_fixed(0.1, 32)};
+  int64_t narrow = 0, wide = 0, wrong = 0;
+  for (uint64_t n = 0; n < 200; ++n) {
+    const auto a = RandomStream(4, Purpose::augment, 0, n).block(0),
+               b = RandomStream(4, Purpose::augment, 0, n).block(1);
+    const int64_t H = 1 + a[0] % 100, W = 1 + a[1] % 100;
+    const AffineMap map = affine_map(ranges, {a[2], a[3], b[0], b[1], b[2]}, H, W);
+    if (!fits_narrow(map, H, W)) {
+      ++wide;
+      continue;
+    }
+    ++narrow;
+    for (int64_t i = 0; i < H * W; ++i) {
+      const SourcePoint p = affine_source(map, i % W, i / W, H, W),
+                        q = affine_source(NarrowAffineMap(map), int32_t(i % W), int32_t(i / W), int32_t(H),
+                                          int32_t(W));
+      wrong += p.x != q.x || p.y != q.y;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(narrow > 100);
+  CHECK(wide > 10);
 }
 
 TEST_CASE("each sample's affine map depends on seed, epoch and index alone", "[vision]") {

@@ -66,11 +66,57 @@ UNCIAL_HD constexpr SourcePoint affine_source(const AffineMap& m, int64_t x, int
           clamp_point((m.y0 + m.yx * x + m.yy * y + kHalf) >> kShift, H)};
 }
 
-/// Bilinear mix of the four pixels around `point`: a b above, c d below. Each product of a float with a
-/// 28-bit weight is exact in double, so fusing it into the sum (FMA contraction) changes no bit.
-UNCIAL_HD constexpr float bilinear(SourcePoint point, float a, float b, float c, float d) {
+/// An AffineMap in 32 bits, which a GPU multiplies several times as fast.
+struct NarrowAffineMap {
+  uint32_t xx, xy, yx, yy, x0, y0;
+  NarrowAffineMap() = default;
+  UNCIAL_HD constexpr explicit NarrowAffineMap(const AffineMap& m)
+      : xx(uint32_t(m.xx)),
+        xy(uint32_t(m.xy)),
+        yx(uint32_t(m.yx)),
+        yy(uint32_t(m.yy)),
+        x0(uint32_t(m.x0)),
+        y0(uint32_t(m.y0)) {}
+};
+
+/// Whether all sources of an image fit 32 bits: at its corners, and so everywhere, because the map is linear.
+UNCIAL_HD constexpr bool fits_narrow(const AffineMap& m, int64_t H, int64_t W) {
+  constexpr int64_t kLimit = (int64_t(1) << 31) - (1 << 24);
+  bool fits = true;
+  for (int64_t x = 0; x < 2 * W; x += W)
+    for (int64_t y = 0; y < 2 * H; y += H) {
+      const int64_t sx = m.x0 + m.xx * x + m.xy * y, sy = m.y0 + m.yx * x + m.yy * y;
+      fits = fits && -kLimit < sx && sx < kLimit && -kLimit < sy && sy < kLimit;
+    }
+  return fits;
+}
+
+/// The same source; exact where fits_narrow(), because sums that wrap on their way come back.
+UNCIAL_HD constexpr SourcePoint affine_source(const NarrowAffineMap& m, int32_t x, int32_t y, int32_t H,
+                                              int32_t W) {
+  constexpr int kShift = 24 - kPointBits, kHalf = 1 << (kShift - 1), kLow = -(1 << kPointBits);
+  const int32_t sx = int32_t(m.x0 + m.xx * uint32_t(x) + m.xy * uint32_t(y) + kHalf) >> kShift,
+                sy = int32_t(m.y0 + m.yx * uint32_t(x) + m.yy * uint32_t(y) + kHalf) >> kShift;
+  const int32_t right = W << kPointBits, low = H << kPointBits;
+  return {sx < kLow ? kLow : sx > right ? right : sx, sy < kLow ? kLow : sy > low ? low : sy};
+}
+
+/// A number of up to 32 bits in double. A GPU converts integers slowly, and adds fast.
+UNCIAL_HD constexpr double double_of(uint32_t x) {
+#if defined(__CUDA_ARCH__)
+  return __hiloint2double(0x43300000, int(x)) - 0x1p52;
+#else
+  return x;
+#endif
+}
+
+/// Bilinear mix of the four pixels around `point`: a b above, c d below; floats, as such or in double. Each
+/// product of a float with a 28-bit weight is exact in double, so fusing it into the sum (FMA contraction)
+/// changes no bit.
+template <class Pixel>
+UNCIAL_HD constexpr float bilinear(SourcePoint point, Pixel a, Pixel b, Pixel c, Pixel d) {
   constexpr int32_t kOne = 1 << kPointBits;
-  const double u = point.x & (kOne - 1), v = point.y & (kOne - 1);
+  const double u = double_of(uint32_t(point.x & (kOne - 1))), v = double_of(uint32_t(point.y & (kOne - 1)));
   const double wd = u * v, wc = v * kOne - wd, wb = u * kOne - wd, wa = double(kOne) * kOne - u * kOne - wc;
   const double above = wa * double(a) + wb * double(b), below = wc * double(c) + wd * double(d);
   return float((above + below) * 0x1p-28);

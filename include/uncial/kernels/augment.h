@@ -19,16 +19,15 @@ struct Images {
   constexpr T* plane(int64_t n, int64_t c) const { return data + (n * C + c) * H * W; }
 };
 
-/// The random words of one use of one augmentation in one epoch. The epoch is in the images' memory, so that
-/// a captured step reads it anew each time.
+/// The random words of one use of one augmentation in one epoch. `draw` is {epoch, seed} in the images'
+/// memory, so that a captured step reads both anew each time.
 struct AugmentStream {
-  uint64_t seed;
-  const int64_t* epoch;
+  const int64_t* draw;
   uint16_t use;  ///< tells apart the kinds of augmentation and their places in a composition
 
   /// Words 4i .. 4i+3 of one sample.
   constexpr std::array<uint32_t, 4> block(int64_t sample, uint32_t i) const {
-    return RandomStream(seed, Purpose::augment, uint64_t(*epoch), uint64_t(sample))
+    return RandomStream(uint64_t(draw[1]), Purpose::augment, uint64_t(draw[0]), uint64_t(sample))
         .block(uint64_t(use) << 32 | i);
   }
 };

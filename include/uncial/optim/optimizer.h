@@ -216,6 +216,8 @@ class AveragedWeights {
   /// One update in place; recordable.
   void update();
   const Tensors& averages() const { return averages_; }
+  /// The averages are copies again, in place, as at the start.
+  void restart();
   /// Exchanges weights and averages, in place; call again to go back.
   void swap();
   /// As Optimizer::state() and load_state().

@@ -32,6 +32,10 @@ class Compiled {
   /// same shapes: clone() what must be kept. Calls from several threads wait for each other.
   Tensors operator()(const Tensors& inputs);
 
+  /// The same `times` (>= 1) times in a row with the same inputs, and the results of the last: for steps that
+  /// read from memory what changes. A GPU is given several of them at once.
+  Tensors repeat(const Tensors& inputs, int64_t times);
+
   /// The program that the last call recorded or replayed; nullptr when it ran eagerly.
   const program::Program* program() const;
   /// Why the last call ran eagerly; empty when it did not.

@@ -91,9 +91,9 @@ class Program {
   /// A table of the steps (operator and shapes), what runs for them, and the size of the arena.
   std::string describe() const;
 
-  /// Runs every step. `inputs` are row-major tensors whose specs equal the recorded ones. Not to be called
-  /// from two threads at once. Allocates nothing.
-  void replay(std::span<const Tensor> inputs);
+  /// Runs every step, so many times. `inputs` are row-major tensors whose specs equal the recorded ones. Not
+  /// to be called from two threads at once. Allocates nothing.
+  void replay(std::span<const Tensor> inputs, int64_t times = 1);
 
  private:
   void replay_probed();

@@ -3,6 +3,7 @@
 /// The training loop.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -19,8 +20,8 @@
 
 namespace uncial::train {
 
-/// How far a run is; handed to the progress observer after every step, and once more after each epoch's
-/// validation.
+/// How far a run is; handed to the progress observer after every step (on a GPU: when it is under way,
+/// several in a row), and once more after each epoch's validation.
 struct Progress {
   int64_t epoch = 0, epochs = 0;  ///< epoch counts from 1
   int64_t batch = 0, batches = 0;
@@ -48,7 +49,8 @@ struct FitOptions {
   uint64_t seed = 0;     ///< of shuffling, dropout and augmentation; the net's start values are its own
   std::vector<CallbackPtr> callbacks = {};
   std::function<void(const Progress&)> progress = {};
-  std::stop_token stop = {};  ///< finishes the step (or validation), lets callbacks save, returns
+  std::stop_token stop = {};  ///< finishes the step (on a GPU: at most 64 steps, or the validation), lets
+                              ///< callbacks save, returns
   bool resume = false;        ///< continue from the Checkpoint callback's file when there is one
   bool record = true;         ///< replay a recorded step (see compile()); false: eager tape
   bool drop_last = true;      ///< leave out a last batch that is smaller
@@ -77,5 +79,35 @@ struct FitOptions {
 /// epoch), unless a callback restored its best. Throws a usage Error before the first step for options out of
 /// range, or a net that does not fit the data.
 History fit(nn::Module& net, const data::Dataset& train, const FitOptions& options);
+
+/// fit() of one net that is trained several times, say from several seeds. What the first run sets up serves
+/// the others: the data set on a GPU, recorded steps and their graphs.
+///
+///     train::Training training(net, data, options);
+///     for (uint64_t seed = 1; seed <= 5; ++seed) {
+///       net.initialize({.seed = seed});
+///       training.restart(seed);
+///       training.run();
+///     }
+///
+/// The net must outlive it, and keep its parameters: initialize() and load_state_dict() do, to() does not.
+class Training {
+ public:
+  /// Throws what fit() throws before its first step.
+  Training(nn::Module& net, data::Dataset train, FitOptions options);
+  ~Training();
+  Training(Training&&) noexcept;
+  Training& operator=(Training&&) noexcept;
+
+  /// Forgets the last run: run() begins with the weights that the net has then, and gives the bits of fit()
+  /// with `seed` in the place of options.seed. Call it after giving the net new weights.
+  void restart(uint64_t seed);
+  /// What fit() does. Throws a usage Error after a run without a restart().
+  History run();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace uncial::train

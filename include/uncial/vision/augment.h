@@ -27,10 +27,10 @@ class Transform {
   virtual void apply(const Tensor& images, const std::vector<int64_t>& indices, AugmentKey key) const = 0;
   /// True when replay() works: fit() then augments on a GPU without the host.
   virtual bool replayable() const { return false; }
-  /// apply() as part of a recorded step: `indices` (int64, N) and `epoch` (int64, one element) lie beside the
-  /// images and are read when kernels run; key.epoch counts for nothing. Throws a usage Error unless
+  /// apply() as part of a recorded step: `indices` (int64, N) and `draw` (int64: epoch and seed) lie beside
+  /// the images and are read when kernels run; `position` is that of AugmentKey. Throws a usage Error unless
   /// replayable().
-  virtual void replay(const View& images, const View& indices, const View& epoch, AugmentKey key) const;
+  virtual void replay(const View& images, const View& indices, const View& draw, uint32_t position = 0) const;
   /// One line for logs and checkpoints, e.g. "affine(degrees=10, zoom=0.1, shift=0.1)".
   virtual std::string describe() const = 0;
 };

@@ -1,41 +1,115 @@
 // A graph of the emulator: copies of the functions that kernels are. What they took by value stays as it was,
 // as kernel arguments do.
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <vector>
 
+#include "core/captured.h"
 #include "graph.h"
 #include "runtime.h"
 #include "uncial/core/error.h"
 
 namespace uncial::cuda {
 namespace {
-thread_local std::vector<std::function<void()>>* captured = nullptr;
-}
+
+/// A kernel, or a point that was marked (an empty one), or a wait for a mark.
+struct Node {
+  std::function<void()> work = {};
+  int mark = -1;  ///< of this number
+  int wait = -1;  ///< for the mark of this number
+};
+
+}  // namespace
 
 struct Graph::State {
-  std::vector<std::function<void()>> nodes;
+  std::array<std::vector<Node>, kBranches> branches;
+  std::map<int, int> points;  ///< by name, the number of the latest mark
+  int current = 0, marks = 0;
+  int64_t kernels = 0;
+  bool other_first = false;
+
+  void add(Node node) {
+    std::vector<Node>& nodes = branches[size_t(current)];
+    ensure(current == 0 || !nodes.empty() || node.wait >= 0, "a branch of a graph begins without a wait");
+    nodes.push_back(std::move(node));
+  }
+  /// As a real graph has to be: what ran in another branch was waited for.
+  void require_joined() const {
+    for (size_t i = 1; i < kBranches; ++i) {
+      if (branches[i].empty()) continue;
+      const int last = branches[i].back().mark;
+      ensure(last >= 0 && std::any_of(branches[0].begin(), branches[0].end(),
+                                      [&](const Node& node) { return node.wait == last; }),
+             "branch ", i, " of a graph is not waited for");
+    }
+  }
 };
+
+namespace {
+thread_local Graph::State* captured = nullptr;
+}
 
 bool capturing() { return captured != nullptr; }
 
 void submit(std::function<void()> work) {
-  if (captured)
-    captured->push_back(std::move(work));
-  else
-    work();
+  if (!captured) return work();
+  captured->add({.work = std::move(work)});
+  ++captured->kernels;
+}
+
+void capture_branch(int branch) {
+  if (captured) captured->current = branch;
+}
+void mark_point(int name) {
+  if (captured) captured->add({.mark = captured->points[name] = captured->marks++});
+}
+void wait_for_point(int name) {
+  if (captured) captured->add({.wait = captured->points.at(name)});
 }
 
 Graph::Graph() : state_(new State) {}
 Graph::~Graph() = default;
-void Graph::begin() { captured = &state_->nodes; }
-void Graph::end() { captured = nullptr; }
+void Graph::begin() { captured = state_.get(); }
+void Graph::end() {
+  captured = nullptr;
+  state_->require_joined();
+}
 void Graph::abandon() noexcept {
   captured = nullptr;
-  state_->nodes.clear();
+  *state_ = {};
 }
+
+/// Now as far ahead in one branch as its waits allow, now in the other: who forgot to wait is found out.
 void Graph::launch() {
-  for (const auto& node : state_->nodes) node();
+  State& s = *state_;
+  std::vector<bool> passed(size_t(s.marks), false);
+  std::array<size_t, kBranches> at{};
+  const auto advance = [&](size_t branch) {
+    const std::vector<Node>& nodes = s.branches[branch];
+    const size_t from = at[branch];
+    for (; at[branch] < nodes.size(); ++at[branch]) {
+      const Node& node = nodes[at[branch]];
+      if (node.wait >= 0 && !passed[size_t(node.wait)]) break;
+      if (node.mark >= 0) passed[size_t(node.mark)] = true;
+      if (node.work) node.work();
+    }
+    return at[branch] > from;
+  };
+  s.other_first = !s.other_first;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (size_t i = 0; i < kBranches; ++i) moved |= advance(s.other_first ? kBranches - 1 - i : i);
+  }
+  for (size_t i = 0; i < kBranches; ++i)
+    ensure(at[i] == s.branches[i].size(), "branch ", i, " of a graph waits for itself");
 }
-int64_t Graph::nodes() const { return int64_t(state_->nodes.size()); }
+int64_t Graph::nodes() const { return state_->kernels; }
+
+struct Pace::State {};  // what was given to the emulator is done
+Pace::Pace(Device) {}
+Pace::~Pace() = default;
+void Pace::next() {}
 
 }  // namespace uncial::cuda

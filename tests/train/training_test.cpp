@@ -1,0 +1,67 @@
+// Training: runs of one net, one after the other, are those of fit().
+#include "support/catch.h"
+#include "support/check_op.h"
+#include "support/gpus.h"
+#include "train/experiment.h"
+
+using namespace uncial;
+using namespace uncial::test;
+
+namespace {
+
+train::FitOptions everything_with_state(uint64_t seed) {
+  return {.epochs = 2,
+          .batch = 16,
+          .augment = vision::Compose({vision::RandomAffine({.degrees = 8, .shift = 0.05}),
+                                      vision::ElasticDistortion({.alpha = 1, .sigma = 1}),
+                                      vision::RandomNoise(0.02)}),
+          .optimizer = optim::Adam({.lr = 0.02}),
+          .schedule = std::make_shared<Halving>(),
+          .label_smoothing = 0.1,
+          .average = 0.8,
+          .seed = seed};
+}
+
+/// Weights, running statistics and the loss of each epoch.
+std::string outcome(const nn::Module& net, const train::History& history) {
+  nn::NamedTensors all;
+  for (const auto& [name, tensor] : net.state_dict()) all.emplace_back(name, tensor.to(Device::cpu()));
+  std::string text = digest_of(all);
+  for (const train::EpochRecord& epoch : history.epochs) text += join(' ', epoch.loss, ' ', epoch.lr);
+  return text;
+}
+
+std::string fitted(Device device, uint64_t seed) {
+  nn::Sequential net = small_net(seed);
+  net.to(device);
+  return outcome(net, train::fit(net, blobs(90, 1), everything_with_state(seed)));
+}
+
+}  // namespace
+
+TEST_CASE("runs of one Training have the bits of fit() with their seeds") {
+  for_each_device([](Device device) {
+    nn::Sequential net = small_net(3);
+    net.to(device);
+    train::Training training(net, blobs(90, 1), everything_with_state(3));
+    CHECK(outcome(net, training.run()) == fitted(device, 3));
+    for (const uint64_t seed : {4, 3}) {
+      net.initialize({.seed = seed});
+      training.restart(seed);
+      CHECK(outcome(net, training.run()) == fitted(device, seed));
+    }
+    CHECK(fitted(device, 3) != fitted(device, 4));
+  });
+}
+
+TEST_CASE("a Training says what it cannot do") {
+  nn::Sequential net = small_net(1);
+  check_error([&] { train::Training(net, blobs(20, 1), {.epochs = 0}); }, "fit: epochs must be >= 1, got 0.");
+  train::Training training(net, blobs(20, 1), {.epochs = 1, .batch = 10});
+  training.run();
+  check_error([&] { training.run(); },
+              "Training: run() once more without a restart(); call restart(seed) before.");
+  training.restart(2);
+  net.parameters()[0].detach().fill_(NAN);
+  check_error([&] { training.run(); }, "0.weight (6, 1, 3, 3) is not finite before the first step.");
+}
