@@ -9,7 +9,7 @@ using namespace uncial::test;
 
 namespace {
 
-train::FitOptions everything_with_state(uint64_t seed) {
+train::FitOptions everything_with_state(uint64_t seed, Precision precision) {
   return {.epochs = 2,
           .batch = 16,
           .augment = vision::Compose({vision::RandomAffine({.degrees = 8, .shift = 0.05}),
@@ -19,7 +19,9 @@ train::FitOptions everything_with_state(uint64_t seed) {
           .schedule = std::make_shared<Halving>(),
           .label_smoothing = 0.1,
           .average = 0.8,
-          .seed = seed};
+          .seed = seed,
+          .precision = precision,
+          .loss_scale = {.start = 1 << 24, .interval = 4}};
 }
 
 /// Weights, running statistics and the loss of each epoch.
@@ -31,26 +33,28 @@ std::string outcome(const nn::Module& net, const train::History& history) {
   return text;
 }
 
-std::string fitted(Device device, uint64_t seed) {
+std::string fitted(Device device, uint64_t seed, Precision precision) {
   nn::Sequential net = small_net(seed);
   net.to(device);
-  return outcome(net, train::fit(net, blobs(90, 1), everything_with_state(seed)));
+  return outcome(net, train::fit(net, blobs(90, 1), everything_with_state(seed, precision)));
 }
 
 }  // namespace
 
 TEST_CASE("runs of one Training have the bits of fit() with their seeds") {
-  for_each_device([](Device device) {
+  const Precision precision = GENERATE(Precision::float32, Precision::fp16);
+  INFO(precision);
+  for_each_device([=](Device device) {
     nn::Sequential net = small_net(3);
     net.to(device);
-    train::Training training(net, blobs(90, 1), everything_with_state(3));
-    CHECK(outcome(net, training.run()) == fitted(device, 3));
+    train::Training training(net, blobs(90, 1), everything_with_state(3, precision));
+    CHECK(outcome(net, training.run()) == fitted(device, 3, precision));
     for (const uint64_t seed : {4, 3}) {
       net.initialize({.seed = seed});
       training.restart(seed);
-      CHECK(outcome(net, training.run()) == fitted(device, seed));
+      CHECK(outcome(net, training.run()) == fitted(device, seed, precision));
     }
-    CHECK(fitted(device, 3) != fitted(device, 4));
+    CHECK(fitted(device, 3, precision) != fitted(device, 4, precision));
   });
 }
 
