@@ -153,7 +153,7 @@ TEST_CASE("several steps of training recorded as one are those steps, to the bit
       net.to(gpu);
       nn::Context context(nn::Mode::train);
       context.set_seed(7);
-      context.set_precision(kBf16);
+      context.set_precision(Precision::bf16);
       optim::Adam adam(net.parameters(), {.lr = 0.01});
       Compiled steps = compile(
           [&](const Tensors& in) {
