@@ -95,6 +95,6 @@ int main(int argc, char** argv) {
     run(argc, argv);
   } catch (const Error& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
-    return e.kind() == ErrorKind::usage ? 2 : 1;
+    return e.kind() == ErrorKind::usage ? 2 : e.kind() == ErrorKind::device ? 5 : 1;
   }
 }

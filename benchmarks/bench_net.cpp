@@ -199,7 +199,8 @@ void run(cli::Program& program) {
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
   program.number("--unroll", flags.unroll, {1, 64}, "train: steps that are recorded as one, a batch each");
   program.number("--epochs", flags.epochs, {1, 1000}, "Of the task epoch");
-  program.choice("--precision", flags.precision_name, {"float32", "bf16", "fp16", "tf32"}, "Of the layers' arithmetic");
+  program.choice("--precision", flags.precision_name, {"float32", "bf16", "fp16", "tf32"},
+                 "Of the layers' arithmetic");
   program.number("--seconds", flags.seconds, {0, 3600, true}, "Length of a timed run (1)");
   program.number("--patience", flags.patience, {0, 3600},
                  "Seconds to wait for other processes to rest before a run (20)");

@@ -88,10 +88,10 @@ GpuContestant library_batch_norm(const Tensor& x) {
   constexpr double kEpsilon = 1e-5;
   return contestant(
       [=] {
-        check(cudnnBatchNormalizationForwardTraining(handles().dnn, CUDNN_BATCHNORM_SPATIAL_PERSISTENT, &kOne,
-                                                     &kNone, d->x, from->data, d->x, to.memory->data,
-                                                     d->numbers, scale->data, shift->data, 0, nullptr,
-                                                     nullptr, kEpsilon, mean->data, deviation->data));
+        check(cudnnBatchNormalizationForwardTraining(handles().dnn, CUDNN_BATCHNORM_SPATIAL, &kOne, &kNone,
+                                                     d->x, from->data, d->x, to.memory->data, d->numbers,
+                                                     scale->data, shift->data, 0, nullptr, nullptr, kEpsilon,
+                                                     mean->data, deviation->data));
       },
       {to});
 }

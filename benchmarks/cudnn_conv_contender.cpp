@@ -85,10 +85,9 @@ struct Rest {
       relu;
   Described<cudnnPoolingDescriptor_t, cudnnCreatePoolingDescriptor, cudnnDestroyPoolingDescriptor> pool;
 
-  explicit Rest(const Layout& y) : bias{1, y.c, 1, 1, false}, pooled{y.n, y.c, y.h / 2, y.w / 2, y.bfloat16} {
-    cudnnTensorFormat_t format = y.format();
-    check(cudnnSetTensor4dDescriptor(dbias, format, CUDNN_DATA_FLOAT, 1, int(y.c), 1, 1));
-    pooled.describe(dpooled);
+  explicit Rest(const Layout& y)
+      : bias{1, y.c, 1, 1, y.bfloat16}, pooled{y.n, y.c, y.h / 2, y.w / 2, y.bfloat16} {
+    bias.describe(dbias), pooled.describe(dpooled);
     check(cudnnSetActivationDescriptor(relu, CUDNN_ACTIVATION_RELU, CUDNN_NOT_PROPAGATE_NAN, 0));
     check(cudnnSetPooling2dDescriptor(pool, CUDNN_POOLING_MAX, CUDNN_NOT_PROPAGATE_NAN, 2, 2, 0, 0, 2, 2));
   }

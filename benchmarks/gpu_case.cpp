@@ -106,6 +106,15 @@ void measure(benchmark::State& state, const Chosen& chosen, const GpuEntry& entr
                                                              : "memory bound");
 }
 
+/// What one contestant cannot do ends its own benchmark only.
+void measure_or_say_why(benchmark::State& state, const Chosen& chosen, const GpuEntry& entry) {
+  try {
+    measure(state, chosen, entry);
+  } catch (const Error& e) {
+    state.SkipWithError(e.what());
+  }
+}
+
 }  // namespace
 
 GpuContestant recorded_on_gpu(std::function<Tensors(const Tensors&)> function, Tensors inputs) {
@@ -150,8 +159,9 @@ const GpuCeiling& gpu_ceiling(Device device, bool small) {
 void add_gpu_case(GpuCase gpu_case, Device device, bool small) {
   const auto chosen = std::make_shared<const Chosen>(Chosen{std::move(gpu_case), device, small});
   for (const GpuEntry& entry : chosen->c.entries)
-    benchmark::RegisterBenchmark((chosen->c.name + "/" + entry.name).c_str(),
-                                 [chosen, entry](benchmark::State& state) { measure(state, *chosen, entry); })
+    benchmark::RegisterBenchmark(
+        (chosen->c.name + "/" + entry.name).c_str(),
+        [chosen, entry](benchmark::State& state) { measure_or_say_why(state, *chosen, entry); })
         ->Iterations(kRounds)  // asked for more, it would make all operands anew
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);

@@ -6,8 +6,8 @@
 FILE.json is a list of schedules as in benchmarks/speedrun. Each process takes every N-th of them, in order, until the
 time is up; what came out lies in FOLDER/<FILE>.jsonl (meanwhile in a file a process), and the best are printed.
 Processes share the GPU, so the milliseconds are those of a busy one, but for --processes 1. With --write the schedule
-that took the least time of those that reached --least, or else the most accurate one, becomes a file. The test images
-are not looked at.
+that took the least time of those that reached an accuracy, or else the most accurate one, becomes a file. The test
+images are not looked at.
 """
 import argparse
 import json
@@ -82,8 +82,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=10_000)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--show", type=int, default=10)
-    parser.add_argument("--least", type=float, default=100, help="accuracy on validation images that --write asks for")
-    parser.add_argument("--write", type=pathlib.Path, help="file for the schedule that is chosen")
+    parser.add_argument("--write", nargs=2, action="append", default=[], metavar=("ACCURACY", "FILE"),
+                        help="file for the fastest schedule of such accuracy; may be repeated")
     return parser.parse_args()
 
 
@@ -95,10 +95,11 @@ def main() -> None:
     print(f"{args.candidates.stem}: {len(means)} schedules, {sum('diverged' in line for line in lines)} diverged")
     for line in means[: args.show]:
         print(f"{line['accuracy']:.3f} % {line['milliseconds']:8.1f} ms  {line['schedule']}")
-    if args.write and means:
-        best = chosen(means, [line for line in lines if "seed" in line and "accuracy" in line], args.least)
-        print(f"chosen: {best['accuracy']:.3f} %  {best['schedule']}")
-        args.write.write_text(json.dumps(best["settings"], indent=1) + "\n")
+    seeds = [line for line in lines if "seed" in line and "accuracy" in line]
+    for least, file in args.write if means else []:
+        best, path = chosen(means, seeds, float(least)), pathlib.Path(file)
+        print(f"{path.name}: {best['accuracy']:.3f} %  {best['schedule']}")
+        path.write_text(json.dumps(best["settings"] | {"name": path.stem}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ class Samples {
 /// The same kind of samples as bytes, as data sets come.
 data::Dataset byte_samples(const Shape& sample, int64_t count);
 
-/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; or several, each with a batch
-/// of its own, recorded as one. In float16 with a scaled loss.
+/// A recorded training step with Adam at 1e-3: forward, loss, backward, update; in float16 with a scaled
+/// loss. Or several of them, each with a batch of its own, recorded as one.
 class TrainingStep {
  public:
   explicit TrainingStep(nn::Module& net, Precision precision = Precision::float32, int64_t unroll = 1);
@@ -44,8 +44,8 @@ class TrainingStep {
 
   nn::Module& net_;
   optim::Adam adam_;
-  std::unique_ptr<optim::LossScale> scale_;  ///< in float16
   int64_t unroll_;
+  std::unique_ptr<optim::LossScale> scale_;  ///< in float16
   nn::Context context_{nn::Mode::train};
   Compiled step_;
 };

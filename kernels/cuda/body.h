@@ -65,6 +65,7 @@ struct IndexDivider {
   int64_t divisor = 1;
   Divider fast;
   bool is_fast = false;
+  IndexDivider() = default;
   IndexDivider(int64_t d, int64_t limit)
       : divisor(d), fast(d < int64_t(1) << 31 ? d : 1), is_fast(limit <= (int64_t(1) << 31) / d) {}
   UNCIAL_BODY int64_t quotient(int64_t x) const { return is_fast ? fast.quotient(int(x)) : x / divisor; }

@@ -182,18 +182,14 @@ struct GatherJob {
   float *weights, *bias;  ///< or null
 };
 
-/// Kernels are made for up to 384, 512, 640 and 768 threads of a multiprocessor. More of them leave each
-/// fewer registers (168, 128, 96 and 80), which tiles must fit.
+/// Kernels are made for up to 640 and up to 768 threads of a multiprocessor, which leaves each 96 or 80
+/// registers: a warp's tiles must fit.
 inline constexpr int kMostChainThreads = 768;
-constexpr int most_tiles_forward(int threads) { return threads > 640 ? 4 : 8; }
-constexpr int most_tiles_backward(int threads) { return threads > 512 ? 4 : 8; }
-constexpr int most_pairs(int threads) { return threads > 512 ? 2 : 3; }
+constexpr int most_tiles(int threads) { return threads > 640 ? 4 : 8; }
 
 /// run(constant of the kernel's threads)
 template <class Run>
 void with_threads(int threads, Run run) {
-  if (threads <= 384) return run(std::integral_constant<int, 384>());
-  if (threads <= 512) return run(std::integral_constant<int, 512>());
   if (threads <= 640) return run(std::integral_constant<int, 640>());
   return run(std::integral_constant<int, kMostChainThreads>());
 }

@@ -238,7 +238,7 @@ void run_in(const ForwardChain& chain) {
   with_threads(chain.threads * chain.resident, [&](auto threads) {
     constexpr int kThreads = threads();
     each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
-                         Forward<Format, most_tiles_forward(kThreads)>{chain}, "conv_chain");
+                         Forward<Format, most_tiles(kThreads)>{chain}, "conv_chain");
   });
 }
 

@@ -50,6 +50,8 @@ struct Float16Format {
     return formula::float16_bits(x);
 #endif
   }
+  /// Bits of positive numbers up to infinity; NaN has larger ones.
+  UNCIAL_BODY static bool above_zero(uint16_t bits) { return bits - 1u < 0x7c00u; }
   UNCIAL_BODY static float value(uint16_t bits) {
 #if defined(__CUDA_ARCH__)
     float x;
@@ -59,8 +61,6 @@ struct Float16Format {
     return formula::float16_value(bits);
 #endif
   }
-  /// Bits of positive numbers up to infinity; NaN has larger ones.
-  UNCIAL_BODY static bool above_zero(uint16_t bits) { return bits - 1u < 0x7c00u; }
   UNCIAL_BODY static uint32_t pair(float first, float second) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     uint32_t both;
@@ -73,31 +73,12 @@ struct Float16Format {
   UNCIAL_BODY static uint32_t rounded_pair(float first, float second) { return pair(first, second); }
 };
 
-/// Two numbers of a pair as they are rounded.
-struct TwoFactors {
-  float first, second;
-};
+/// Four factors.
 template <class Format>
-UNCIAL_BODY inline TwoFactors rounded_two(float first, float second) {
-  const uint32_t both = Format::rounded_pair(first, second);
-  return {Format::value(uint16_t(both)), Format::value(uint16_t(both >> 16))};
-}
-template <class Format>
-UNCIAL_BODY inline Float4 rounded_four(const Float4& x) {
-  const TwoFactors a = rounded_two<Format>(x.v[0], x.v[1]), b = rounded_two<Format>(x.v[2], x.v[3]);
-  return {{a.first, a.second, b.first, b.second}};
-}
-
-/// x as a factor at a precision.
-UNCIAL_BODY inline Float4 rounded_factors(Precision precision, const Float4& x) {
-  return precision == Precision::bf16   ? rounded_four<Bfloat16Format>(x)
-         : precision == Precision::fp16 ? rounded_four<Float16Format>(x)
-                                        : x;
-}
-UNCIAL_BODY inline float rounded_factor(Precision precision, float x) {
-  return precision == Precision::bf16   ? Bfloat16Format::rounded(x)
-         : precision == Precision::fp16 ? Float16Format::rounded(x)
-                                        : x;
+UNCIAL_BODY inline Float4 rounded(const Float4& x) {
+  const uint32_t first = Format::rounded_pair(x.v[0], x.v[1]), second = Format::rounded_pair(x.v[2], x.v[3]);
+  return {{Format::value(uint16_t(first)), Format::value(uint16_t(first >> 16)),
+           Format::value(uint16_t(second)), Format::value(uint16_t(second >> 16))}};
 }
 
 }  // namespace uncial::cuda

@@ -12,7 +12,7 @@ constexpr int kColumnThreads = 512;
 
 /// Weight gradients: sums over rows, kParts pieces of them at once. The last block has the bias gradient and
 /// the mean loss.
-template <int kColumns, int kFours>
+template <class Format, int kColumns, int kFours>
 struct Columns {
   static constexpr int kParts = kColumnThreads / kColumns, kClasses = 4 * kFours;
   LossHead h;
@@ -36,7 +36,7 @@ struct Columns {
     for (int k = 0; k < kAhead; ++k) {
       UNCIAL_UNROLL
       for (int c = 0; c < kClasses; ++c) {
-        if (c % 4 == 0) d[k][c / 4] = rounded_factors(h.precision, d[k][c / 4]);
+        if (c % 4 == 0 && h.rounds()) d[k][c / 4] = rounded<Format>(d[k][c / 4]);
         sums[c] += x[k] * d[k][c / 4].v[c % 4];
       }
     }
@@ -77,7 +77,7 @@ struct Columns {
       if (t % kMaxHeadClasses < h.classes)
         for (int64_t n = t / kMaxHeadClasses; n < h.N; n += kRows) {
           const float d = h.dlogits[n * kMaxHeadClasses + t % kMaxHeadClasses];
-          sum += h.round_bias ? rounded_factor(h.precision, d) : d;
+          sum += h.round_bias ? Format::rounded(d) : d;
         }
       partial[t] = sum;
     });
@@ -95,39 +95,47 @@ struct Columns {
   }
 };
 
-template <int kColumns, int kFours>
+template <class Format, int kColumns, int kFours>
 void add_columns(const LossHead& h) {
-  using Body = Columns<kColumns, kFours>;
+  using Body = Columns<Format, kColumns, kFours>;
   const int64_t blocks = ceil_div(int64_t(h.features), int64_t(kColumns)) + 1;
   each_block<kColumnThreads>(blocks, kColumnThreads, Body::shared_bytes(), Body{h, blocks}, "loss_head");
 }
 
 /// One block a row: while there are few of them, with all threads that have something to do.
-template <int kFours>
+template <class Format, int kFours>
 void run_fours(const LossHead& h) {
-  const Row<kFours> row{h, fault_place(), reads_fours(h)};
+  const Row<Format, kFours> row{h, fault_place(), reads_fours(h)};
   const int64_t fours = ceil_div(int64_t(h.features), int64_t(4));
   if (h.N <= 2 * gpu_limits().multiprocessors) {
     each_block<kMostRowThreads>(h.N, threads_for(fours, kMostRowThreads), kRowSharedBytes, row, "loss_head");
-    add_columns<16, kFours>(h);
+    add_columns<Format, 16, kFours>(h);
   } else {
     constexpr int kThreads = 128, kResident = 5;
     each_block<kThreads, kResident>(h.N, threads_for(fours, kThreads), kRowSharedBytes, row, "loss_head");
-    add_columns<8, kFours>(h);
+    add_columns<Format, 8, kFours>(h);
   }
+}
+
+template <class Format>
+void run_classes(const LossHead& h) {
+  if (h.classes <= 4)
+    run_fours<Format, 1>(h);
+  else if (h.classes <= 8)
+    run_fours<Format, 2>(h);
+  else if (h.classes <= 12)
+    run_fours<Format, 3>(h);
+  else
+    run_fours<Format, 4>(h);
 }
 
 }  // namespace
 
 void run(const LossHead& head) {
-  if (head.classes <= 4)
-    run_fours<1>(head);
-  else if (head.classes <= 8)
-    run_fours<2>(head);
-  else if (head.classes <= 12)
-    run_fours<3>(head);
+  if (head.precision == Precision::fp16)
+    run_classes<Float16Format>(head);
   else
-    run_fours<4>(head);
+    run_classes<Bfloat16Format>(head);
 }
 
 }  // namespace uncial::cuda

@@ -22,7 +22,7 @@ struct LossHead {
   const int64_t *dropout_state, *samples;  ///< or null
   uint32_t threshold;
   float scale;
-  Precision precision;  ///< of the products
+  Precision precision;  ///< of the products: float32, bf16 or fp16
   bool round_bias;      ///< what the bias gradient sums is a factor, too
   const int64_t* labels;
   double smoothing;
@@ -31,6 +31,8 @@ struct LossHead {
   float *logits, *dz, *dw, *dbias;  ///< each may be null
   double* row_losses;               ///< scratch: N
   float *x, *dlogits;               ///< scratch: (N, features), (N, kMaxHeadClasses)
+
+  UNCIAL_BODY bool rounds() const { return precision != Precision::float32; }
 };
 
 void run(const LossHead& head);

@@ -24,7 +24,7 @@ inline bool reads_fours(const LossHead& h) {
 
 /// One block a row. A thread takes groups of four features, whose dropout is one draw. Weights are read where
 /// they lie: neighbouring blocks have them in the cache of their multiprocessor. kFours: of classes.
-template <int kFours>
+template <class Format, int kFours>
 struct Row {
   static constexpr int kClasses = 4 * kFours;
   LossHead h;
@@ -70,8 +70,9 @@ struct Row {
     UNCIAL_UNROLL
     for (int c = 0; c < kClasses; ++c)
       w[c] = load(h.w + int64_t(c < h.classes ? c : 0) * h.features + f, h.features - f);
+    if (!h.rounds()) return;
     UNCIAL_UNROLL
-    for (Float4& four : w) four = rounded_factors(h.precision, four);
+    for (Float4& four : w) four = rounded<Format>(four);
   }
   UNCIAL_BODY Features activated(int64_t row, int f) const {
     Features out{load(h.z + row * h.features + f, h.features - f), {}};
@@ -88,7 +89,7 @@ struct Row {
       out.x.v[j] = !keeps || dead ? 0.0f : drops ? value * h.scale : value;
       out.pass.v[j] = !keeps || dead ? 0.0f : drops ? h.scale : 1.0f;
     }
-    out.x = rounded_factors(h.precision, out.x);
+    if (h.rounds()) out.x = rounded<Format>(out.x);
     return out;
   }
 
@@ -179,7 +180,8 @@ struct Row {
     Float4 d[kFours];
     UNCIAL_UNROLL
     for (int c = 0; c < kFours; ++c) {
-      d[c] = rounded_factors(h.precision, *reinterpret_cast<const Float4*>(dlogits + 4 * c));
+      d[c] = *reinterpret_cast<const Float4*>(dlogits + 4 * c);
+      if (h.rounds()) d[c] = rounded<Format>(d[c]);
     }
     for (int f = 4 * t; f < h.features; f += 4 * threads) {
       Float4 w[kClasses];

@@ -1,159 +1,244 @@
 #include "uncial/kernels/norm.h"
 
 #include <algorithm>
+#include <type_traits>
 
-#include "grid.h"
 #include "uncial/kernels/math.h"
+#include "vectors.h"
 
 namespace uncial::cuda {
 namespace {
 
 constexpr int kThreads = 256;
 constexpr int64_t kPiece = 4096;      // values of a channel that a block takes at least
-constexpr int64_t kMostPieces = 128;  // of a channel
+constexpr int64_t kMostPieces = 256;  // of a channel
 
 /// A channel's values, counted through samples and places, in pieces of equal size: by the extents alone, so
 /// that sums have the same bits everywhere.
 struct Pieces {
   NormExtents e;
   int64_t count, size;
+  bool quads;  ///< four neighbours are read at once
   IndexDivider places;
 
-  explicit Pieces(const NormExtents& extents)
+  Pieces(const NormExtents& extents, bool aligned)
       : e(extents),
         count(std::clamp(ceil_div(e.N * e.L, kPiece), int64_t(1), kMostPieces)),
-        size(ceil_div(e.N * e.L, count)),
+        size(ceil_div(ceil_div(e.N * e.L, count), int64_t(4)) * 4),
+        quads(aligned && e.L % 4 == 0),
         places(e.L > 0 ? e.L : 1, e.N * e.L) {}
   int64_t blocks() const { return e.C * count; }
   int threads() const { return threads_for(size, kThreads); }
 };
 
+/// Of a channel or a piece of it.
+struct TwoSums {
+  double first, second;
+};
+
+template <class T>
+struct Single {
+  T v[1];
+  UNCIAL_BODY static Single load(const T* from) { return {{*from}}; }
+  UNCIAL_BODY void store(T* to) const { *to = v[0]; }
+};
+
 /// Piece `piece` of channel `channel`, as one block sees it.
 struct Part {
   const Pieces& pieces;
-  int64_t channel, piece, begin, length;
+  int64_t channel, piece, begin;
+  int length;
 
   UNCIAL_BODY Part(const Pieces& p, int64_t block)
       : pieces(p), channel(block / p.count), piece(block % p.count), begin(piece * p.size) {
     const int64_t left = p.e.N * p.e.L - begin;
-    length = left < 0 ? 0 : left < p.size ? left : p.size;
+    length = int(left < 0 ? 0 : left < p.size ? left : p.size);
   }
-  UNCIAL_BODY int64_t at(int64_t i) const {
+  UNCIAL_BODY int64_t at(int i) const {
     const NormExtents& e = pieces.e;
     const int64_t n = pieces.places.quotient(begin + i);
     return (n * e.C + channel) * e.L + (begin + i - n * e.L);
   }
-  /// use(place, load(place)) for the values of thread t.
-  template <class Load, class Use>
+  /// use(place, load(place)) for the values of thread t, kStep neighbours at once.
+  template <int kStep, class Load, class Use>
   UNCIAL_BODY void walk(int t, int threads, Load load, Use use) const {
-    walk_ahead(
-        t, threads, length, [&](int64_t i) { return load(at(i)); },
-        [&](int64_t i, const auto& value) { use(at(i), value); });
+    walk_rounds<kStep == 1 ? 8 : 4>(
+        t, threads, length / kStep, [&](int i) { return load(at(i * kStep)); },
+        [&](int i, const auto& values) { use(at(i * kStep), values); });
   }
-  template <class Load, class Value>
-  UNCIAL_BODY double sum(const Block& block, Load load, Value value) const {
-    return block.sum<double>([&](int t) {
-      double sum = 0;
-      walk(t, block.threads, load, [&](int64_t, const auto& loaded) { sum += value(loaded); });
-      return sum;
+  UNCIAL_BODY static TwoSums add(const TwoSums& a, const TwoSums& b) {
+    return {a.first + b.first, a.second + b.second};
+  }
+  /// add_to(sums, load(place)) for all values; the block's sums go to `partial`.
+  template <int kStep, class Load, class AddTo>
+  UNCIAL_BODY void sum(const Block& block, Load load, AddTo add_to, TwoSums* partial) const {
+    const TwoSums sums = block.reduce(
+        TwoSums{},
+        [&](int t) {
+          TwoSums mine{};
+          walk<kStep>(t, block.threads, load, [&](int64_t, const auto& values) { add_to(mine, values); });
+          return mine;
+        },
+        add);
+    block.each_thread([&](int t) {
+      if (t == 0) partial[block.index] = sums;
     });
   }
-  /// The sum of a channel from its pieces' sums.
-  UNCIAL_BODY double total(const Block& block, const double* partial) const {
-    return block.sum<double>([&](int t) {
-      double sum = 0;
-      for (int64_t p = t; p < pieces.count; p += block.threads) sum += partial[channel * pieces.count + p];
-      return sum;
-    });
+  /// The sums of a channel from its pieces'.
+  UNCIAL_BODY TwoSums total(const Block& block, const TwoSums* partial) const {
+    return block.reduce(
+        TwoSums{},
+        [&](int t) {
+          TwoSums mine{};
+          for (int64_t p = t; p < pieces.count; p += block.threads)
+            mine = add(mine, partial[channel * pieces.count + p]);
+          return mine;
+        },
+        add);
   }
 };
 
-/// body(block, part) for every piece of every channel.
-template <class Body>
-void each_part(const Pieces& pieces, Body body, const char* what) {
-  each_block<kThreads>(
-      pieces.blocks(), pieces.threads(), 0,
-      [=] UNCIAL_BODY(const Block& block) { body(block, Part(pieces, block.index)); }, what);
+/// pass.run<kStep>(block, part) for every piece of every channel.
+template <class Pass>
+struct EachPart {
+  Pieces pieces;
+  Pass pass;
+  UNCIAL_BODY void operator()(const Block& block) const {
+    const Part part(pieces, block.index);
+    if (pieces.quads)
+      pass.template run<4>(block, part);
+    else
+      pass.template run<1>(block, part);
+  }
+};
+template <class Pass>
+void each_part(const Pieces& pieces, const Pass& pass, const char* what) {
+  each_block<kThreads>(pieces.blocks(), pieces.threads(), 0, EachPart<Pass>{pieces, pass}, what);
 }
 
-UNCIAL_BODY void keep(const Block& block, double value, double* place) {
-  block.each_thread([&](int t) {
-    if (t == 0) *place = value;
-  });
-}
+template <class T, int kStep>
+using Group = std::conditional_t<kStep == 4, Quad<T>, Single<T>>;
 
 template <class T>
-struct Forward {
+struct Channels {
   const T *x, *scale, *shift;
   double epsilon;
   T *y, *mean, *variance;
-  double *sums, *squares;  // a piece of a channel each
+  TwoSums* partial;  // a piece of a channel each
 
-  UNCIAL_BODY static double size_of(const Part& part) { return double(part.pieces.e.N * part.pieces.e.L); }
-  UNCIAL_BODY T centre_of(const Block& block, const Part& part) const {
-    return T(part.total(block, sums) / size_of(part));
+  /// What values are counted from: one of them, so that squares do not lose digits to a mean far from 0.
+  UNCIAL_BODY double pivot(const Part& part) const {
+    const NormExtents& e = part.pieces.e;
+    return e.N * e.L > 0 ? double(x[part.channel * e.L]) : 0;
   }
-  UNCIAL_BODY void sum(const Block& block, const Part& part) const {
-    const double sum = part.sum(
-        block, [&](int64_t i) { return x[i]; }, [](T value) { return double(value); });
-    keep(block, sum, sums + block.index);
+};
+
+/// Sums of the distances from the pivot, and of their squares.
+template <class T>
+struct Statistics : Channels<T> {
+  template <int kStep>
+  UNCIAL_BODY void run(const Block& block, const Part& part) const {
+    const double pivot = this->pivot(part);
+    part.sum<kStep>(
+        block, [&](int64_t i) { return Group<T, kStep>::load(this->x + i); },
+        [&](TwoSums& sums, const Group<T, kStep>& values) {
+          UNCIAL_UNROLL
+          for (const T& value : values.v) {
+            const double d = double(value) - pivot;
+            sums.first += d, sums.second += d * d;
+          }
+        },
+        this->partial);
   }
-  UNCIAL_BODY void sum_squares(const Block& block, const Part& part) const {
-    const T centre = centre_of(block, part);
-    const double sum = part.sum(
-        block, [&](int64_t i) { return x[i]; },
-        [&](T value) {
-          const double d = double(value - centre);
-          return d * d;
-        });
-    keep(block, sum, squares + block.index);
-  }
-  UNCIAL_BODY void apply(const Block& block, const Part& part) const {
+};
+
+template <class T>
+struct Normalise : Channels<T> {
+  template <int kStep>
+  UNCIAL_BODY void run(const Block& block, const Part& part) const {
     const int64_t c = part.channel;
-    const T centre = centre_of(block, part), spread = T(part.total(block, squares) / size_of(part)),
-            factor = T(double(scale[c]) / math::sqrt(double(spread) + epsilon)), offset = shift[c];
+    const TwoSums sums = part.total(block, this->partial);
+    const double count = double(part.pieces.e.N * part.pieces.e.L), distance = sums.first / count,
+                 exact = this->pivot(part) + distance, of_squares = sums.second / count - distance * distance;
+    const T centre = T(exact);
+    // About the mean as it is rounded, as the CPU has it.
+    const double off = exact - double(centre);
+    const T spread = T((of_squares > 0   ? of_squares
+                        : of_squares < 0 ? 0
+                                         : of_squares) +
+                       off * off),
+            factor = T(double(this->scale[c]) / math::sqrt(double(spread) + this->epsilon)),
+            offset = this->shift[c];
     block.each_thread([&](int t) {
-      part.walk(
-          t, block.threads, [&](int64_t i) { return x[i]; },
-          [&](int64_t i, T value) { y[i] = (value - centre) * factor + offset; });
-      if (t == 0 && part.piece == 0) mean[c] = centre, variance[c] = spread;
+      part.walk<kStep>(
+          t, block.threads, [&](int64_t i) { return Group<T, kStep>::load(this->x + i); },
+          [&](int64_t i, Group<T, kStep> values) {
+            UNCIAL_UNROLL
+            for (T& value : values.v) value = (value - centre) * factor + offset;
+            values.store(this->y + i);
+          });
+      if (t == 0 && part.piece == 0) this->mean[c] = centre, this->variance[c] = spread;
     });
   }
 };
 
 template <class T>
-struct Backward {
+struct Gradients {
   const T *dy, *x, *scale, *mean, *variance;
   double epsilon;
   T *dx, *dscale, *dshift;
-  double *sums, *products;  // a piece of a channel each
+  TwoSums* partial;
 
+  template <int kStep>
   struct Values {
-    T dy, x;
+    Group<T, kStep> dy, x;
   };
-  UNCIAL_BODY Values load(int64_t i) const { return {dy[i], x[i]}; }
-
-  UNCIAL_BODY void sum(const Block& block, const Part& part) const {
-    const T centre = mean[part.channel];
-    const auto loaded = [&](int64_t i) { return load(i); };
-    const double sum = part.sum(block, loaded, [](const Values& v) { return double(v.dy); });
-    const double product =
-        part.sum(block, loaded, [&](const Values& v) { return double(v.dy) * double(v.x - centre); });
-    keep(block, sum, sums + block.index);
-    keep(block, product, products + block.index);
+  template <int kStep>
+  UNCIAL_BODY Values<kStep> load(int64_t i) const {
+    return {Group<T, kStep>::load(dy + i), Group<T, kStep>::load(x + i)};
   }
-  UNCIAL_BODY void apply(const Block& block, const Part& part) const {
+};
+
+/// Sums of dy, and of its products with the distance from the mean.
+template <class T>
+struct GradientSums : Gradients<T> {
+  template <int kStep>
+  UNCIAL_BODY void run(const Block& block, const Part& part) const {
+    const T centre = this->mean[part.channel];
+    part.sum<kStep>(
+        block, [&](int64_t i) { return this->template load<kStep>(i); },
+        [&](TwoSums& sums, const auto& values) {
+          UNCIAL_UNROLL
+          for (int k = 0; k < kStep; ++k) {
+            sums.first += double(values.dy.v[k]);
+            sums.second += double(values.dy.v[k]) * double(values.x.v[k] - centre);
+          }
+        },
+        this->partial);
+  }
+};
+
+template <class T>
+struct InputGradient : Gradients<T> {
+  template <int kStep>
+  UNCIAL_BODY void run(const Block& block, const Part& part) const {
     const int64_t c = part.channel;
-    const double count = double(part.pieces.e.N * part.pieces.e.L), sum_dy = part.total(block, sums),
-                 sum_dy_x = part.total(block, products),
-                 inverse = 1 / math::sqrt(double(variance[c]) + epsilon);
-    const T dy_mean = T(sum_dy / count), slope = T(sum_dy_x * inverse * inverse / count),
-            factor = T(double(scale[c]) * inverse), centre = mean[c];
+    const TwoSums sums = part.total(block, this->partial);
+    const double count = double(part.pieces.e.N * part.pieces.e.L),
+                 inverse = 1 / math::sqrt(double(this->variance[c]) + this->epsilon);
+    const T dy_mean = T(sums.first / count), slope = T(sums.second * inverse * inverse / count),
+            factor = T(double(this->scale[c]) * inverse), centre = this->mean[c];
     block.each_thread([&](int t) {
-      part.walk(
-          t, block.threads, [&](int64_t i) { return load(i); },
-          [&](int64_t i, const Values& v) { dx[i] = (v.dy - dy_mean - (v.x - centre) * slope) * factor; });
-      if (t == 0 && part.piece == 0) dshift[c] = T(sum_dy), dscale[c] = T(sum_dy_x * inverse);
+      part.walk<kStep>(
+          t, block.threads, [&](int64_t i) { return this->template load<kStep>(i); },
+          [&](int64_t i, auto values) {
+            UNCIAL_UNROLL
+            for (int k = 0; k < kStep; ++k)
+              values.dy.v[k] = (values.dy.v[k] - dy_mean - (values.x.v[k] - centre) * slope) * factor;
+            values.dy.store(this->dx + i);
+          });
+      if (t == 0 && part.piece == 0)
+        this->dshift[c] = T(sums.first), this->dscale[c] = T(sums.second * inverse);
     });
   }
 };
@@ -163,17 +248,11 @@ struct Backward {
 template <class T>
 void batch_norm(const T* x, const T* scale, const T* shift, double epsilon, T* y, T* mean, T* variance,
                 NormExtents e) {
-  const Pieces pieces(e);
-  const Temporary memory(2 * pieces.blocks() * int64_t(sizeof(double)));
-  double* partial = memory.as<double>();
-  const Forward<T> of{x, scale, shift, epsilon, y, mean, variance, partial, partial + pieces.blocks()};
-  each_part(
-      pieces, [=] UNCIAL_BODY(const Block& block, const Part& part) { of.sum(block, part); }, "batch_norm");
-  each_part(
-      pieces, [=] UNCIAL_BODY(const Block& block, const Part& part) { of.sum_squares(block, part); },
-      "batch_norm");
-  each_part(
-      pieces, [=] UNCIAL_BODY(const Block& block, const Part& part) { of.apply(block, part); }, "batch_norm");
+  const Pieces pieces(e, all_aligned(x, y));
+  const Temporary memory(pieces.blocks() * int64_t(sizeof(TwoSums)));
+  const Channels<T> channels{x, scale, shift, epsilon, y, mean, variance, memory.as<TwoSums>()};
+  each_part(pieces, Statistics<T>{channels}, "batch_norm");
+  each_part(pieces, Normalise<T>{channels}, "batch_norm");
 }
 
 template <class T>
@@ -193,17 +272,11 @@ void batch_norm_inference(const T* x, const T* scale, const T* shift, const T* m
 template <class T>
 void batch_norm_backward(const T* dy, const T* x, const T* scale, const T* mean, const T* variance,
                          double epsilon, T* dx, T* dscale, T* dshift, NormExtents e) {
-  const Pieces pieces(e);
-  const Temporary memory(2 * pieces.blocks() * int64_t(sizeof(double)));
-  double* partial = memory.as<double>();
-  const Backward<T> of{
-      dy, x, scale, mean, variance, epsilon, dx, dscale, dshift, partial, partial + pieces.blocks()};
-  each_part(
-      pieces, [=] UNCIAL_BODY(const Block& block, const Part& part) { of.sum(block, part); },
-      "batch_norm_backward");
-  each_part(
-      pieces, [=] UNCIAL_BODY(const Block& block, const Part& part) { of.apply(block, part); },
-      "batch_norm_backward");
+  const Pieces pieces(e, all_aligned(dy, x, dx));
+  const Temporary memory(pieces.blocks() * int64_t(sizeof(TwoSums)));
+  const Gradients<T> of{dy, x, scale, mean, variance, epsilon, dx, dscale, dshift, memory.as<TwoSums>()};
+  each_part(pieces, GradientSums<T>{of}, "batch_norm_backward");
+  each_part(pieces, InputGradient<T>{of}, "batch_norm_backward");
 }
 
 #define UNCIAL_INSTANTIATE(T)                                                                                \

@@ -66,11 +66,15 @@ struct UpdatedVectors {
     store<kWhole>(state0[j], u.state0, i, u.size - i);
     store<kWhole>(state1[j], u.state1, i, u.size - i);
   }
+  UNCIAL_BODY void scale_gradients(int j, T factor) {
+    UNCIAL_UNROLL
+    for (T& value : g[j].v) value *= factor;
+  }
   template <class Step>
-  UNCIAL_BODY void update(int j, const Step& step, T unscale) {
+  UNCIAL_BODY void update(int j, const Step& step) {
     UNCIAL_UNROLL
     for (int k = 0; k < V::kValues; ++k) {
-      UpdatedValue<T> value{p[j].v[k], g[j].v[k] * unscale, state0[j].v[k], state1[j].v[k]};
+      UpdatedValue<T> value{p[j].v[k], g[j].v[k], state0[j].v[k], state1[j].v[k]};
       step(value);
       p[j].v[k] = value.p, state0[j].v[k] = value.state0, state1[j].v[k] = value.state1;
     }
@@ -85,12 +89,14 @@ struct UpdateTable {
 };
 
 /// rule.ready(block), called by all threads of a block, gives what is called for each value. State that a
-/// tensor lacks is 0, and is not kept.
-template <class T, class Rule>
+/// tensor lacks is 0, and is not kept. kScaled: gradients are multiplied by *unscale first, and where that is
+/// 0 nothing is updated. Others have no such factor, not even 1: it would become part of a multiply-add, and
+/// registers are few.
+template <class T, bool kScaled, class Rule>
 struct UpdateChunk {
   UpdateTable<T> table;
   Rule rule;
-  const float* unscale;  ///< or null
+  const float* unscale;
   UNCIAL_BODY void operator()(const Block& block) const {
     int i = 0;
     while (block.index >= table.end[i]) ++i;
@@ -105,29 +111,30 @@ struct UpdateChunk {
   UNCIAL_BODY void run(const Block& block, const Updated<T>& u, int64_t first) const {
     const auto place = [&](int t, int j) { return first + (j * kUpdateThreads + t) * Vector<T>::kValues; };
     PerThread<UpdatedVectors<T>, kUpdateThreads> vectors;
-    const float factor = unscale ? *unscale : 1.0f;
     // On their way while the rule gets ready, which takes as long.
     each_thread_without_waiting(block, [&](int t) {
       UNCIAL_UNROLL
       for (int j = 0; j < kVectorsAThread; ++j) vectors.of(t).template load<kWhole>(j, u, place(t, j));
     });
-    if (factor == 0) return;
+    if constexpr (kScaled)
+      if (*unscale == 0) return;
     const auto step = rule.ready(block);
     block.each_thread([&](int t) {
       UNCIAL_UNROLL
       for (int j = 0; j < kVectorsAThread; ++j) {
-        vectors.of(t).update(j, step, T(factor));
+        if constexpr (kScaled) vectors.of(t).scale_gradients(j, T(*unscale));
+        vectors.of(t).update(j, step);
         vectors.of(t).template store<kWhole>(j, u, place(t, j));
       }
     });
   }
 };
 
-template <class T, class Rule>
-void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, const float* unscale,
-                const char* what) {
+template <bool kScaled, class T, class Rule>
+void launch_updates(const Updated<T>* tensors, int64_t count, const Rule& rule, const float* unscale,
+                    const char* what) {
   for (int64_t next = 0; next < count;) {
-    UpdateChunk<T, Rule> chunk{{}, rule, unscale};
+    UpdateChunk<T, kScaled, Rule> chunk{{}, rule, unscale};
     int64_t chunks = 0;
     for (int used = 0; used < kTensors && next < count; ++next) {
       if (tensors[next].size == 0) continue;
@@ -137,6 +144,15 @@ void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, cons
     }
     each_block<kUpdateThreads, 3>(chunks, kUpdateThreads, 2 * int64_t(sizeof(double)), chunk, what);
   }
+}
+
+template <class T, class Rule>
+void update_all(const Updated<T>* tensors, int64_t count, const Rule& rule, const float* unscale,
+                const char* what) {
+  if (unscale)
+    launch_updates<true>(tensors, count, rule, unscale, what);
+  else
+    launch_updates<false>(tensors, count, rule, nullptr, what);
 }
 
 template <class T>
@@ -231,7 +247,7 @@ void adam_update_all(const Updated<T>* table, int64_t count, const double* lr, c
 }
 template <class T>
 void average_update_all(const Updated<T>* table, int64_t count, const int64_t* step, double decay) {
-  update_all(table, count, Average<T>{step, decay, 0}, nullptr, "average");
+  launch_updates<false>(table, count, Average<T>{step, decay, 0}, nullptr, "average");
 }
 
 template <class T>

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "grid.h"
+#include "vectors.h"
 
 // Sums are cut into pieces by the extents alone and added by a fixed tree, so they have the same bits on
 // every run.
@@ -15,21 +15,37 @@ using kernels::ReduceShape;
 
 constexpr int64_t kPiece = 1 << 13;  // elements of one sum that a block or thread adds up
 
-/// One block an output and piece, for sums whose elements are neighbours: partial[piece][outer].
+/// The sum of neighbouring values by a block; whole: of whole vectors, 16 bytes at once.
+template <class A, class T>
+UNCIAL_BODY A sum_of_run(const Block& block, const T* from, int count, bool whole) {
+  return block.sum<A>([&](int t) {
+    A sum = 0;
+    if (whole)
+      walk_rounds<8>(
+          t, block.threads, count / Vector<T>::kValues,
+          [&](int i) { return reinterpret_cast<const Vector<T>*>(from)[i]; },
+          [&](int, const Vector<T>& vector) {
+            UNCIAL_UNROLL
+            for (const T& value : vector.v) sum += A(value);
+          });
+    else
+      walk_ahead(
+          t, block.threads, count, [&](int i) { return from[i]; }, [&](int, T value) { sum += A(value); });
+    return sum;
+  });
+}
+
+/// One block an output and piece, for sums whose elements are neighbours: partial[outer][piece].
 template <class T, class A, class R>
 void sum_runs(const T* x, R* y, int64_t outer, int64_t n, int64_t pieces) {
+  const bool aligned = n % Vector<T>::kValues == 0 && all_aligned(x);
   each_block(
       outer * pieces, threads_for(n < kPiece ? n : kPiece), 0,
       [=] UNCIAL_BODY(const Block& block) {
-        const int64_t o = block.index % outer, begin = block.index / outer * kPiece,
-                      end = begin + kPiece < n ? begin + kPiece : n;
-        const A total = block.sum<A>([&](int t) {
-          A sum = 0;
-          walk_ahead(
-              t, block.threads, int(end - begin), [&](int i) { return x[o * n + begin + i]; },
-              [&](int, T value) { sum += A(value); });
-          return sum;
-        });
+        const int64_t o = pieces == 1 ? block.index : block.index / pieces,
+                      begin = (block.index - o * pieces) * kPiece,
+                      count = n - begin < kPiece ? n - begin : kPiece;
+        const A total = sum_of_run<A>(block, x + o * n + begin, int(count), aligned);
         block.each_thread([&](int t) {
           if (t == 0) y[block.index] = R(total);
         });
@@ -65,6 +81,26 @@ void add_pieces(const A* partial, R* y, int64_t width, int64_t pieces) {
         A sum = 0;
         for (int64_t p = 0; p < pieces; ++p) sum += partial[p * width + i];
         y[i] = R(sum);
+      },
+      "reduce_sum");
+}
+
+/// y (outer) = the sums over pieces of partial (outer, pieces), a block each.
+template <class A, class R>
+void add_runs(const A* partial, R* y, int64_t outer, int64_t pieces) {
+  each_block<kMaxThreads>(
+      outer, threads_for(pieces, kMaxThreads), 0,
+      [=] UNCIAL_BODY(const Block& block) {
+        const A total = block.sum<A>([&](int t) {
+          A sum = 0;
+          walk_ahead(
+              t, block.threads, pieces, [&](int64_t p) { return partial[block.index * pieces + p]; },
+              [&](int64_t, A value) { sum += value; });
+          return sum;
+        });
+        block.each_thread([&](int t) {
+          if (t == 0) y[block.index] = R(total);
+        });
       },
       "reduce_sum");
 }
@@ -127,11 +163,13 @@ void reduce_sum(const T* x, typename kernels::SumOf<T>::Result* y, ReduceShape s
   const int64_t pieces = s.n > rows ? ceil_div(s.n, rows) : 1;
   if (pieces == 1) return runs ? sum_runs<T, A>(x, y, s.outer, s.n, 1) : sum_columns<T, A>(x, y, s, rows, 1);
   const Temporary partial(width * pieces * int64_t(sizeof(A)));
-  if (runs)
+  if (runs) {
     sum_runs<T, A>(x, partial.as<A>(), s.outer, s.n, pieces);
-  else
+    add_runs<A, R>(partial.as<A>(), y, s.outer, pieces);
+  } else {
     sum_columns<T, A>(x, partial.as<A>(), s, rows, pieces);
-  add_pieces<A, R>(partial.as<A>(), y, width, pieces);
+    add_pieces<A, R>(partial.as<A>(), y, width, pieces);
+  }
 }
 
 template <class T>

@@ -50,6 +50,21 @@ struct Normaliser {
   UNCIAL_BODY T of_exponential(T e) const { return T(double(e) * inverse); }
 };
 
+/// A line of shared memory by one thread, in its place. Exponentials lie there until their sum is known.
+template <bool kLog, class T>
+UNCIAL_BODY void line_in_place(T* line, int count) {
+  T m = -T(__builtin_inff());
+  for (int k = 0; k < count; ++k) m = m < line[k] ? line[k] : m;
+  double sum = 0;
+  for (int k = 0; k < count; ++k) {
+    const T e = math::exp(line[k] - m);
+    sum += double(e);
+    if (!kLog) line[k] = e;
+  }
+  const Normaliser<kLog, T> normalise(m, sum);
+  for (int k = 0; k < count; ++k) line[k] = kLog ? normalise(line[k]) : normalise.of_exponential(line[k]);
+}
+
 /// The line y = x[0], x[step], ... by one thread.
 template <bool kLog, class T>
 UNCIAL_BODY void line_of_thread(const T* x, T* y, int64_t count, int64_t step) {
@@ -65,32 +80,65 @@ constexpr int64_t kShortLine = 32;  // of a thread's own
 constexpr int kLinesOfBlock = 128;
 
 /// Lines whose elements are neighbours go through shared memory, so that a warp reads and writes neighbours.
+/// With few common factors with the number of banks they lie there as in memory, and move as quads.
+template <bool kLog, class T>
+struct ShortRows {
+  const T* x;
+  T* y;
+  int64_t rows;
+  int classes;
+  bool as_in_memory;
+  int stride;  ///< odd where not that of memory: threads at the same column meet in no bank
+  Divider width;
+
+  ShortRows(const T* from, T* to, int64_t outer, int64_t count)
+      : x(from),
+        y(to),
+        rows(outer),
+        classes(int(count)),
+        as_in_memory(count % 4 != 0 && all_aligned(from, to)),
+        stride(as_in_memory ? classes : classes | 1),
+        width(count) {}
+  UNCIAL_BODY int place(int i) const {
+    const int row = width.quotient(i);
+    return row * stride + width.remainder(i, row);
+  }
+  UNCIAL_BODY void operator()(const Block& block) const {
+    T* lines = block.memory<T>();
+    const int64_t first = block.index * kLinesOfBlock;
+    const int count = int(rows - first < kLinesOfBlock ? rows - first : kLinesOfBlock);
+    const int values = count * classes;
+    const bool quads = as_in_memory && count == kLinesOfBlock;
+    const T* from = x + first * classes;
+    T* to = y + first * classes;
+    block.each_thread([&](int t) {
+      if (quads)
+        walk_rounds<4>(
+            t, block.threads, values / 4, [&](int i) { return Quad<T>::load(from + 4 * i); },
+            [&](int i, const Quad<T>& quad) { reinterpret_cast<Quad<T>*>(lines)[i] = quad; });
+      else
+        walk_ahead(
+            t, block.threads, values, [&](int i) { return from[i]; },
+            [&](int i, T value) { lines[place(i)] = value; });
+    });
+    block.each_thread([&](int t) {
+      if (t < count) line_in_place<kLog>(lines + t * stride, classes);
+    });
+    block.each_thread([&](int t) {
+      if (quads)
+        for (int i = t; i < values / 4; i += block.threads)
+          reinterpret_cast<const Quad<T>*>(lines)[i].store(to + 4 * i);
+      else
+        for (int i = t; i < values; i += block.threads) to[i] = lines[place(i)];
+    });
+  }
+};
+
 template <bool kLog, class T>
 void short_rows(const T* x, T* y, int64_t rows, int64_t classes, const char* what) {
-  const int64_t stride = classes | 1;  // odd: threads that stand at the same column meet in no bank
-  const Divider width(classes);
-  each_block(
-      ceil_div(rows, int64_t(kLinesOfBlock)), kLinesOfBlock, kLinesOfBlock * stride * int64_t(sizeof(T)),
-      [=] UNCIAL_BODY(const Block& block) {
-        T* line = block.memory<T>();
-        const int64_t first = block.index * kLinesOfBlock;
-        const int count = int(rows - first < kLinesOfBlock ? rows - first : kLinesOfBlock);
-        const int values = count * int(classes);
-        const auto place = [&](int i) {
-          const int row = width.quotient(i);
-          return row * stride + width.remainder(i, row);
-        };
-        move_ahead(
-            block, values, [&](int i) { return x[first * classes + i]; },
-            [&](int i, T value) { line[place(i)] = value; });
-        block.each_thread([&](int t) {
-          if (t < count) line_of_thread<kLog>(line + t * stride, line + t * stride, classes, 1);
-        });
-        block.each_thread([&](int t) {
-          for (int i = t; i < values; i += block.threads) y[first * classes + i] = line[place(i)];
-        });
-      },
-      what);
+  const ShortRows<kLog, T> body(x, y, rows, classes);
+  each_block(ceil_div(rows, int64_t(kLinesOfBlock)), kLinesOfBlock,
+             kLinesOfBlock * body.stride * int64_t(sizeof(T)), body, what);
 }
 
 /// Lines that lie side by side: neighbouring threads read neighbours.

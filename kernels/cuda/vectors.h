@@ -31,6 +31,21 @@ struct alignas(16) Quad {
   }
 };
 
+/// use(i, load(i)) for i = t, t + threads, ... < count, in this order, as walk_ahead(): but the loads of
+/// whole rounds depend on no question, which nvcc would ask before each of them.
+template <int kAhead, class Load, class Use>
+UNCIAL_BODY void walk_rounds(int t, int threads, int count, Load load, Use use) {
+  int i = t;
+  for (; i + (kAhead - 1) * threads < count; i += kAhead * threads) {
+    decltype(load(i)) values[kAhead];
+    UNCIAL_UNROLL
+    for (int j = 0; j < kAhead; ++j) values[j] = load(i + j * threads);
+    UNCIAL_UNROLL
+    for (int j = 0; j < kAhead; ++j) use(i + j * threads, values[j]);
+  }
+  for (; i < count; i += threads) use(i, load(i));
+}
+
 /// y[i] = f(x[0][i], x[1][i] ...), a block kThreads threads of kMany vectors each, or of one where they are
 /// few.
 template <class T, class F, int kOperands>

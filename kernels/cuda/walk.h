@@ -14,6 +14,7 @@ struct Walk {
   int rank = 0;
   int64_t extent[kMaxRank];
   int64_t stride[kOperands][kMaxRank];
+  IndexDivider by[kMaxRank];
 
   Walk(const Shape& shape, const Strides* const (&strides)[kOperands]) {
     for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -25,6 +26,9 @@ struct Walk {
       extent[rank - 1] *= shape[axis];
       for (int o = 0; o < kOperands; ++o) stride[o][rank - 1] = (*strides[o])[axis];
     }
+    int64_t size = 1;
+    for (int axis = 0; axis < rank; ++axis) size *= extent[axis];
+    for (int axis = 0; axis < rank && size > 0; ++axis) by[axis] = IndexDivider(extent[axis], size);
   }
 
   struct Offsets {
@@ -33,8 +37,8 @@ struct Walk {
   UNCIAL_BODY Offsets at(int64_t i) const {
     Offsets offsets = {};
     for (int axis = rank - 1; axis >= 0; --axis) {
-      const int64_t index = axis == 0 ? i : i % extent[axis];
-      i /= extent[axis];
+      const int64_t rest = axis == 0 ? 0 : by[axis].quotient(i), index = i - rest * extent[axis];
+      i = rest;
       for (int o = 0; o < kOperands; ++o) offsets.of[o] += index * stride[o][axis];
     }
     return offsets;

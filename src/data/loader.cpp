@@ -10,17 +10,45 @@
 #include <stop_token>
 #include <thread>
 
+#include "uncial/core/parallel.h"
 #include "uncial/core/random.h"
 
 namespace uncial::data {
+
+namespace {
+
+/// The first `count` numbers of the generator of an epoch's order. They take most of a shuffle's time, and
+/// several threads can make them.
+std::vector<uint64_t> drawn_numbers(int64_t count, uint64_t seed, int64_t epoch) {
+  constexpr int64_t kGrain = 8192;
+  std::vector<uint64_t> numbers(static_cast<size_t>(count));
+  parallel_blocks(count, kGrain, [&](int64_t begin, int64_t end) {
+    Generator random(seed, Purpose::shuffle, uint64_t(epoch));
+    random.seek(uint64_t(begin));
+    for (int64_t i = begin; i < end; ++i) numbers[size_t(i)] = random();
+  });
+  return numbers;
+}
+
+}  // namespace
 
 std::vector<int64_t> shuffled_order(int64_t size, uint64_t seed, int64_t epoch) {
   require(size >= 0, "shuffled_order: size must be >= 0, got ", size, ".");
   std::vector<int64_t> order(static_cast<size_t>(size));
   std::iota(order.begin(), order.end(), int64_t(0));
-  Generator random(seed, Purpose::shuffle, uint64_t(epoch));
-  // Fisher-Yates; std::shuffle differs between standard libraries.
-  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[size_t(random.below(i))]);
+  const std::vector<uint64_t> numbers = drawn_numbers(size, seed, epoch);
+  Generator more(seed, Purpose::shuffle, uint64_t(epoch));
+  more.seek(numbers.size());
+  auto next = [&, i = size_t(0)]() mutable { return i < numbers.size() ? numbers[i++] : more(); };
+  // Fisher-Yates; std::shuffle differs between standard libraries. As Generator::below(): of the highest
+  // numbers, which would make some places likelier, none is taken. Whether it is one of them is seldom asked,
+  // because that is a division.
+  for (size_t i = order.size(); i > 1; --i) {
+    uint64_t number = next();
+    if (number > Generator::max() - i)
+      while (number >= Generator::max() - Generator::max() % i) number = next();
+    std::swap(order[i - 1], order[size_t(number % i)]);
+  }
   return order;
 }
 

@@ -52,9 +52,17 @@ LossScale::LossScale(Device device, LossScaleOptions options) : options_(options
               std::frexp(options.start, &exponent) == 0.5,
           "LossScale: start must be a power of two from 1 to 2^24, got ", options.start, ".");
   require(options.interval >= 1, "LossScale: interval must be >= 1, got ", options.interval, ".");
-  factor_ = full({}, options.start).to(device);
-  unscale_ = full({}, 1 / options.start).to(device);
-  counts_ = zeros({3}, DType::int64, device);
+  factor_ = empty({}, DType::float32, device);
+  unscale_ = empty({}, DType::float32, device);
+  counts_ = empty({3}, DType::int64, device);
+  restart();
+}
+
+void LossScale::restart() {
+  const NoGrad no_grad;
+  factor_.fill_(options_.start);
+  unscale_.fill_(1 / options_.start);
+  counts_.fill_(0);
 }
 
 void LossScale::update(const Tensors& parameters) {
@@ -64,13 +72,6 @@ void LossScale::update(const Tensors& parameters) {
   for (const Tensor& p : parameters)
     if (const Tensor gradient = p.grad(); gradient.defined()) inputs.push_back(gradient);
   apply_op(std::make_shared<const MoveLossScaleOp>(options_.interval), inputs);
-}
-
-void LossScale::restart() {
-  const NoGrad no_grad;
-  factor_.fill_(options_.start);
-  unscale_.fill_(1 / options_.start);
-  counts_.fill_(0);
 }
 
 int64_t LossScale::skipped() const {

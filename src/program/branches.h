@@ -23,11 +23,11 @@ struct Branches {
   static Branches in_order(size_t stages) { return {std::vector<Place>(stages), -1}; }
 };
 
-/// Stages on the longest way through the step, by what they should take, are branch 0; what else there is
-/// runs beside them. Two stages keep their order when one writes memory that the other touches, whatever it
-/// is used for: so buffers that lie in the same place of the arena one after the other are safe. `shared` are
-/// blocks of the arena, of which the first and the last stage that use them make use. Buffers and blocks have
-/// their places already.
+/// Stages on the longest way through the step, by what they should take, and small ones are branch 0; what
+/// else there is runs beside them. Two stages keep their order when one writes memory that the other touches,
+/// whatever it is used for: so buffers that lie in the same place of the arena one after the other are safe.
+/// `shared` are blocks of the arena, of which the first and the last stage that use them make use. Buffers
+/// and blocks have their places already.
 Branches plan_branches(const Graph& graph, const std::vector<std::unique_ptr<Stage>>& stages,
                        const std::vector<Block*>& shared);
 

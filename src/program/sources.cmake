@@ -33,7 +33,8 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lanes/segment.cpp
 )
 if(UNCIAL_HAS_CUDA)
-  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_plan.cpp ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_stages.cpp
+  target_sources(uncial PRIVATE ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_cut.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_plan.cpp ${CMAKE_CURRENT_LIST_DIR}/cuda/chain_stages.cpp
     ${CMAKE_CURRENT_LIST_DIR}/cuda/dense_stages.cpp ${CMAKE_CURRENT_LIST_DIR}/cuda/find_chains.cpp
     ${CMAKE_CURRENT_LIST_DIR}/cuda/find_dense.cpp ${CMAKE_CURRENT_LIST_DIR}/cuda/head_stage.cpp
     ${CMAKE_CURRENT_LIST_DIR}/cuda/planner.cpp)

@@ -9,6 +9,7 @@ import tempfile
 BENCH_NET, BENCH_ROOFLINE = sys.argv[1:3]
 MODELS = ("mnist_convnet", "keras_convnet", "lenet5", "mlp", "resnet", "all_conv", "vgg", "kernel_mix")
 FIGURE = {"train": "samples_per_second", "infer": "samples_per_second", "latency": "microseconds", "first": "value"}
+FIGURES = {**FIGURE, "epoch": "samples_per_second"}
 faults = []
 
 
@@ -24,19 +25,21 @@ def check(model, task, *more):
         faults.append(f"{where}: printed {out.count(chr(10))} lines")
         return
     line = json.loads(out)
-    figure = line.get(FIGURE[task], math.nan)
+    figure = line.get(FIGURES[task], math.nan)
     if not (math.isfinite(figure) and figure > 0):
-        faults.append(f"{where}: {FIGURE[task]} is {figure}")
-    batch = 3 if task in ("train", "infer") else 1
+        faults.append(f"{where}: {FIGURES[task]} is {figure}")
+    batch = 3 if task in ("train", "infer", "epoch") else 1
     if (line["model"], line["task"], line["batch"], line["threads"]) != (model, task, batch, 2):
         faults.append(f"{where}: says it measured {line}")
-    if task != "first" and line["recorded"] is not True:
+    if task not in ("first", "epoch") and line["recorded"] is not True:
         faults.append(f"{where}: was not recorded: {line['recorded']}")
 
 
 for model in MODELS:
     for task in FIGURE:
         check(model, task)
+check("lenet5", "train", "--unroll", "4")
+check("lenet5", "epoch", "--epochs", "1")
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "colour.json")
     with open(path, "w") as file:

@@ -64,12 +64,14 @@ for change, message in (({"batches": 3}, "schedule.json.batches: got a key that 
 candidates, out = folder / "some.json", folder / "out"
 candidates.write_text(json.dumps([SCHEDULE | {"name": f"s{i}", "seeds": 1, "samples": 256 * (i + 1)} for i in range(3)]))
 swept = subprocess.run([sys.executable, str(BENCHMARKS / "speedrun_sweep.py"), "--program", BENCH_SPEEDRUN, "--candidates", str(candidates),
-                        "--out", str(out), "--processes", "2", "--device", "cpu", "--seconds", "600", "--write", str(folder / "best.json")], stdout=subprocess.PIPE, text=True)
+                        "--out", str(out), "--processes", "2", "--device", "cpu", "--seconds", "600", "--write", "100", str(folder / "best.json"),
+                        "--write", "100", str(folder / "twin.json")], stdout=subprocess.PIPE, text=True)
 kept = [json.loads(line) for line in (out / "some.jsonl").read_text().splitlines()]
 expect(sorted(line["schedule"] for line in kept) == ["s0", "s0", "s1", "s1", "s2", "s2"], f"the sweep kept {kept}")
 expect(all(line["judged_by"] == "validation" for line in kept), "the sweep looked at test images")
 best = max((line for line in kept if line["kind"] == "speedrun_mean"), key=lambda line: line["accuracy"])
-expect(json.loads((folder / "best.json").read_text()) == best["settings"], "the sweep did not choose the most accurate schedule")
+expect(json.loads((folder / "best.json").read_text()) == best["settings"] | {"name": "best"}, "the sweep did not choose the most accurate schedule")
+expect(json.loads((folder / "twin.json").read_text()) == best["settings"] | {"name": "twin"}, "the second --write made another file")
 sys.path.insert(0, str(BENCHMARKS))
 import speedrun_sweep  # noqa: E402
 
@@ -79,6 +81,12 @@ for least, name in ((99, "a"), (99.1, "b"), (99.5, "b"), (90, "c")):
     expect(speedrun_sweep.chosen(means, played, least)["schedule"] == name, f"asked for {least} %, the sweep does not choose {name}")
 expect(swept.stdout.startswith("some: 3 schedules, 0 diverged\n"), f"the sweep printed {swept.stdout}")
 
+listed = subprocess.run([sys.executable, str(BENCHMARKS / "speedrun_candidates.py"), str(folder / "lists")], stdout=subprocess.PIPE, text=True)
+expect(listed.stdout.count(" schedules\n") == 3, f"the candidates: {listed.stdout}")
+for file in (folder / "lists").glob("*.json"):  # all are read before the one that is no schedule
+    candidates = json.loads(file.read_text())
+    said = run([*candidates, {}], "--choose", "10").stderr
+    expect(f"schedule.json[{len(candidates)}].name: got nothing, expected a text." in said, f"{file.name} is refused: {said}")
 for file in (BENCHMARKS / "speedrun").glob("*.json"):
     schedule = json.loads(file.read_text()) | {"samples": 256, "epochs": 1, "batch": 64, "precision": "float32"}
     expect(run(schedule, "--seeds", "1").returncode == 0, f"{file} is refused: {run(schedule, '--seeds', '1').stderr}")

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "factor_format.h"
+#include "cuda/rounded_factor.h"
 #include "program/cuda/chain_plan.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
@@ -153,15 +153,25 @@ PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool fir
           l.precision};
 }
 
-/// Both directions on the GPU, against what the loops gave.
-void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits& limits,
-                 Precision precision) {
+/// So many tiles a warp, whatever the plan found best.
+void take_tiles(ConvProduct& p, int tiles) {
+  p.tiles_a_warp = std::min(tiles, p.filter_tiles);
+  p.by_groups = Divider(p.filter_tiles / p.tiles_a_warp);
+}
+
+/// Both directions on the GPU, against what the loops gave; with so many tiles a warp, or as planned.
+void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits& limits, Precision precision,
+                 int tiles = 0) {
   const Chain chain(specs, precision);
   const size_t L = specs.size();
   auto f = program::cuda::plan_forward(specs, gpu_limits());
   auto b = program::cuda::plan_backward(specs, limits);
   REQUIRE(f.has_value());
   REQUIRE(b.has_value());
+  for (size_t i = 0; i < L && tiles > 0; ++i) {
+    take_tiles(f->layer[i].product, tiles);
+    if (i > 0) take_tiles(b->layer[i].product, std::min(tiles, 4));
+  }
   std::vector<Tensor> keep(8 * L + 8);
   std::vector<PackJob> packs;
   std::vector<GatherJob> gathers;
@@ -232,11 +242,27 @@ TEST_CASE("chains of convolutions agree with plain loops, forwards and backwards
       {spec(20, 2, 6, 6, 8, 3, true, true), spec(20, 8, 2, 2, 8, 3, true, false, 1)},
   };
   for_each_gpu([&](Device gpu) {
-    for (const Precision precision : {Precision::bf16, Precision::fp16})
-      for (size_t i = 0; i < chains.size(); ++i) {
-        INFO("chain " << i << ", " << precision);
+    for (size_t i = 0; i < chains.size(); ++i) {
+      INFO("chain " << i);
+      for (const Precision precision : {Precision::bf16, Precision::fp16})
         check_chain(gpu, chains[i], gpu_limits(), precision);
-      }
+    }
+  });
+}
+
+TEST_CASE("chains give the same with any number of tiles a warp") {
+  // Few samples and multiprocessors, so that a block has many of them: 576 threads, which may take 8 tiles.
+  const std::vector<ConvSpec> specs = {spec(4, 1, 12, 10, 32, 3, true, true),
+                                       spec(4, 32, 5, 4, 64, 3, true, false, 1),
+                                       spec(4, 64, 5, 4, 64, 1, true, true)};
+  for_each_gpu([&](Device gpu) {
+    const GpuLimits limits{2, gpu_limits().shared_bytes, true};
+    REQUIRE(program::cuda::plan_forward(specs, limits)->threads <= 640);
+    for (const int tiles : {1, 2, 4, 8}) {
+      INFO(tiles << " tiles");
+      for (const Precision precision : {Precision::bf16, Precision::fp16})
+        check_chain(gpu, specs, limits, precision, tiles);
+    }
   });
 }
 

@@ -2,7 +2,6 @@
 // when something cannot be captured.
 
 #include <algorithm>
-#include <optional>
 
 #include "core/captured.h"
 #include "support/check_op.h"
@@ -175,59 +174,6 @@ TEST_CASE("a step repeated on a GPU is one asked for again and again, to the bit
       };
       const Tensor expected = runs(75, 1).to(kHost);
       for (const int64_t at_once : {7, 20, 75}) CHECK(same_bits(runs(75, at_once).to(kHost), expected));
-    }
-  });
-}
-
-TEST_CASE("what runs side by side in a graph leaves the bits as they are", "[cuda]") {
-  for_each_gpu([](Device gpu) {
-    // Two ways through the step that meet at its end; temporaries of both share the arena, long sums the
-    // memory for the time of a call.
-    const auto run = [&](bool in_order) {
-      const Tensor s = randn({3, 5'000}, 1).to(gpu), t = randn({3, 5'000}, 2).to(gpu);
-      Compiled step = compile(
-          [&](const Tensors& in) {
-            const NoGrad no_grad;
-            Tensor a = s, b = t;
-            for (int i = 0; i < 5; ++i) a = tanh(a * 1.25 + in[0]);
-            for (int i = 0; i < 3; ++i) b = exp(b * b * -0.5);
-            const Tensor sums = sum(a, 1) - sum(b, 1);
-            s.copy_(a * 0.75 + s * 0.25);
-            t.copy_(b - t);
-            return Tensors{sums, sum(t * a)};
-          },
-          {.fuse = false});
-      Profile profile;
-      std::optional<ProfileScope> scope;
-      if (in_order) scope.emplace(profile);
-      Tensors results;
-      const Tensor x = randn({3, 5'000}, 3).to(gpu);
-      for (const int64_t times : {1, 1, 1, 1, 35, 1, 20})
-        for (const Tensor& y : step.repeat({x}, times)) results.push_back(y.to(kHost).clone());
-      CHECK(step.program()->describe().find("aside") != std::string::npos);
-      results.push_back(s.to(kHost));
-      results.push_back(t.to(kHost));
-      return results;
-    };
-    const Tensors a = run(true), b = run(false);
-    for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
-  });
-}
-
-TEST_CASE("an input in memory that the step changes is read in order", "[cuda]") {
-  for_each_gpu([](Device gpu) {
-    const Tensor s = full({4}, 1, DType::float32, gpu);
-    Compiled step = compile([&](const Tensors& in) {
-      const NoGrad no_grad;
-      Tensor a = in[0];
-      for (int i = 0; i < 4; ++i) a = a + 1.0;
-      s.copy_(s * 2.0);
-      return Tensors{a + in[0]};
-    });
-    double expected = 1;
-    for (int run = 0; run < 6; ++run) {
-      expected *= 2;  // of s, which the last addition reads again
-      check_close(step({s})[0].to(kHost), full({4}, expected / 2 + 4 + expected), 0);
     }
   });
 }

@@ -3,6 +3,7 @@
 #include "program/lane_steps.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
+#include "uncial/optim/loss_scale.h"
 
 using namespace uncial;
 using namespace uncial::test;
@@ -146,15 +147,16 @@ TEST_CASE("16-bit inference fused for a GPU agrees with operator by operator, an
 TEST_CASE("several steps of training recorded as one are those steps, to the bit") {
   for_each_gpu([](Device gpu) {
     const Tensors data = batch_of({1, 12, 12}, 12, 4);
-    const auto trained = [&](int64_t unroll, bool fuse) {
+    const auto trained = [&](int64_t unroll, bool fuse, Precision precision) {
       nn::Sequential net(nn::Conv2d(1, 8, {.kernel = 3}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(),
                          nn::Dropout(0.25), nn::Dense(200, 21), nn::ReLU(), nn::Dense(21, 3));
       net.initialize({.seed = 3});
       net.to(gpu);
       nn::Context context(nn::Mode::train);
       context.set_seed(7);
-      context.set_precision(Precision::bf16);
+      context.set_precision(precision);
       optim::Adam adam(net.parameters(), {.lr = 0.01});
+      optim::LossScale scale(gpu, {.start = 1 << 19, .interval = 1});  // too much, at first
       Compiled steps = compile(
           [&](const Tensors& in) {
             Tensor loss;
@@ -162,8 +164,14 @@ TEST_CASE("several steps of training recorded as one are those steps, to the bit
               const Slice window{.start = 4 * i, .stop = 4 * i + 4};
               context.set_samples(in[2].slice(0, window));
               loss = cross_entropy(context.run("", net, in[0].slice(0, window)), in[1].slice(0, window));
-              loss.backward();
-              adam.step();
+              if (precision == Precision::fp16) {
+                loss.backward(scale.factor());
+                scale.update(adam.parameters());
+                adam.step(scale.unscale());
+              } else {
+                loss.backward();
+                adam.step();
+              }
               adam.zero_grad();
             }
             return Tensors{loss.detach()};
@@ -176,13 +184,17 @@ TEST_CASE("several steps of training recorded as one are those steps, to the bit
         steps(in);
         CHECK(steps.reason() == "");
       }
-      Tensors weights;
+      const int64_t skipped = scale.skipped();  // of three steps
+      CHECK((precision == Precision::fp16 ? skipped == 1 || skipped == 2 : skipped == 0));
+      Tensors weights{scale.factor().to(Device::cpu())};
       for (const Tensor& p : net.parameters()) weights.push_back(p.detach().to(Device::cpu()));
       return weights;
     };
-    for (const bool fuse : {true, false}) {
-      const Tensors a = trained(1, fuse), b = trained(3, fuse);
-      for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
-    }
+    for (const Precision precision : kHalves)
+      for (const bool fuse : {true, false}) {
+        INFO(precision);
+        const Tensors a = trained(1, fuse, precision), b = trained(3, fuse, precision);
+        for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
+      }
   });
 }

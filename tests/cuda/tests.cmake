@@ -1,4 +1,4 @@
-uncial_add_test(test_cuda cuda/dense_test.cpp cuda/device_test.cpp cuda/graph_test.cpp cuda/operators_test.cpp cuda/program_test.cpp cuda/vectors_test.cpp)
+uncial_add_test(test_cuda cuda/branches_test.cpp cuda/dense_test.cpp cuda/device_test.cpp cuda/graph_test.cpp cuda/operators_test.cpp cuda/program_test.cpp cuda/vectors_test.cpp)
 if(UNCIAL_HAS_CUDA)
   # Kernels by themselves.
   uncial_add_test(test_cuda_kernels cuda/conv_chain_test.cpp cuda/loss_head_test.cpp cuda/tf32_test.cpp cuda/tile_product_test.cpp)

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "factor_format.h"
+#include "cuda/rounded_factor.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
 #include "uncial/core/cuda.h"

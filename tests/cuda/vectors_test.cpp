@@ -84,6 +84,36 @@ TEST_CASE("on a GPU: pools of 2x2 windows side by side, with ties, NaN and odd s
     }
 }
 
+TEST_CASE("on a GPU: softmax and sums of lines of all lengths") {
+  for (DType type : {DType::float32, DType::float64})
+    for (const Shape& shape : {Shape{130, 1}, Shape{260, 10}, Shape{257, 12}, Shape{3, 33}, Shape{2, 64},
+                               Shape{5, 1000}, Shape{2, 4096}, Shape{2, 4099}, Shape{1, 70000}}) {
+      INFO(type << shape);
+      const double tolerance = type == DType::float32 ? 1e-5 : 1e-12;
+      const Tensor x = randn(shape, 1).to(type);
+      check_same([](const Tensor& t) { return softmax(t); }, x, tolerance);
+      check_same([](const Tensor& t) { return log_softmax(t); }, x, tolerance);
+      check_same([](const Tensor& t) { return sum(t, 1); }, x, tolerance);
+    }
+}
+
+TEST_CASE("on a GPU: batch norm of channels in one piece and in several") {
+  const auto norm = [](const Tensor& t) {
+    const Tensor scale = full({2}, 1.5, t.dtype(), t.device()), shift = full({2}, -1, t.dtype(), t.device());
+    return batch_norm(t, scale, shift).y;
+  };
+  for (DType type : {DType::float32, DType::float64})
+    for (const Shape& shape : {Shape{2, 2, 1, 1}, Shape{3, 2, 4, 4}, Shape{3, 2, 5, 5}, Shape{5, 2, 60, 60},
+                               Shape{4, 2, 83, 83}}) {
+      INFO(type << shape);
+      const Tensor x = (randn(shape, 1) + 3).to(type);
+      check_same(norm, x, type == DType::float32 ? 1e-5 : 1e-11);
+      // Gradients of a dy of 1, 2, 3 ... are far apart.
+      check_same([&](const Tensor& t) { return gradient_of(norm)(t) * (1.0 / double(t.size())); }, x,
+                 type == DType::float32 ? 1e-5 : 1e-10);
+    }
+}
+
 TEST_CASE("on a GPU: parameters of all sizes are updated as on the CPU") {
   const std::vector<int64_t> sizes{1, 3, 2047, 2048, 2049, 5000};
   const auto trained = [&](Device device, DType type, int64_t offset, auto make) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "support/errors.h"
+#include "uncial/core/random.h"
 
 using namespace uncial;
 
@@ -59,6 +60,12 @@ TEST_CASE("shuffling is a permutation that depends on seed and epoch alone", "[d
   // Computed by an independent Philox4x32-10 and Fisher-Yates: the same order on every machine, for ever.
   CHECK(data::shuffled_order(8, 1, 2) == std::vector<int64_t>{2, 6, 0, 5, 4, 3, 1, 7});
   CHECK(data::shuffled_order(0, 1, 1).empty());
+
+  std::vector<int64_t> slowly(30'000);  // of more numbers than one thread makes
+  std::iota(slowly.begin(), slowly.end(), int64_t(0));
+  Generator random(3, Purpose::shuffle, 4);
+  for (size_t i = slowly.size(); i > 1; --i) std::swap(slowly[i - 1], slowly[size_t(random.below(i))]);
+  CHECK(data::shuffled_order(30'000, 3, 4) == slowly);
   std::sort(order.begin(), order.end());
   std::vector<int64_t> expected(1000);
   std::iota(expected.begin(), expected.end(), int64_t(0));

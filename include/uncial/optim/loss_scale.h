@@ -36,7 +36,7 @@ class LossScale {
   /// Looks at the gradients of `parameters`, which are as backward() left them, and moves the factor.
   void update(const Tensors& parameters);
 
-  /// As if it were new, in place: steps that were recorded with it go on from there.
+  /// Begins anew, as made. A recorded update() serves what follows, too.
   void restart();
 
   /// Steps that were skipped; waits for a GPU.

@@ -28,7 +28,7 @@ struct Graph::State {
   std::map<int, int> points;  ///< by name, the number of the latest mark
   int current = 0, marks = 0;
   int64_t kernels = 0;
-  bool other_first = false;
+  size_t launches = 0;
 
   void add(Node node) {
     std::vector<Node>& nodes = branches[size_t(current)];
@@ -81,26 +81,29 @@ void Graph::abandon() noexcept {
   *state_ = {};
 }
 
-/// Now as far ahead in one branch as its waits allow, now in the other: who forgot to wait is found out.
+/// In each launch the branches go on in another way: the first as far as it can before the second moves, the
+/// second as soon as it can, both by one kernel at a time. So who forgot to wait is found out.
 void Graph::launch() {
+  constexpr size_t kAll = ~size_t(0);
+  constexpr std::array<std::array<size_t, kBranches>, 3> kSteps = {{{kAll, kAll}, {1, kAll}, {1, 1}}};
   State& s = *state_;
+  const std::array<size_t, kBranches>& steps = kSteps[s.launches++ % kSteps.size()];
   std::vector<bool> passed(size_t(s.marks), false);
   std::array<size_t, kBranches> at{};
   const auto advance = [&](size_t branch) {
     const std::vector<Node>& nodes = s.branches[branch];
-    const size_t from = at[branch];
-    for (; at[branch] < nodes.size(); ++at[branch]) {
+    size_t moved = 0;
+    for (; at[branch] < nodes.size() && moved < steps[branch]; ++at[branch], ++moved) {
       const Node& node = nodes[at[branch]];
       if (node.wait >= 0 && !passed[size_t(node.wait)]) break;
       if (node.mark >= 0) passed[size_t(node.mark)] = true;
       if (node.work) node.work();
     }
-    return at[branch] > from;
+    return moved > 0;
   };
-  s.other_first = !s.other_first;
   for (bool moved = true; moved;) {
     moved = false;
-    for (size_t i = 0; i < kBranches; ++i) moved |= advance(s.other_first ? kBranches - 1 - i : i);
+    for (size_t i = 0; i < kBranches; ++i) moved |= advance(i);
   }
   for (size_t i = 0; i < kBranches; ++i)
     ensure(at[i] == s.branches[i].size(), "branch ", i, " of a graph waits for itself");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "chain_cut.h"
 #include "program/stage.h"
 #include "uncial/core/random.h"
 #include "uncial/core/shape.h"
@@ -11,8 +12,6 @@ namespace uncial::program::cuda {
 namespace {
 
 using namespace uncial::cuda;
-
-int round_up(int64_t x, int64_t to) { return int(ceil_div(x, to) * to); }
 
 /// Shared memory of a block, planned as an arena is; phases take the place of stages.
 class SharedMemory {
@@ -102,41 +101,6 @@ FirstImage first_of(const ConvExtents& e) {
   return {e, few_channels(e), 0, Divider(e.W), Divider(e.H * e.W)};
 }
 
-/// Cycles of a multiprocessor for `items`, each of so many steps, that warps take in turns: in a step an item
-/// loads from shared memory for some cycles, and multiplies. Alone it waits for both. On an H100 a product of
-/// 16x8x16 takes about 1.6 cycles of a multiprocessor, or 6.4 of the quarter that a warp runs on.
-double cycles(int items, int steps, int warps, double loads, double products) {
-  const double alone = 60 + 6.4 * products, share = std::max(loads, 1.6 * products);
-  double sum = 0;
-  for (; items > 0; items -= warps) sum += steps * std::max(alone, std::min(items, warps) * share);
-  return sum;
-}
-
-/// How a chain's kernel runs.
-struct Launch {
-  int threads, resident;  ///< of a block; blocks of a multiprocessor
-  int64_t samples;        ///< that a block takes
-  int warps() const { return threads / kWarp; }
-};
-
-/// What code costs that a block runs once a sample: it comes from memory for the first. A tile is some 50
-/// instructions, of which 8 arrive in 110 cycles.
-double cold_cycles(const Launch& launch, int tiles) { return 800.0 * tiles / double(launch.samples); }
-
-/// Returns the cycles of a sample.
-double cut_filters(ConvProduct& p, int64_t filters, const Launch& launch, int most_tiles) {
-  const int tiles = int(ceil_div(filters, 8));
-  double best = 0;
-  for (int t = 1; t <= most_tiles; t *= 2) {
-    const int items = p.padded_rows() / 32 * int(ceil_div(tiles, t));
-    const double cost = cycles(items, p.steps(), launch.warps(), 8 + 2 * t, 2 * t) + cold_cycles(launch, t);
-    if (best > 0 && cost >= best) continue;
-    best = cost, p.tiles_a_warp = t, p.filter_tiles = round_up(tiles, t);
-  }
-  p.by_groups = Divider(p.filter_tiles / p.tiles_a_warp);
-  return best;
-}
-
 void want_tables(SharedMemory& memory, ConvProduct& p) {
   memory.always(&p.rows_at, p.padded_rows() * 4, 4);
   memory.always(&p.units_at, p.taps.units * 4 * (p.gathered ? 8 : 1), 4);
@@ -159,31 +123,6 @@ constexpr int kSmallThreads = 256;
 
 Launch launch_of(int64_t N, int threads, int resident, const GpuLimits& limits) {
   return {threads, resident, ceil_div(N, int64_t(limits.multiprocessors) * resident)};
-}
-
-/// What pieces of a weight gradient may take of shared memory.
-constexpr int64_t kMostPieces = 36 * 1024;
-
-/// The fastest cut of a weight gradient among what the kernels offer. Returns the cycles of a sample.
-double cut_gradient(BackwardLayer& l, const Launch& launch) {
-  const int filters = int(ceil_div(l.filters, 16)), pairs = l.taps.units / 2;
-  double best = 0;
-  for (const int rows : {1, 2})
-    for (int columns = 1; columns <= most_pairs(launch.threads * launch.resident); ++columns) {
-      const int groups = int(ceil_div(filters, rows)), products = groups * int(ceil_div(pairs, columns));
-      const int64_t piece = int64_t(groups) * rows * 16 * l.width_of_partial() * 4;
-      const int splits =
-          std::clamp(int(std::min<int64_t>(launch.warps() / products, kMostPieces / piece)), 1, l.steps());
-      const double cost = cycles(products * splits, int(ceil_div(l.steps(), splits)), launch.warps(),
-                                 4 * (rows + columns), 2 * rows * columns);
-      if (best > 0 && cost >= best) continue;
-      best = cost;
-      l.rows_a_warp = rows, l.pairs_a_warp = columns, l.splits = splits;
-      l.filter_groups = groups, l.pair_groups = int(ceil_div(pairs, columns));
-    }
-  l.by_products = Divider(l.filter_groups * l.pair_groups);
-  l.by_pair_groups = Divider(l.pair_groups), l.by_splits = Divider(l.splits);
-  return best;
 }
 
 }  // namespace
@@ -241,7 +180,7 @@ Costed<ForwardChain> plan_forward_for(const std::vector<ConvSpec>& specs, const 
     p.gathered = i == 0 && chain.first.gathered;
     p.height = int(s.e.P), p.width = int(s.e.Q), p.windows = s.pool;
     p.by_columns = Divider(s.pool ? p.width / 2 : p.width);
-    cycles += cut_filters(p, s.e.K, launch, most_tiles_forward(launch.threads * launch.resident));
+    cycles += cut_filters(p, s.e.K, launch, most_tiles(launch.threads * launch.resident));
     memory.always(&p.x.at, bytes_of(p.x), 2);
     memory.always(&p.weights_at, int64_t(p.packed_words()) * 4, 4);
     memory.always(&l.bias_at, p.filter_tiles * 8 * 4, 4);
@@ -292,7 +231,7 @@ double plan_layer(BackwardChain& chain, int i, const std::vector<ConvSpec>& spec
   p.x = l.dy;
   p.taps = taps_of(e, -outside, 1, p.x.channels / 8);
   p.height = int(e.H), p.width = int(e.W), p.by_columns = Divider(e.W);
-  cycles += cut_filters(p, e.C, launch, most_tiles_backward(launch.threads * launch.resident));
+  cycles += cut_filters(p, e.C, launch, 4);
   const ConvSpec& before = specs[size_t(i) - 1];
   const SharedImage& dx = chain.layer[i - 1].dy;
   l.pooled_before = before.pool;
