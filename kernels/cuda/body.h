@@ -19,9 +19,6 @@
 
 namespace uncial::cuda {
 
-/// The upper half of a float's bits.
-using Bfloat16 = uint16_t;
-
 inline constexpr int kWarp = 32;
 
 /// What one memory access moves at most.

@@ -1,8 +1,9 @@
 #pragma once
 /// @file conv_chain.h
 /// Convolutions one behind the other with ReLU, 2x2 pooling and dropout, sample by sample in shared memory: a
-/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 factors,
-/// float32 sums). What lies between two layers never leaves the block, save what the gradient needs.
+/// block takes a sample through all of them, forwards or backwards, on tensor cores (bfloat16 or
+/// float16 factors, float32 sums). What lies between two layers never leaves the block, save what the
+/// gradient needs.
 ///
 /// Images in shared memory have their channels side by side, a halo of zeros, and 8 elements more a pixel
 /// than they need, so that 8 neighbours lie in different banks. Operands of products are not gathered: rows
@@ -13,6 +14,7 @@
 #include <type_traits>
 
 #include "body.h"
+#include "uncial/core/precision.h"
 #include "uncial/kernels/conv.h"
 
 namespace uncial::cuda {
@@ -79,7 +81,7 @@ struct ForwardLayer {
   SharedImage y;       ///< x of the next layer's product; none for the last
   int y_rows_at;       ///< table: where its pixels lie
   Divider by_vectors;  ///< of 16 bytes a pixel of y
-  Bfloat16* kept;      ///< y as N, pixels, y.channels; or null
+  uint16_t* kept;      ///< y as N, pixels, y.channels; or null
   uint8_t* codes;      ///< N, pixels, y.channels; of the last layer N, filters, pixels; or null
 };
 
@@ -111,6 +113,7 @@ struct ForwardChain {
   Divider by_pixels;              ///< of y
   int stream_at;                  ///< of random numbers, words of shared memory
   ChainDropout dropout;
+  Precision precision = Precision::bf16;  ///< or fp16: of the factors
 };
 
 /// The products x * dy over pixels of one layer, and what they go with.
@@ -126,7 +129,7 @@ struct BackwardLayer {
   int x_rows_at, dy_rows_at, x_units_at;
   float* partial;  ///< blocks, filters (padded), units * 8 + 8: weights, then the bias in the first of 8
   int filters;
-  const Bfloat16* kept;  ///< x as ForwardLayer::kept, but for the first layer
+  const uint16_t* kept;  ///< x as ForwardLayer::kept, but for the first layer
   Divider by_vectors;    ///< of 16 bytes a pixel of x
   bool has_input_gradient;
   int x_pixels_at;       ///< table: where pixels of x lie
@@ -157,6 +160,7 @@ struct BackwardChain {
   bool pooled;                  ///< dy is
   float scale;                  ///< of dropout
   int zeros_at, zeros;          ///< elements that stay zero: dy of pixels that are none
+  Precision precision = Precision::bf16;
 };
 
 /// Weights of a layer for one direction.
@@ -166,6 +170,7 @@ struct PackJob {
   int K, C, R, S;
   int filter_tiles, units;
   bool taps_are_channels, transposed;
+  Precision precision = Precision::bf16;
 };
 
 /// Gradients of a layer from its partial sums.

@@ -4,9 +4,9 @@
 namespace uncial::cuda {
 namespace {
 
-/// Two values as bfloat16 at `at`, or each in one place of its window of 2x2 and zeros in the others; kDead
+/// Two factors at `at`, or each in one place of its window of 2x2 and zeros in the others; kDead
 /// is in none.
-UNCIAL_BODY inline void spread(const SharedImage& image, Bfloat16* at, uint32_t both, uint32_t first_code,
+UNCIAL_BODY inline void spread(const SharedImage& image, uint16_t* at, uint32_t both, uint32_t first_code,
                                uint32_t second_code) {
   UNCIAL_UNROLL
   for (uint32_t place = 0; place < 4; ++place)
@@ -16,10 +16,11 @@ UNCIAL_BODY inline void spread(const SharedImage& image, Bfloat16* at, uint32_t 
 
 /// dx, which a product made, as dy of the layer before: 0 where its activation was, or spread over the
 /// windows of its pooling.
+template <class Format>
 struct IntoPrevious {
   const BackwardLayer& l;
   SharedImage dy;  ///< of the layer before
-  Bfloat16* shared;
+  uint16_t* shared;
   const int *to, *x;     ///< tables
   const uint8_t* codes;  ///< of this sample; or null
 
@@ -34,8 +35,8 @@ struct IntoPrevious {
     else if (l.mask_by_x)
       each(warp, sums, row, tile, [&](int, int seen, int to, int, uint32_t both) {
         const uint32_t mask = *reinterpret_cast<const uint32_t*>(shared + seen);
-        const uint32_t kept = (above_zero(mask << 16) ? both & 0xffffu : 0) |
-                              (above_zero(mask & 0xffff0000u) ? both & 0xffff0000u : 0);
+        const uint32_t kept = (Format::above_zero(uint16_t(mask)) ? both & 0xffffu : 0) |
+                              (Format::above_zero(uint16_t(mask >> 16)) ? both & 0xffff0000u : 0);
         if (to >= 0) *reinterpret_cast<uint32_t*>(shared + to) = kept;
       });
     else
@@ -64,13 +65,13 @@ struct IntoPrevious {
         warp.each_pair(sums[i][j], [&](int m, int n, float first, float second) {
           const int pixel = row + 16 * i + m, to = of_row(targets[i], m);
           put(pixel < rows ? pixel : 0, of_row(seen[i], m) + column + n, to < 0 ? to : to + column + n,
-              column + n, bfloat16_pair(first, second));
+              column + n, Format::pair(first, second));
         });
     }
   }
-  UNCIAL_BODY static bool above_zero(uint32_t bits) { return math::from_bits(bits) > 0; }
 };
 
+template <class Format>
 struct Backward {
   BackwardChain chain;
 
@@ -110,7 +111,7 @@ struct Backward {
         x_rows[m] = inside ? l.x.of(h * l.taps.stride + l.taps.origin, w * l.taps.stride + l.taps.origin)
                            : l.x.of(l.taps.origin, l.taps.origin);
       }
-      for (int i = t; i < chain.zeros; i += block.threads) block.memory<Bfloat16>()[chain.zeros_at + i] = 0;
+      for (int i = t; i < chain.zeros; i += block.threads) block.memory<uint16_t>()[chain.zeros_at + i] = 0;
     });
   }
 
@@ -136,7 +137,7 @@ struct Backward {
     }
     wait_for_copies(block);
     if (chain.first.gathered) {
-      place_first(block, chain.first, chain.layer[0].x);
+      place_first<Format>(block, chain.first, chain.layer[0].x);
       if (last == 0) wait(block);
     }
     for (int i = last; i >= 0; --i) {
@@ -144,7 +145,7 @@ struct Backward {
       if (i == 0 && !chain.first.gathered) {
         clear(block, l.x);
         wait(block);
-        place_first(block, chain.first, l.x);
+        place_first<Format>(block, chain.first, l.x);
         wait(block);
       }
       if (i > 0 && i < last) {
@@ -154,9 +155,9 @@ struct Backward {
       // A chain's last dy has been used here, and its memory is its own.
       if (i == 0 && last > 0 && chain.roomy && next < chain.N) load_dy(block, chain.layer[last], next);
       if (i == 0 && chain.first.gathered)
-        weight_gradient<true>(block, l, first_sample);
+        weight_gradient<Format, true>(block, l, first_sample);
       else
-        weight_gradient<false>(block, l, first_sample);
+        weight_gradient<Format, false>(block, l, first_sample);
       if (i > 0) input_gradient(block, l, chain.layer[i - 1]);
     }
     if (next >= chain.N) return;
@@ -192,7 +193,7 @@ struct Backward {
     const int64_t first = n * l.filters * pixels;
     const float* dy = chain.dy + first;
     const uint8_t* codes = chain.codes ? chain.codes + first : nullptr;
-    auto* shared = block.memory<Bfloat16>();
+    auto* shared = block.memory<uint16_t>();
     each_thread_without_waiting(block, [&](int t) {
       for (int item = t / kWarp; item < items; item += block.threads / kWarp) {
         const int group = chain.by_groups.quotient(item), pixel = group * 8 + t / 4 % 8;
@@ -209,11 +210,11 @@ struct Backward {
         }
         if (pixel >= pixels) continue;
         const int h = chain.by_width.quotient(pixel), w = chain.by_width.remainder(pixel, h);
-        Bfloat16* to = shared + (chain.pooled ? l.dy.of(2 * h, 2 * w) : l.dy.of(h, w)) + filter;
+        uint16_t* to = shared + (chain.pooled ? l.dy.of(2 * h, 2 * w) : l.dy.of(h, w)) + filter;
         UNCIAL_UNROLL
         for (int i = 0; i < kPairs; ++i) {
           if (filter + 8 * i >= l.dy.channels) break;
-          const uint32_t both = bfloat16_pair(values[i][0] * chain.scale, values[i][1] * chain.scale);
+          const uint32_t both = Format::pair(values[i][0] * chain.scale, values[i][1] * chain.scale);
           if (chain.pooled)
             spread(l.dy, to + 8 * i, both, places[i][0], places[i][1]);
           else
@@ -234,20 +235,25 @@ struct Backward {
     const uint8_t* codes = l.codes ? block.memory<uint8_t>(l.codes_at) : nullptr;
     const int* x = block.memory<int>(4 * int64_t(l.x_pixels_at));
     const int* to = l.dy_takes_x ? x : block.memory<int>(4 * int64_t(l.dx_rows_at));
-    multiply<4, false>(
+    multiply<Format, 4, false>(
         block, l.product, [](int) { return 0.0f; },
-        IntoPrevious{l, before.dy, block.memory<Bfloat16>(), to, x, codes});
+        IntoPrevious<Format>{l, before.dy, block.memory<uint16_t>(), to, x, codes});
   }
 };
+
+template <class Format>
+void run_in(const BackwardChain& chain) {
+  with_threads(chain.threads * chain.resident, [&](auto threads) {
+    constexpr int kThreads = threads();
+    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes, Backward<Format>{chain},
+                         "conv_chain_backward");
+  });
+}
 
 }  // namespace
 
 void run(const BackwardChain& chain) {
-  with_threads(chain.threads * chain.resident, [&](auto threads) {
-    constexpr int kThreads = threads();
-    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes, Backward{chain},
-                         "conv_chain_backward");
-  });
+  chain.precision == Precision::fp16 ? run_in<Float16Format>(chain) : run_in<Bfloat16Format>(chain);
 }
 
 }  // namespace uncial::cuda

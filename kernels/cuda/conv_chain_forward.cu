@@ -12,9 +12,10 @@ UNCIAL_BODY inline uint32_t code_of(const ForwardLayer& l, const Largest& v) {
 }
 
 /// What comes out of a layer inside the chain goes to the next layer's image.
+template <class Format>
 struct IntoImage {
   const ForwardLayer& l;
-  Bfloat16* shared;
+  uint16_t* shared;
   const int* pixels;  ///< where they lie
   uint8_t* codes;     ///< of this sample; or null
 
@@ -58,7 +59,7 @@ struct IntoImage {
     return pixel < l.out_height * l.out_width ? pixels[pixel] : -1;
   }
   UNCIAL_BODY void put(int at, int column, float first, float second) const {
-    const uint32_t both = bfloat16_pair(activated(l, first), activated(l, second));
+    const uint32_t both = Format::pair(activated(l, first), activated(l, second));
     if (at >= 0) *reinterpret_cast<uint32_t*>(shared + at + column) = both;
   }
 };
@@ -103,7 +104,7 @@ struct IntoStaging {
   }
 };
 
-template <int kMostTiles>
+template <class Format, int kMostTiles>
 struct Forward {
   ForwardChain chain;
 
@@ -126,7 +127,7 @@ struct Forward {
   }
   UNCIAL_INLINED_BODY void sample(const Block& block, int64_t n) const {
     wait_for_copies(block);
-    place_first(block, chain.first, chain.layer[0].product.x);
+    place_first<Format>(block, chain.first, chain.layer[0].product.x);
     wait(block);
     if (n + chain.blocks < chain.N) start_first(block, chain.first, sample_of(n + chain.blocks));
     // The last phase that reads the stream of the sample before lies behind.
@@ -148,16 +149,16 @@ struct Forward {
                                    Finish finish) const {
     const auto bias = [&](int filter) { return block.memory<float>(4 * int64_t(l.bias_at))[filter]; };
     if (first && l.product.gathered)
-      multiply<kMostTiles, true>(block, l.product, bias, finish);
+      multiply<Format, kMostTiles, true>(block, l.product, bias, finish);
     else
-      multiply<kMostTiles, false>(block, l.product, bias, finish);
+      multiply<Format, kMostTiles, false>(block, l.product, bias, finish);
   }
   UNCIAL_INLINED_BODY void inside(const Block& block, const ForwardLayer& l, bool is_first, int64_t n) const {
     const int pixels = l.out_height * l.out_width, vectors = l.y.channels / 8;
     const int64_t first = n * pixels * l.y.channels;
     const int* places = block.memory<int>(4 * int64_t(l.y_rows_at));
     product(block, l, is_first,
-            IntoImage{l, block.memory<Bfloat16>(), places, l.codes ? l.codes + first : nullptr});
+            IntoImage<Format>{l, block.memory<uint16_t>(), places, l.codes ? l.codes + first : nullptr});
     if (!l.kept) return;
     auto* to = reinterpret_cast<Vector16*>(l.kept + first);
     // Nobody writes what this reads before the next sample's phases.
@@ -228,18 +229,23 @@ struct Forward {
     }
     if (!chain.round_y) return;
     UNCIAL_UNROLL
-    for (float& v : four.values.v) v = formula::rounded_to_bfloat16(v);
+    for (float& v : four.values.v) v = Format::rounded(v);
   }
 };
+
+template <class Format>
+void run_in(const ForwardChain& chain) {
+  with_threads(chain.threads * chain.resident, [&](auto threads) {
+    constexpr int kThreads = threads();
+    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
+                         Forward<Format, most_tiles(kThreads)>{chain}, "conv_chain");
+  });
+}
 
 }  // namespace
 
 void run(const ForwardChain& chain) {
-  with_threads(chain.threads * chain.resident, [&](auto threads) {
-    constexpr int kThreads = threads();
-    each_block<kThreads>(chain.blocks, chain.threads, chain.shared_bytes,
-                         Forward<most_tiles(kThreads)>{chain}, "conv_chain");
-  });
+  chain.precision == Precision::fp16 ? run_in<Float16Format>(chain) : run_in<Bfloat16Format>(chain);
 }
 
 }  // namespace uncial::cuda

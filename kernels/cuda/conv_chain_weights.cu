@@ -22,9 +22,11 @@ struct Pack {
     const PackJob& job = jobs[j];
     const int fragment = i / kPackedWords, step = by_tiles[j].quotient(fragment),
               tile = by_tiles[j].remainder(fragment, step);
-    job.packed[i] = packed_word(i % kPackedWords, [&](int k, int n) {
+    const auto element = [&](int k, int n) {
       return weight(job, by_channels[j], step * 16 + k, tile * 8 + n);
-    });
+    };
+    job.packed[i] = job.precision == Precision::fp16 ? packed_word<Float16Format>(i % kPackedWords, element)
+                                                     : packed_word<Bfloat16Format>(i % kPackedWords, element);
   }
   /// Channels of a tap among the inner places of the product.
   UNCIAL_BODY static int padded(const PackJob& job) {

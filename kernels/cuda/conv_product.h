@@ -76,9 +76,9 @@ UNCIAL_BODY inline void start_weights(const Block& block, const ConvProduct& p) 
 
 /// finish(warp, sums, m, tile) for all blocks of twice 16 rows, from m on, and kTiles times 8 filters of
 /// x * w + bias(filter).
-template <int kTiles, bool kGathered, class Bias, class Finish>
+template <class Format, int kTiles, bool kGathered, class Bias, class Finish>
 UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
-  const auto* shared = block.memory<Bfloat16>();
+  const auto* shared = block.memory<uint16_t>();
   const int *rows = block.memory<int>(4 * int64_t(p.rows_at)),
             *units = block.memory<int>(4 * int64_t(p.units_at));
   const uint32_t* weights = block.memory<uint32_t>(4 * int64_t(p.weights_at));
@@ -113,8 +113,8 @@ UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p
         for (int j = 0; j < kTiles; ++j) {
           FragmentB b;
           warp.load_packed(b, packed + j * kPackedWords);
-          warp.multiply(sums[0][j], a[0], b);
-          warp.multiply(sums[1][j], a[1], b);
+          warp.template multiply<Format>(sums[0][j], a[0], b);
+          warp.template multiply<Format>(sums[1][j], a[1], b);
         }
       }
       finish(warp, sums, m, tile);
@@ -123,16 +123,16 @@ UNCIAL_INLINED_BODY void multiply_tiles(const Block& block, const ConvProduct& p
 }
 
 /// kMostTiles is what registers allow.
-template <int kMostTiles, bool kGathered, class Bias, class Finish>
+template <class Format, int kMostTiles, bool kGathered, class Bias, class Finish>
 UNCIAL_INLINED_BODY void multiply(const Block& block, const ConvProduct& p, Bias bias, Finish finish) {
   if (p.tiles_a_warp == 1)
-    multiply_tiles<1, kGathered>(block, p, bias, finish);
+    multiply_tiles<Format, 1, kGathered>(block, p, bias, finish);
   else if (p.tiles_a_warp == 2)
-    multiply_tiles<2, kGathered>(block, p, bias, finish);
+    multiply_tiles<Format, 2, kGathered>(block, p, bias, finish);
   else if (p.tiles_a_warp == 4 || kMostTiles < 8)
-    multiply_tiles<4, kGathered>(block, p, bias, finish);
+    multiply_tiles<Format, 4, kGathered>(block, p, bias, finish);
   else
-    multiply_tiles<kMostTiles, kGathered>(block, p, bias, finish);
+    multiply_tiles<Format, kMostTiles, kGathered>(block, p, bias, finish);
 }
 
 /// Zeros in all of an image.
@@ -169,15 +169,16 @@ UNCIAL_BODY inline void start_first(const Block& block, const FirstImage& f, con
 }
 
 /// It as the image of a first layer. What lies around it is zero already.
-UNCIAL_BODY inline void place_first(const Block& block, const FirstImage& f, const SharedImage& image) {
-  auto* shared = block.memory<Bfloat16>();
+template <class Format>
+UNCIAL_BODY void place_first(const Block& block, const FirstImage& f, const SharedImage& image) {
+  auto* shared = block.memory<uint16_t>();
   const float* raw = block.memory<float>(4 * int64_t(f.raw_at));
   const int size = int(f.e.C * f.e.H * f.e.W), of_channel = f.gathered ? image.pixels() : 1;
   each_thread_without_waiting(block, [&](int t) {
     for (int i = t; i < size; i += block.threads) {
       const int line = f.by_width.quotient(i), w = f.by_width.remainder(i, line);
       const int c = f.by_plane.quotient(i), h = line - c * int(f.e.H);
-      shared[image.of(h, w) + c * of_channel] = to_bfloat16(raw[i]);
+      shared[image.of(h, w) + c * of_channel] = Format::bits(raw[i]);
     }
   });
 }

@@ -21,9 +21,9 @@ UNCIAL_BODY inline void add_pieces(const Block& block, const BackwardLayer& l, b
 }
 
 /// dw += dy^T x and dbias += the sum of dy, over the pixels of one sample, or of a piece of them each.
-template <int kRows, int kPairs, bool kGathered>
+template <class Format, int kRows, int kPairs, bool kGathered>
 UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
-  const auto* shared = block.memory<Bfloat16>();
+  const auto* shared = block.memory<uint16_t>();
   const int *x_rows = block.memory<int>(4 * int64_t(l.x_rows_at)),
             *dy_rows = block.memory<int>(4 * int64_t(l.dy_rows_at)),
             *units = block.memory<int>(4 * int64_t(l.x_units_at));
@@ -47,7 +47,7 @@ UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardL
       };
       FragmentC sums[kRows][2 * kPairs], bias[kRows];
       FragmentB ones;
-      warp.fill(ones, 1);
+      warp.template fill<Format>(ones, 1);
       UNCIAL_UNROLL
       for (int i = 0; i < kRows; ++i) {
         UNCIAL_UNROLL
@@ -80,13 +80,13 @@ UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardL
           }
           UNCIAL_UNROLL
           for (int i = 0; i < kRows; ++i) {
-            warp.multiply(sums[i][2 * j], a[i], b[0]);
-            warp.multiply(sums[i][2 * j + 1], a[i], b[1]);
+            warp.template multiply<Format>(sums[i][2 * j], a[i], b[0]);
+            warp.template multiply<Format>(sums[i][2 * j + 1], a[i], b[1]);
           }
         }
         if (pair == 0) {
           UNCIAL_UNROLL
-          for (int i = 0; i < kRows; ++i) warp.multiply(bias[i], a[i], ones);
+          for (int i = 0; i < kRows; ++i) warp.template multiply<Format>(bias[i], a[i], ones);
         }
       }
       const auto keep = [&](const FragmentC& sum, int row, int column) {
@@ -106,20 +106,20 @@ UNCIAL_INLINED_BODY void add_weight_gradient(const Block& block, const BackwardL
   if (in_pieces) add_pieces(block, l, first_sample);
 }
 
-template <int kRows, bool kGathered>
+template <class Format, int kRows, bool kGathered>
 UNCIAL_INLINED_BODY void weight_gradient_of_rows(const Block& block, const BackwardLayer& l,
                                                  bool first_sample) {
   if (l.pairs_a_warp == 1)
-    add_weight_gradient<kRows, 1, kGathered>(block, l, first_sample);
+    add_weight_gradient<Format, kRows, 1, kGathered>(block, l, first_sample);
   else
-    add_weight_gradient<kRows, 2, kGathered>(block, l, first_sample);
+    add_weight_gradient<Format, kRows, 2, kGathered>(block, l, first_sample);
 }
-template <bool kGathered>
+template <class Format, bool kGathered>
 UNCIAL_INLINED_BODY void weight_gradient(const Block& block, const BackwardLayer& l, bool first_sample) {
   if (l.rows_a_warp == 1)
-    weight_gradient_of_rows<1, kGathered>(block, l, first_sample);
+    weight_gradient_of_rows<Format, 1, kGathered>(block, l, first_sample);
   else
-    weight_gradient_of_rows<2, kGathered>(block, l, first_sample);
+    weight_gradient_of_rows<Format, 2, kGathered>(block, l, first_sample);
 }
 
 }  // namespace uncial::cuda

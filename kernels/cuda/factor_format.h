@@ -15,6 +15,7 @@ struct Bfloat16Format {
   UNCIAL_BODY static float rounded(float x) { return formula::rounded_to_bfloat16(x); }
   UNCIAL_BODY static uint16_t bits(float x) { return uint16_t(math::to_bits(rounded(x)) >> 16); }
   UNCIAL_BODY static float value(uint16_t bits) { return math::from_bits(uint32_t(bits) << 16); }
+  UNCIAL_BODY static bool above_zero(uint16_t bits) { return value(bits) > 0; }
   UNCIAL_BODY static uint32_t pair(float first, float second) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     uint32_t both;
@@ -49,6 +50,8 @@ struct Float16Format {
     return formula::float16_bits(x);
 #endif
   }
+  /// Bits of positive numbers up to infinity; NaN has larger ones.
+  UNCIAL_BODY static bool above_zero(uint16_t bits) { return bits - 1u < 0x7c00u; }
   UNCIAL_BODY static float value(uint16_t bits) {
 #if defined(__CUDA_ARCH__)
     float x;
@@ -76,11 +79,6 @@ UNCIAL_BODY inline Float4 rounded(const Float4& x) {
   const uint32_t first = Format::rounded_pair(x.v[0], x.v[1]), second = Format::rounded_pair(x.v[2], x.v[3]);
   return {{Format::value(uint16_t(first)), Format::value(uint16_t(first >> 16)),
            Format::value(uint16_t(second)), Format::value(uint16_t(second >> 16))}};
-}
-
-UNCIAL_BODY inline Bfloat16 to_bfloat16(float x) { return Bfloat16Format::bits(x); }
-UNCIAL_BODY inline uint32_t bfloat16_pair(float first, float second) {
-  return Bfloat16Format::pair(first, second);
 }
 
 }  // namespace uncial::cuda

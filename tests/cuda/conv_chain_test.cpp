@@ -4,12 +4,12 @@
 #include "conv_chain.h"
 
 #include <cmath>
-#include "program/cuda/chain_plan.h"
 
+#include "cuda/rounded_factor.h"
+#include "program/cuda/chain_plan.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
 #include "uncial/core/cuda.h"
-#include "uncial/kernels/bfloat16_formula.h"
 
 using namespace uncial;
 using namespace uncial::cuda;
@@ -26,6 +26,7 @@ Tensor integers(const Shape& shape, int range, uint64_t seed) {
 
 struct Layer {
   ConvSpec spec;
+  Precision precision;
   Tensor w, bias;
   Tensor y, codes;  ///< as the next layer sees it: activated, pooled, rounded
   Tensor dw, dbias;
@@ -73,7 +74,7 @@ void forward(Layer& l, const Tensor& x) {
       if (place < 0 || v > best) best = v, place = j;
     }
     const bool dead = l.spec.relu && best <= 0;
-    l.y.span<float>()[i] = dead ? 0 : formula::rounded_to_bfloat16(best);
+    l.y.span<float>()[i] = dead ? 0 : rounded_factor(l.precision, best);
     l.codes.span<uint8_t>()[i] = dead ? kDead : uint8_t(place);
   });
 }
@@ -86,7 +87,7 @@ Tensor backward(Layer& l, const Tensor& x, const Tensor& dy) {
   each_place(dy.shape(), [&](int64_t n, int64_t k, int64_t p, int64_t q, size_t i) {
     const int code = l.codes.span<uint8_t>()[i];
     if (code == kDead) return;
-    const float g = formula::rounded_to_bfloat16(dy.span<float>()[i]);
+    const float g = rounded_factor(l.precision, dy.span<float>()[i]);
     if (l.spec.pool) p = 2 * p + code / 2, q = 2 * q + code % 2;
     l.dbias.span<float>()[size_t(k)] += g;
     each_place({1, e.C, e.R, e.S}, [&](int64_t, int64_t c, int64_t r, int64_t s, size_t j) {
@@ -116,12 +117,13 @@ struct Chain {
   std::vector<Layer> layers;
   Tensor x, dy;
 
-  explicit Chain(const std::vector<ConvSpec>& specs) {
+  Chain(const std::vector<ConvSpec>& specs, Precision precision) {
     const ConvExtents& first = specs[0].e;
     x = integers({first.N, first.C, first.H, first.W}, 2, 1);
     for (const ConvSpec& s : specs) {
       const uint64_t seed = layers.size() + 2;
       layers.push_back({s,
+                        precision,
                         integers({s.e.K, s.e.C, s.e.R, s.e.S}, 1, seed),
                         integers({s.e.K}, 3, seed + 10),
                         {},
@@ -147,7 +149,8 @@ PackJob pack_job(const Layer& l, const ConvProduct& p, const Tensor& w, bool fir
   const ConvExtents& e = l.spec.e;
   packed = full({p.packed_words()}, -1, DType::int32, w.device());
   return {there<float>(w), there<uint32_t>(packed), int(e.K),     int(e.C),         int(e.R),
-          int(e.S),        p.filter_tiles,          p.taps.units, first && e.C < 8, transposed};
+          int(e.S),        p.filter_tiles,          p.taps.units, first && e.C < 8, transposed,
+          l.precision};
 }
 
 /// So many tiles a warp, whatever the plan found best.
@@ -157,8 +160,9 @@ void take_tiles(ConvProduct& p, int tiles) {
 }
 
 /// Both directions on the GPU, against what the loops gave; with so many tiles a warp, or as planned.
-void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits& limits, int tiles = 0) {
-  const Chain chain(specs);
+void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits& limits, Precision precision,
+                 int tiles = 0) {
+  const Chain chain(specs, precision);
   const size_t L = specs.size();
   auto f = program::cuda::plan_forward(specs, gpu_limits());
   auto b = program::cuda::plan_backward(specs, limits);
@@ -175,6 +179,7 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits
   const Tensor y = full(pooled(specs.back()), NAN, DType::float32, gpu);
   f->x = b->x = there<float>(x), f->y = there<float>(y), b->dy = there<float>(dy);
   f->round_y = true;
+  f->precision = b->precision = precision;
   b->scale = 1;
   for (size_t i = 0; i < L; ++i) {
     const Layer& l = chain.layers[i];
@@ -189,7 +194,7 @@ void check_chain(Device gpu, const std::vector<ConvSpec>& specs, const GpuLimits
     t[2] = full({l.spec.e.N * pixels * channels}, 77, DType::uint8, gpu), fl.codes = there<uint8_t>(t[2]);
     if (i + 1 < L) {
       t[3] = full({l.spec.e.N * pixels * channels}, 3, DType::bfloat16, gpu);
-      fl.kept = there<Bfloat16>(t[3]);
+      fl.kept = there<uint16_t>(t[3]);
       b->layer[i + 1].kept = fl.kept;
       if (l.spec.pool) b->layer[i + 1].codes = fl.codes;
     } else {
@@ -239,7 +244,8 @@ TEST_CASE("chains of convolutions agree with plain loops, forwards and backwards
   for_each_gpu([&](Device gpu) {
     for (size_t i = 0; i < chains.size(); ++i) {
       INFO("chain " << i);
-      check_chain(gpu, chains[i], gpu_limits());
+      for (const Precision precision : {Precision::bf16, Precision::fp16})
+        check_chain(gpu, chains[i], gpu_limits(), precision);
     }
   });
 }
@@ -254,7 +260,8 @@ TEST_CASE("chains give the same with any number of tiles a warp") {
     REQUIRE(program::cuda::plan_forward(specs, limits)->threads <= 640);
     for (const int tiles : {1, 2, 4, 8}) {
       INFO(tiles << " tiles");
-      check_chain(gpu, specs, limits, tiles);
+      for (const Precision precision : {Precision::bf16, Precision::fp16})
+        check_chain(gpu, specs, limits, precision, tiles);
     }
   });
 }
@@ -274,7 +281,8 @@ TEST_CASE("a chain whose last gradient shares its memory gives the same") {
       const auto tight = program::cuda::plan_backward(specs, limits);
       REQUIRE(tight.has_value());
       CHECK((roomy->roomy && !tight->roomy));
-      check_chain(gpu, specs, limits);
+      for (const Precision precision : {Precision::bf16, Precision::fp16})
+        check_chain(gpu, specs, limits, precision);
     }
   });
 }

@@ -36,7 +36,8 @@ class ChainStage : public Stage {
             p.filter_tiles,
             p.taps.units,
             i == 0 && chain_->forward.first.gathered,
-            transposed};
+            transposed,
+            chain_->found.precision};
   }
   size_t links() const { return chain_->found.links.size(); }
 
@@ -76,7 +77,7 @@ class ForwardStage final : public ChainStage {
       l.bias = memory_of<float>(runtime, found.links[i].bias);
       if (!chain_->trains()) continue;
       l.codes = in_arena<uint8_t>(runtime, memory.codes);
-      if (i + 1 < links()) l.kept = in_arena<Bfloat16>(runtime, memory.kept);
+      if (i + 1 < links()) l.kept = in_arena<uint16_t>(runtime, memory.kept);
     }
     chain.x = memory_of<float>(runtime, found.x);
     chain.y = memory_of<float>(runtime, found.y);
@@ -113,7 +114,7 @@ class BackwardStage final : public ChainStage {
       if (i > 0) {
         const PlannedChain::Memory& before = chain_->memory[i - 1];
         l.product.weights = in_arena<uint32_t>(runtime, memory.packed_transposed);
-        l.kept = in_arena<Bfloat16>(runtime, before.kept);
+        l.kept = in_arena<uint16_t>(runtime, before.kept);
         if (found.links[i - 1].spec.pool) l.codes = in_arena<uint8_t>(runtime, before.codes);
       }
       const ConvExtents& e = found.links[i].spec.e;
@@ -142,6 +143,7 @@ std::shared_ptr<PlannedChain> plan_chain(const Graph&, const FoundChain& found, 
   chain->found = found;
   chain->forward = *forward, chain->backward = *backward;
   chain->forward.round_y = found.round_y;
+  chain->forward.precision = chain->backward.precision = found.precision;
   chain->backward.scale = 1;
   for (size_t i = 0; i < specs.size(); ++i) {
     PlannedChain::Memory& memory = chain->memory.emplace_back();

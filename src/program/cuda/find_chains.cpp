@@ -50,6 +50,7 @@ class Finder : GpuQueries {
   FoundChain chain_from(int conv) const {
     std::vector<int> convs;
     while (conv >= 0 && fusions_.convs.count(conv) && !taken_.count(conv) && rounded(conv) &&
+           (convs.empty() || precision_of(conv) == precision_of(convs[0])) &&
            convs.size() < size_t(uncial::cuda::kMaxChain)) {
       convs.push_back(conv);
       const ConvFusion& fusion = fusions_.convs.at(conv);
@@ -63,12 +64,14 @@ class Finder : GpuQueries {
     for (size_t i = 0; i + 1 < chain.links.size(); ++i) convs.push_back(chain.links[i].conv);
     return build(convs);
   }
+  /// What both factors were rounded to; float32 when they were not.
+  Precision precision_of(int conv) const {
+    const int of_x = rounding_of(g_.in(conv, 0)), of_w = rounding_of(g_.in(conv, 1));
+    const bool both = of_x >= 0 && of_w >= 0 && g_.rounds_to(of_x) == g_.rounds_to(of_w);
+    return both ? g_.rounds_to(of_x) : Precision::float32;
+  }
   bool rounded(int conv) const {
-    const auto to_bfloat16 = [&](int v) {
-      const int rounding = rounding_of(v);
-      return rounding >= 0 && g_.rounds_to(rounding) == Precision::bf16;
-    };
-    return fusions_.convs.at(conv).norm < 0 && to_bfloat16(g_.in(conv, 0)) && to_bfloat16(g_.in(conv, 1));
+    return fusions_.convs.at(conv).norm < 0 && rounds_factors(precision_of(conv));
   }
 
   FoundChain build(const std::vector<int>& convs) const {
@@ -77,6 +80,7 @@ class Finder : GpuQueries {
     if (chain.links.empty()) return chain;
     const ConvFusion& last = fusions_.convs.at(convs.back());
     chain.x = g_.in(rounding_of(g_.in(convs[0], 0)), 0);
+    chain.precision = precision_of(convs[0]);
     chain.y = last.result;
     chain.dropout = last.dropout;
     if (const ConvGradientFusion* gradient = gradient_of(convs.back())) chain.dy = gradient->dy;
@@ -85,7 +89,7 @@ class Finder : GpuQueries {
     const int rounding = rounding_behind(chain.y);
     readers.insert(chain.backward.begin(), chain.backward.end());
     readers.insert(rounding);
-    if (rounding >= 0 && g_.rounds_to(rounding) == Precision::bf16 &&
+    if (rounding >= 0 && g_.rounds_to(rounding) == chain.precision &&
         stays_inside(g_.value(chain.y).buffer, readers)) {
       chain.y = g_.out(rounding);
       chain.round_y = true;

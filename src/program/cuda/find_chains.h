@@ -19,11 +19,12 @@ struct ChainLink {
   int weight_gradient = -1, bias_gradient = -1;  ///< values; -1: nobody asks
 };
 
-/// Convolutions of bfloat16 factors one behind the other, and all of their gradients.
+/// Convolutions of rounded factors one behind the other, and all of their gradients.
 struct FoundChain {
   std::vector<ChainLink> links;
-  int x = -1;  ///< value, before its rounding
-  int y = -1;  ///< value: what comes out
+  int x = -1;                             ///< value, before its rounding
+  int y = -1;                             ///< value: what comes out
+  Precision precision = Precision::bf16;  ///< of the factors
   bool round_y = false;
   int dropout = -1;                 ///< step behind the last pooling, or -1
   int dy = -1;                      ///< value: the gradient of y without rounding, or -1 without gradients
