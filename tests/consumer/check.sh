@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs the outside program of this folder against uncial: tests/consumer/check.sh CASE
+# Builds and runs the outside program of this folder against uncial: tests/consumer/check.sh CASE [CMAKE_OPTION...]
 #
 #   static      the installed static library, found by CMake
 #   shared      the installed shared library, found by CMake; what it exports
@@ -12,7 +12,8 @@
 # build/consumer.
 set -euo pipefail
 
-case=${1:?usage: tests/consumer/check.sh static|shared|moved|pkg-config|tutorial|subproject}
+case=${1:?usage: tests/consumer/check.sh static|shared|moved|pkg-config|tutorial|subproject [CMAKE_OPTION...]}
+shift
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd -- "$root"
 work=$root/build/consumer
@@ -102,7 +103,7 @@ case $case in
   subproject)
     compiler=$(command -v clang++ || command -v g++)
     build_consumer subproject -DUNCIAL_SOURCE="$root" -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Debug \
-      -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DUNCIAL_WERROR=ON -DUNCIAL_PROGRAMS=ON
+      -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DUNCIAL_WERROR=ON "$@"
     "$work/build-subproject/consumer"
     ;;
 

@@ -36,46 +36,50 @@ Shape pooled(const ConvSpec& s) {
   return {s.e.N, s.e.K, s.pool ? s.e.P / 2 : s.e.P, s.pool ? s.e.Q / 2 : s.e.Q};
 }
 
-/// x (n, c, h, w), or 0 outside.
-float at(const Tensor& x, int64_t n, int64_t c, int64_t h, int64_t w) {
-  if (h < 0 || w < 0 || h >= x.size(2) || w >= x.size(3)) return 0;
-  return x.span<float>()[size_t(((n * x.size(1) + c) * x.size(2) + h) * x.size(3) + w)];
+/// x (n, c, h, w) of what a convolution reads, or 0 outside.
+float at(const float* x, const ConvExtents& e, int64_t n, int64_t c, int64_t h, int64_t w) {
+  if (h < 0 || w < 0 || h >= e.H || w >= e.W) return 0;
+  return x[((n * e.C + c) * e.H + h) * e.W + w];
 }
 
 template <class Use>
 void each_place(const Shape& s, Use use) {
+  const int64_t N = s[0], C = s[1], H = s[2], W = s[3];
   size_t i = 0;
-  for (int64_t n = 0; n < s[0]; ++n)
-    for (int64_t c = 0; c < s[1]; ++c)
-      for (int64_t h = 0; h < s[2]; ++h)
-        for (int64_t w = 0; w < s[3]; ++w) use(n, c, h, w, i++);
+  for (int64_t n = 0; n < N; ++n)
+    for (int64_t c = 0; c < C; ++c)
+      for (int64_t h = 0; h < H; ++h)
+        for (int64_t w = 0; w < W; ++w) use(n, c, h, w, i++);
 }
 
-float product(const Layer& l, const Tensor& x, int64_t n, int64_t k, int64_t p, int64_t q) {
+float product(const Layer& l, const float* x, int64_t n, int64_t k, int64_t p, int64_t q) {
   const ConvExtents& e = l.spec.e;
-  float sum = l.bias.span<float>()[size_t(k)];
+  const float* w = l.w.data<float>() + k * e.C * e.R * e.S;
+  float sum = l.bias.data<float>()[k];
   for (int64_t c = 0; c < e.C; ++c)
     for (int64_t r = 0; r < e.R; ++r)
       for (int64_t s = 0; s < e.S; ++s)
-        sum += at(x, n, c, p * e.stride - e.padding + r * e.dilation,
-                  q * e.stride - e.padding + s * e.dilation) *
-               at(l.w, k, c, r, s);
+        sum += *w++ * at(x, e, n, c, p * e.stride - e.padding + r * e.dilation,
+                         q * e.stride - e.padding + s * e.dilation);
   return sum;
 }
 
 void forward(Layer& l, const Tensor& x) {
   const bool pool = l.spec.pool;
   l.y = zeros(pooled(l.spec)), l.codes = zeros(pooled(l.spec), DType::uint8);
+  const float* in = x.data<float>();
+  float* y = l.y.data<float>();
+  uint8_t* codes = l.codes.data<uint8_t>();
   each_place(l.y.shape(), [&](int64_t n, int64_t k, int64_t p, int64_t q, size_t i) {
     float best = 0;
     int place = -1;
     for (int j = 0; j < (pool ? 4 : 1); ++j) {
-      const float v = pool ? product(l, x, n, k, 2 * p + j / 2, 2 * q + j % 2) : product(l, x, n, k, p, q);
+      const float v = pool ? product(l, in, n, k, 2 * p + j / 2, 2 * q + j % 2) : product(l, in, n, k, p, q);
       if (place < 0 || v > best) best = v, place = j;
     }
     const bool dead = l.spec.relu && best <= 0;
-    l.y.span<float>()[i] = dead ? 0 : rounded_factor(l.precision, best);
-    l.codes.span<uint8_t>()[i] = dead ? kDead : uint8_t(place);
+    y[i] = dead ? 0 : rounded_factor(l.precision, best);
+    codes[i] = dead ? kDead : uint8_t(place);
   });
 }
 
@@ -84,19 +88,22 @@ Tensor backward(Layer& l, const Tensor& x, const Tensor& dy) {
   const ConvExtents& e = l.spec.e;
   l.dw = zeros(l.w.shape()), l.dbias = zeros({e.K});
   Tensor dx = zeros(x.shape());
+  const float *in = x.data<float>(), *filters = l.w.data<float>(), *from = dy.data<float>();
+  const uint8_t* codes = l.codes.data<uint8_t>();
+  float *dfilters = l.dw.data<float>(), *dbias = l.dbias.data<float>(), *to = dx.data<float>();
   each_place(dy.shape(), [&](int64_t n, int64_t k, int64_t p, int64_t q, size_t i) {
-    const int code = l.codes.span<uint8_t>()[i];
+    const int code = codes[i];
     if (code == kDead) return;
-    const float g = rounded_factor(l.precision, dy.span<float>()[i]);
+    const float g = rounded_factor(l.precision, from[i]);
     if (l.spec.pool) p = 2 * p + code / 2, q = 2 * q + code % 2;
-    l.dbias.span<float>()[size_t(k)] += g;
+    dbias[k] += g;
     each_place({1, e.C, e.R, e.S}, [&](int64_t, int64_t c, int64_t r, int64_t s, size_t j) {
       const int64_t h = p * e.stride - e.padding + r * e.dilation,
                     w = q * e.stride - e.padding + s * e.dilation;
       const size_t weight = size_t(k * e.C * e.R * e.S) + j;
-      l.dw.span<float>()[weight] += g * at(x, n, c, h, w);
+      dfilters[weight] += g * at(in, e, n, c, h, w);
       if (h >= 0 && w >= 0 && h < e.H && w < e.W)
-        dx.span<float>()[size_t(((n * e.C + c) * e.H + h) * e.W + w)] += g * l.w.span<float>()[weight];
+        to[((n * e.C + c) * e.H + h) * e.W + w] += g * filters[weight];
     });
   });
   return dx;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "support/check_op.h"
 #include "uncial/autograd/grad_mode.h"
@@ -44,15 +45,17 @@ std::vector<Tensors> distinct_inputs() {
 Tensor slow_reduce(const Tensor& x, int axis, const std::function<double(const std::vector<double>&)>& f,
                    bool keep = false) {
   Shape shape = x.shape();
-  shape[axis] = 1;
-  const Tensor y = empty(shape, DType::float64);
-  int64_t i = 0;
-  for_each_index(shape, [&](const Extents& index) {
-    std::vector<double> values;
-    Extents at = index;
-    for (at[axis] = 0; at[axis] < x.shape()[axis]; ++at[axis]) values.push_back(element(x, at));
-    y.data<double>()[i++] = f(values);
-  });
+  int64_t inner = 1;
+  for (int i = axis + 1; i < x.rank(); ++i) inner *= shape[i];
+  std::vector<double> values(size_t(std::exchange(shape[axis], 1)));
+  const Tensor rows = x.contiguous(), y = empty(shape, DType::float64);
+  const double* from = rows.data<double>();
+  double* to = y.data<double>();
+  for (int64_t i = 0, count = y.size(); i < count; ++i) {
+    const double* line = from + i / inner * inner * int64_t(values.size()) + i % inner;
+    for (size_t j = 0; j < values.size(); ++j) values[j] = line[int64_t(j) * inner];
+    to[i] = f(values);
+  }
   if (!keep) shape.erase(axis);
   return y.reshape(shape);
 }

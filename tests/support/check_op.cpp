@@ -208,8 +208,8 @@ double element(const Tensor& x, const Extents& index) {
 
 Tensor slow_map(const Tensor& x, const std::function<double(double)>& f) {
   const Tensor y = empty(x.shape(), DType::float64);
-  int64_t i = 0;
-  for_each_index(x.shape(), [&](const Extents& index) { y.data<double>()[i++] = f(element(x, index)); });
+  double* to = y.data<double>();
+  for_each_index(x.shape(), [&](const Extents& index) { *to++ = f(element(x, index)); });
   return y;
 }
 
@@ -220,9 +220,8 @@ Tensor slow_zip(const Tensor& a, const Tensor& b, const std::function<double(dou
     for (int axis = 0; axis < x->rank(); ++axis)
       if (x->shape()[axis] != 1) shape[rank - x->rank() + axis] = x->shape()[axis];
   const Tensor y = empty(shape, DType::float64);
-  int64_t i = 0;
-  for_each_index(
-      shape, [&](const Extents& index) { y.data<double>()[i++] = f(element(a, index), element(b, index)); });
+  double* to = y.data<double>();
+  for_each_index(shape, [&](const Extents& index) { *to++ = f(element(a, index), element(b, index)); });
   return y;
 }
 

@@ -20,9 +20,9 @@ double relative_gap(double analytic, double numeric) {
 /// Of two tensors, by element.
 double largest_gap(const Tensor& a, const Tensor& b) {
   const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+  const double *px = x.data<double>(), *py = y.data<double>();
   double worst = 0;
-  for (int64_t i = 0; i < x.size(); ++i)
-    worst = std::max(worst, relative_gap(x.data<double>()[i], y.data<double>()[i]));
+  for (int64_t i = 0, count = x.size(); i < count; ++i) worst = std::max(worst, relative_gap(px[i], py[i]));
   return worst;
 }
 
@@ -31,14 +31,17 @@ double largest_gap(const Tensor& a, const Tensor& b) {
 double dot(const Tensor& a, const Tensor& b) {
   require(a.shape() == b.shape(), "dot: shapes ", a.shape(), " and ", b.shape(), ".");
   const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+  const double *px = x.data<double>(), *py = y.data<double>();
   double sum = 0;
-  for (int64_t i = 0; i < x.size(); ++i) sum += x.data<double>()[i] * y.data<double>()[i];
+  for (int64_t i = 0, count = x.size(); i < count; ++i) sum += px[i] * py[i];
   return sum;
 }
 
 Tensor moved(const Tensor& x, double step, const Tensor& v) {
   const Tensor y = x.detach().clone();
-  for (int64_t i = 0; i < y.size(); ++i) y.data<double>()[i] += step * v.data<double>()[i];
+  const double* pv = v.data<double>();
+  double* py = y.data<double>();
+  for (int64_t i = 0, count = y.size(); i < count; ++i) py[i] += step * pv[i];
   return y;
 }
 

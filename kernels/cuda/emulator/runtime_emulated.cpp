@@ -33,6 +33,7 @@ class Memory {
     base_ = static_cast<char*>(
         ::mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (base_ == MAP_FAILED) fail(ErrorKind::device, "emulated GPU: no address space for its memory.");
+    ::madvise(base_, kBytes, MADV_HUGEPAGE);  // each launch opens and closes every page that was ever used
     ASAN_POISON_MEMORY_REGION(base_, kBytes);
   }
 
