@@ -1,6 +1,10 @@
 // What src/cli/page/backend_wasm.js calls: a network from memory, and what it makes of an image. Replies are
 // JSON; one with "error" says what went wrong, as exceptions mean nothing to JavaScript.
+#if defined(__EMSCRIPTEN__)
 #include <emscripten.h>
+#else
+#define EMSCRIPTEN_KEEPALIVE  // its test is an ordinary program
+#endif
 
 #include <memory>
 #include <nlohmann/json.hpp>
