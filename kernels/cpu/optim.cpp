@@ -112,22 +112,8 @@ void advance(T* counter, const float* unscale) {
   if (!unscale || *unscale != 0) ++*counter;
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                               \
-  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, const float*, int64_t);             \
-  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, const float*, int64_t); \
-  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, const float*, \
-                               int64_t);                                                                    \
-  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                           \
-  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule,              \
-                                  const float*);                                                            \
-  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule,      \
-                                      const float*);                                                        \
-  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,      \
-                                   AdamRule, const float*);                                                 \
-  template void average_update_all<T>(const kernels::Updated<T>*, int64_t, const int64_t*, double);
-UNCIAL_INSTANTIATE(float)
-UNCIAL_INSTANTIATE(double)
-#undef UNCIAL_INSTANTIATE
+UNCIAL_INSTANTIATE_UPDATES(float)
+UNCIAL_INSTANTIATE_UPDATES(double)
 template void advance<int64_t>(int64_t*, const float*);
 
 }  // namespace uncial::cpu

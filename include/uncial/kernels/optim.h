@@ -60,3 +60,18 @@ UNCIAL_KERNEL(average_update_all,
               (const kernels::Updated<T>* table, int64_t count, const int64_t* step, double decay))
 /// *counter += 1, unless `unscale` is not null and *unscale is 0.
 UNCIAL_KERNEL(advance, (T * counter, const float* unscale))
+
+/// For the end of a backend's optim file: all of these but advance(), for the float type T.
+#define UNCIAL_INSTANTIATE_UPDATES(T)                                                                       \
+  template void sgd_update<T>(T*, const T*, T*, const double*, SgdRule, const float*, int64_t);             \
+  template void rmsprop_update<T>(T*, const T*, T*, T*, const double*, RmspropRule, const float*, int64_t); \
+  template void adam_update<T>(T*, const T*, T*, T*, const double*, const int64_t*, AdamRule, const float*, \
+                               int64_t);                                                                    \
+  template void average_update<T>(T*, const T*, const int64_t*, double, int64_t);                           \
+  template void sgd_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, SgdRule,              \
+                                  const float*);                                                            \
+  template void rmsprop_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, RmspropRule,      \
+                                      const float*);                                                        \
+  template void adam_update_all<T>(const kernels::Updated<T>*, int64_t, const double*, const int64_t*,      \
+                                   AdamRule, const float*);                                                 \
+  template void average_update_all<T>(const kernels::Updated<T>*, int64_t, const int64_t*, double);
