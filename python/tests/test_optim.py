@@ -86,3 +86,33 @@ def test_schedules():
     assert max(rates) == pytest.approx(1) and rates[0] < 0.05 and rates[-1] < 1e-3
     assert optim.warm_up(4, optim.constant()).rate(1, 0, 10) == pytest.approx(0.2)
     assert optim.exponential(0.1).rate(1, 10, 10) == pytest.approx(0.1)
+
+
+def scaled_step(p, optimizer, scale, gradient):
+    """One step with the loss (p * gradient).sum(), scaled."""
+    optimizer.zero_grad()
+    (p * gradient).sum().backward(scale.factor)
+    scale.update([p])
+    optimizer.step(unscale=scale.unscale)
+
+
+def test_scaled_steps_are_plain_ones_and_overflow_changes_nothing():
+    p = uncial.tensor(np.array([1.0, -2.0], dtype=np.float32), requires_grad=True)
+    optimizer = optim.SGD([p], lr=0.5)
+    scale = optim.LossScale(start=1024, interval=2)
+    scaled_step(p, optimizer, scale, np.array([2.0, 4.0], dtype=np.float32))
+    np.testing.assert_array_equal(p.numpy(), [0.0, -4.0])
+    scaled_step(p, optimizer, scale, np.array([np.inf, 4.0], dtype=np.float32))
+    np.testing.assert_array_equal(p.numpy(), [0.0, -4.0])
+    assert scale.skipped == 1
+    assert scale.factor.item() == 512
+    for _ in range(2):  # the interval begins anew after a step that was skipped
+        scaled_step(p, optimizer, scale, np.array([2.0, 4.0], dtype=np.float32))
+    assert scale.factor.item() == 1024
+    np.testing.assert_array_equal(p.numpy(), [-2.0, -8.0])
+
+
+@pytest.mark.parametrize("options", [{"start": 3}, {"start": 0.5}, {"interval": 0}])
+def test_loss_scale_refuses_options_out_of_range(options):
+    with pytest.raises(ValueError, match="LossScale"):
+        optim.LossScale(**options)
