@@ -69,7 +69,8 @@ mkdir locked
 chmod 555 locked
 if [ "$EUID" = 0 ]; then as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups); else as_nobody=(); fi
 chmod o+rx "$work"
-if "${as_nobody[@]}" mnist_train --version >/dev/null 2>&1 && ! "${as_nobody[@]}" touch locked/x 2>/dev/null; then
+if "${as_nobody[@]}" mnist_train --version >/dev/null 2>&1 && "${as_nobody[@]}" test -r "$root/examples/models/." &&
+  ! "${as_nobody[@]}" touch locked/x 2>/dev/null; then
   shown 4 '' "${as_nobody[@]}" "${train[@]}" --out locked/results
 else
   echo "SKIPPED: permission denied: cannot run the programs as somebody without rights"
