@@ -21,7 +21,7 @@ build_packages=(
 )
 test_packages=(
   catch2 python3:python3 ccache:ccache clang:clang++ binutils:objdump qemu-user:qemu-x86_64
-  shellcheck:shellcheck locales doxygen:doxygen chromium:chromium python3-venv
+  shellcheck:shellcheck locales doxygen:doxygen chromium:chromium nodejs:node python3-venv
 )
 benchmark_packages=(libbenchmark-dev libdnnl-dev python3:python3)
 python_packages=(python3:python3 python3-dev python3-venv)
