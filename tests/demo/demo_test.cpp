@@ -1,5 +1,10 @@
 // The demo's backend, compiled as an ordinary program: what its page calls, and with what it must cope.
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "support/bytes.h"
 #include "support/catch.h"
