@@ -4,9 +4,8 @@
 /// allocates nothing after the first.
 
 #include <cstdint>
-#include <memory>
-#include <new>
 
+#include "uncial/core/host_memory.h"
 #include "uncial/core/shape.h"
 
 namespace uncial::cpu {
@@ -21,15 +20,15 @@ T* scratch(ScratchSlot slot, int64_t count) {
   struct Block {
     void* data = nullptr;
     int64_t bytes = 0;
-    ~Block() { ::operator delete(data, std::align_val_t(64)); }
+    ~Block() { release_host(data, size_t(bytes)); }
   };
   thread_local Block blocks[int(ScratchSlot::count)];
   Block& block = blocks[int(slot)];
   const int64_t bytes = ceil_div(count * int64_t(sizeof(T)), 64) * 64;
   if (bytes > block.bytes) {
-    ::operator delete(block.data, std::align_val_t(64));
+    release_host(block.data, size_t(block.bytes));
     block = {nullptr, 0};
-    block.data = ::operator new(size_t(bytes), std::align_val_t(64), std::nothrow);
+    block.data = allocate_host(size_t(bytes));
     if (!block.data)
       fail(ErrorKind::device, "out of memory: asked for ", bytes, " bytes; use a smaller batch.");
     block.bytes = bytes;

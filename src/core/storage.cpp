@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <limits>
-#include <new>
 
 #include "device_memory.h"
 #include "uncial/core/error.h"
+#include "uncial/core/host_memory.h"
 
 namespace uncial {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector
 std::atomic<uint64_t> allocations{0};
+
+/// A multiple of the line, so that a vector load of the last elements stays inside.
+size_t padded(int64_t bytes) { return (size_t(std::max<int64_t>(bytes, 1)) + 63) & ~size_t(63); }
 
 }  // namespace
 
@@ -26,11 +28,7 @@ Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) 
   }
   allocations.fetch_add(1, std::memory_order_relaxed);
   // With addresses of 32 bits (WebAssembly) a shape may be fine and its memory beyond every address.
-  if (uint64_t(bytes) <= std::numeric_limits<size_t>::max() - 63) {
-    // A multiple of the line, so that a vector load of the last elements stays inside.
-    const size_t padded = (size_t(std::max<int64_t>(bytes, 1)) + 63) & ~size_t(63);
-    data_ = ::operator new(padded, kAlignment, std::nothrow);
-  }
+  if (uint64_t(bytes) <= std::numeric_limits<size_t>::max() - 63) data_ = allocate_host(padded(bytes));
   if (!data_) fail(ErrorKind::device, "out of memory: asked for ", bytes, " bytes; use a smaller batch.");
 }
 
@@ -42,7 +40,7 @@ Storage::Storage(void* data, int64_t bytes, Device device, std::shared_ptr<void>
 Storage::~Storage() {
   if (owner_) return;
   if (device_.is_cpu())
-    ::operator delete(data_, kAlignment);
+    release_host(data_, padded(bytes_));
   else
     cuda::release(data_, bytes_, device_.index);
 }

@@ -2,6 +2,7 @@
 import json
 import math
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,12 @@ def check(model, task, *more):
 for model in MODELS:
     for task in FIGURE:
         check(model, task)
+DESCRIBED = sorted(pathlib.Path(__file__).parents[2].glob("benchmarks/general/*.json"))
+for description in DESCRIBED:
+    for task in ("train", "infer"):
+        check(str(description), task, "--image", "3,32,32")
+if len(DESCRIBED) < 5:
+    faults.append(f"benchmarks/general: {len(DESCRIBED)} networks")
 check("lenet5", "train", "--unroll", "4")
 check("lenet5", "epoch", "--epochs", "1")
 with tempfile.TemporaryDirectory() as folder:

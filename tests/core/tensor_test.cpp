@@ -120,6 +120,17 @@ TEST_CASE("tensor: storage is aligned for vectors and refuses the impossible") {
       ErrorKind::device, [] { empty({int64_t(1) << 58}, DType::uint8); }, "288230376151711744");
 }
 
+TEST_CASE("tensor: large blocks begin at huge pages and hold what is written at both ends") {
+  constexpr int64_t kHugePage = int64_t(2) << 20;
+  for (const int64_t bytes : {2 * kHugePage - 64, 2 * kHugePage, 2 * kHugePage + 1, 5 * kHugePage + 77}) {
+    Storage block(bytes, Device::cpu());
+    auto* data = static_cast<unsigned char*>(block.data());
+    CHECK(reinterpret_cast<uintptr_t>(data) % uintptr_t(bytes < 2 * kHugePage ? 64 : kHugePage) == 0);
+    data[0] = 1, data[bytes - 1] = 2;
+    CHECK(int(data[0]) + int(data[bytes - 1]) == 3);
+  }
+}
+
 TEST_CASE("tensor: other devices") {
   CHECK(zeros({2}).to(Device::cpu()).defined());
   if (kCudaBuild) return;  // tests/cuda
