@@ -10,6 +10,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/cross_entropy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/dropout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/index.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/layer_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/loss_scale.cpp
   ${CMAKE_CURRENT_LIST_DIR}/norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/optim.cpp
@@ -47,10 +48,12 @@ set(UNCIAL_SIMD_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/dropout_row.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dense.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_dropout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/lane_layer_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_loss.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_pool.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/simd/layer_norm_row.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/norm_plane.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/optim_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/simd/pool_2x2.cpp

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "two_sums.h"
 #include "uncial/kernels/math.h"
 #include "vectors.h"
 
@@ -29,11 +30,6 @@ struct Pieces {
         places(e.L > 0 ? e.L : 1, e.N * e.L) {}
   int64_t blocks() const { return e.C * count; }
   int threads() const { return threads_for(size, kThreads); }
-};
-
-/// Of a channel or a piece of it.
-struct TwoSums {
-  double first, second;
 };
 
 template <class T>
@@ -66,9 +62,6 @@ struct Part {
         t, threads, length / kStep, [&](int i) { return load(at(i * kStep)); },
         [&](int i, const auto& values) { use(at(i * kStep), values); });
   }
-  UNCIAL_BODY static TwoSums add(const TwoSums& a, const TwoSums& b) {
-    return {a.first + b.first, a.second + b.second};
-  }
   /// add_to(sums, load(place)) for all values; the block's sums go to `partial`.
   template <int kStep, class Load, class AddTo>
   UNCIAL_BODY void sum(const Block& block, Load load, AddTo add_to, TwoSums* partial) const {
@@ -79,7 +72,7 @@ struct Part {
           walk<kStep>(t, block.threads, load, [&](int64_t, const auto& values) { add_to(mine, values); });
           return mine;
         },
-        add);
+        TwoSums::add);
     block.each_thread([&](int t) {
       if (t == 0) partial[block.index] = sums;
     });
@@ -91,10 +84,10 @@ struct Part {
         [&](int t) {
           TwoSums mine{};
           for (int64_t p = t; p < pieces.count; p += block.threads)
-            mine = add(mine, partial[channel * pieces.count + p]);
+            mine = TwoSums::add(mine, partial[channel * pieces.count + p]);
           return mine;
         },
-        add);
+        TwoSums::add);
   }
 };
 

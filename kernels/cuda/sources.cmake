@@ -1,6 +1,6 @@
 # The GPU backend, or the emulator that runs its kernels on the host.
 set(UNCIAL_CUDA_KERNELS accumulate augment batch binary conv_any conv_chain_backward conv_chain_forward conv_chain_weights
-  cross_entropy dropout gemm index loss_head loss_scale norm optim pool reduce
+  cross_entropy dropout gemm index layer_norm loss_head loss_scale norm optim pool reduce
   rounding softmax strided_copy tile_product unary)
 list(TRANSFORM UNCIAL_CUDA_KERNELS PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM UNCIAL_CUDA_KERNELS APPEND .cu)

@@ -1,6 +1,5 @@
 #include "uncial/ops/norm.h"
 
-#include "bfloat16.h"
 #include "uncial/autograd/grad_mode.h"
 #include "uncial/autograd/op.h"
 #include "uncial/kernels/norm.h"
@@ -167,26 +166,6 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& scale, const Tensor& 
                             const Tensor& variance, double epsilon) {
   return op<BatchNormInferenceOp>({x, value_or(scale, 1, x, 1), value_or(shift, 0, x, 1), mean, variance},
                                   epsilon);
-}
-
-Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double epsilon) {
-  if (Tensors in{x, scale, shift}; widen(in))  // rounded once, not after each of the steps below
-    return layer_norm(in[0], in[1], in[2], epsilon).to(DType::bfloat16);
-  require(x.rank() >= 1 && x.size(-1) >= 1, "layer_norm: x", x.shape(),
-          " needs at least one value along its last axis.");
-  require(epsilon > 0, "layer_norm: epsilon must be > 0, got ", epsilon, ".");
-  const auto check = [&](const Tensor& t, const char* name) {
-    require(!t.defined() || t.shape() == Shape{x.size(-1)}, "layer_norm: ", name,
-            t.defined() ? t.shape() : Shape(), " must be (", x.size(-1), "), the last extent of x", x.shape(),
-            ".");
-  };
-  check(scale, "scale");
-  check(shift, "shift");
-  const Tensor centred = x - mean(x, -1, keep_dims);
-  Tensor y = centred / sqrt(mean(square(centred), -1, keep_dims) + epsilon);
-  if (scale.defined()) y = y * scale;
-  if (shift.defined()) y = y + shift;
-  return y;
 }
 
 }  // namespace uncial

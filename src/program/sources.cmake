@@ -24,6 +24,7 @@ target_sources(uncial PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_conv_chain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_dense.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_layer_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_loss.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_norm.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lanes/lower_pointwise.cpp

@@ -122,6 +122,8 @@ TEST_CASE("layer_norm: values and gradients") {
                                                {7, 33},
                                                {2, 2, 2, 9},
                                                {3, 100},
+                                               {1100, 17},
+                                               {2, 4100},
                                                {1, 1, 1, 1, 6}}) {
     INFO("x " << shape);
     const Shape last{shape.back()};

@@ -155,6 +155,14 @@ inline const std::vector<Case>& cases() {
        },
        {2, 11, 11},
        "avg_pool2d"},
+      {"layer norm between dense layers, and of an image",
+       [] {
+         return Sequential(Conv2d(1, 8, {.kernel = 3}), ReLU(), LayerNorm(7), MaxPool2d(2), Flatten(),
+                           Dense(8 * 12, 24), LayerNorm(24), ReLU(), Dropout(0.2), Dense(24, 10),
+                           LayerNorm(10, {.affine = false}), Dense(10, 3));
+       },
+       {1, 10, 9},
+       "layer_norm_gradient"},
       {"stride, dilation, groups, 1x1, overlapping pool",
        [] {
          return Sequential(Conv2d(4, 8, {.kernel = 3, .stride = 2, .padding = 1}), LeakyReLU(0.1),

@@ -21,6 +21,8 @@ const std::map<std::string_view, Lowering>& lowerings() {
       {"batch_norm", lower_batch_norm},
       {"batch_norm_inference", lower_batch_norm_inference},
       {"batch_norm_backward", lower_batch_norm_gradient},
+      {"layer_norm", lower_layer_norm},
+      {"layer_norm_backward", lower_layer_norm_gradient},
       {"max_pool2d", lower_pool},
       {"avg_pool2d", lower_pool},
       {"max_pool2d_backward", lower_pool_gradient},

@@ -124,6 +124,8 @@ bool lower_pointwise(Planner& p, int step);
 bool lower_batch_norm(Planner& p, int step);
 bool lower_batch_norm_inference(Planner& p, int step);
 bool lower_batch_norm_gradient(Planner& p, int step);
+bool lower_layer_norm(Planner& p, int step);
+bool lower_layer_norm_gradient(Planner& p, int step);
 bool lower_pool(Planner& p, int step);
 bool lower_pool_gradient(Planner& p, int step);
 bool lower_dropout(Planner& p, int step);

@@ -12,6 +12,7 @@
 #include "simd/lane_dense.h"
 #include "simd/lane_dropout.h"
 #include "simd/lane_image.h"
+#include "simd/lane_layer_norm.h"
 #include "simd/lane_layout.h"
 #include "simd/lane_loss.h"
 #include "simd/lane_norm.h"
@@ -29,6 +30,7 @@ struct Kernels {
   const cpu::WinogradSimd& winograd = cpu::winograd_simd();
   const cpu::LaneDenseSimd& dense = cpu::lane_dense_simd();
   const cpu::LaneNormSimd& norm = cpu::lane_norm_simd();
+  const cpu::LaneLayerNormSimd& layer_norm = cpu::lane_layer_norm_simd();
   const cpu::LanePoolSimd& pool = cpu::lane_pool_simd();
   const cpu::LaneLossSimd& loss = cpu::lane_loss_simd();
   const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
