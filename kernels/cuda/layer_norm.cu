@@ -142,12 +142,7 @@ void layer_norm_backward(const T* dy, const T* x, const T* scale, const T* mean,
       what);
 }
 
-#define UNCIAL_INSTANTIATE(T)                                                                        \
-  template void layer_norm<T>(const T*, const T*, const T*, double, T*, T*, T*, LayerNormExtents);   \
-  template void layer_norm_backward<T>(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, \
-                                       LayerNormExtents);
-UNCIAL_INSTANTIATE(float)
-UNCIAL_INSTANTIATE(double)
-#undef UNCIAL_INSTANTIATE
+UNCIAL_INSTANTIATE_LAYER_NORM(float)
+UNCIAL_INSTANTIATE_LAYER_NORM(double)
 
 }  // namespace uncial::cuda

@@ -18,3 +18,9 @@ UNCIAL_KERNEL(layer_norm, (const T* x, const T* scale, const T* shift, double ep
 /// Gradients of layer_norm: dx like x; dscale and dshift (D), sums over rows in a fixed order.
 UNCIAL_KERNEL(layer_norm_backward, (const T* dy, const T* x, const T* scale, const T* mean, const T* inverse,
                                     T* dx, T* dscale, T* dshift, LayerNormExtents e))
+
+/// What both backends instantiate.
+#define UNCIAL_INSTANTIATE_LAYER_NORM(T)                                                             \
+  template void layer_norm<T>(const T*, const T*, const T*, double, T*, T*, T*, LayerNormExtents);   \
+  template void layer_norm_backward<T>(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, \
+                                       LayerNormExtents);

@@ -1,11 +1,18 @@
 #pragma once
 /// @file lane_doubles.h
-/// Sums in double precision, one for each float lane.
+/// Sums in double precision, one for each float lane, and which lanes count.
 
 #include "lanes.h"
 
 namespace UNCIAL_SIMD {
 namespace {
+
+/// All bits in lanes [0, samples), which hold samples.
+[[gnu::always_inline]] inline Lanes<int32_t>::V real_lanes(int64_t samples) {
+  Lanes<int32_t>::V real = {};
+  for (int64_t i = 0; i < samples; ++i) real[i] = -1;
+  return real;
+}
 
 struct LaneDoubles {
   typedef double Half __attribute__((vector_size(kVectorBytes)));

@@ -59,8 +59,7 @@ void forward(const float* x, int64_t D, const float* scale, const float* shift, 
 void backward(const float* dy, const float* x, int64_t D, const float* scale, const float* mean,
               const float* inverse, int64_t samples, float* dx, float* scale_sums, float* shift_sums) {
   const V centre = load(mean), factor = load(inverse);
-  Bits real = {};
-  for (int i = 0; i < samples; ++i) real[i] = -1;
+  const Bits real = real_lanes(samples);
   const auto scaled = [=](int64_t d) { return load(dy + d * kLanes) * scale[d]; };
   const auto distance = [=](int64_t d) { return load(x + d * kLanes) - centre; };
   const V g_mean = each_lane(sum_over(D, scaled), [=](int, double sum) { return sum / double(D); });

@@ -197,9 +197,8 @@ void join_sums(const LaneNormGradient& g, const LaneImage& more, const LaneImage
 template <Mask mask>
 void gradient_planes(const LaneNormGradient& g, const float* dy_mean, const float* slope, const float* scale,
                      int64_t samples, const LaneImage& dx) {
-  typedef int32_t Bits __attribute__((vector_size(kVectorBytes)));
-  Bits real = {};
-  for (int i = 0; i < samples; ++i) real[i] = -1;
+  using Bits = Lanes<int32_t>::V;
+  const Bits real = real_lanes(samples);
   const bool gaps = !gapless(g.x) || !gapless(g.dy) || !gapless(dx);
   for (int64_t c = 0; c < g.x.C; ++c) {
     const V off = V{} + dy_mean[c], s = V{} + slope[c], f = V{} + scale[c];
