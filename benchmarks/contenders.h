@@ -11,7 +11,7 @@ enum class ConvPass { forward, input_gradient, weight_gradient };
 
 /// Our own kernels with the batch in the lanes, direct or by Winograd's algorithm; false where a planned
 /// program would not use them.
-bool lanes_has(const ConvExtents& e, ConvPass pass, bool winograd);
+bool lanes_has(const ConvExtents& e, bool winograd);
 Contestant lanes_conv(const ConvExtents& e, ConvPass pass, const Tensor& a, const Tensor& b, bool winograd);
 
 /// im2col and Eigen's matrix product, image by image on all threads; false when built without Eigen, and for

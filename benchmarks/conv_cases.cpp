@@ -64,7 +64,7 @@ void add(const ConvShape& shape, ConvPass pass) {
                .samples = double(e.N),
                .entries = {entry("naive", e, pass, run_naive), entry("uncial", e, pass, run_uncial)}};
   for (const bool winograd : {false, true})
-    if (lanes_has(e, pass, winograd))
+    if (lanes_has(e, winograd))
       c.entries.push_back({winograd ? "winograd" : "lanes", [=] {
                              const Operands o = operands(e, pass);
                              return lanes_conv(e, pass, o.a, o.b, winograd);

@@ -66,8 +66,9 @@ class LaneBatch {
 /// What Winograd's tiles read beyond the image.
 LaneBatch::Halo halo(const ConvExtents& e, bool winograd) {
   if (!winograd) return {e.padding, e.padding, e.padding};
+  const cpu::WinogradTiling tiling{e.R};
   const auto beyond = [&](int64_t out, int64_t in) {
-    return std::max<int64_t>(0, ceil_div(out, 4) * 4 + 2 - e.padding - in);
+    return std::max<int64_t>(0, tiling.patch_end(tiling.tiles(out)) - e.padding - in);
   };
   return {e.padding, beyond(e.P, e.H), beyond(e.Q, e.W)};
 }
@@ -77,6 +78,7 @@ struct Work {
   Work(const ConvExtents& extents, bool use_winograd)
       : e(extents),
         winograd(use_winograd),
+        fast(cpu::winograd_simd(e.R)),
         shape{e.R, e.S, e.stride, e.padding, e.dilation, e.groups},
         x({e.N, e.C, e.H, e.W}, halo(e, winograd)),
         y({e.N, e.K, e.P, e.Q}, {}),
@@ -152,7 +154,7 @@ struct Work {
   ConvExtents e;
   bool winograd;
   const cpu::LaneConvSimd& direct = cpu::lane_conv_simd();
-  const cpu::WinogradSimd& fast = cpu::winograd_simd();
+  const cpu::WinogradSimd& fast;  // meaningless unless winograd
   cpu::LaneConvShape shape;
   LaneBatch x, y;
   int64_t slots, sums_size, scratch_size;
@@ -161,11 +163,10 @@ struct Work {
 
 }  // namespace
 
-bool lanes_has(const ConvExtents& e, ConvPass pass, bool winograd) {
-  // Winograd's backward pass always makes the weight gradient too.
-  if (winograd && pass == ConvPass::input_gradient) return false;
+bool lanes_has(const ConvExtents& e, bool winograd) {
   if (e.N < cpu::lane_layout_simd().lanes / 2) return false;  // most lanes would be empty
-  return !winograd || (e.R == 3 && e.S == 3 && e.stride == 1 && e.dilation == 1 && e.groups == 1 && e.C >= 8);
+  return !winograd || (e.R == e.S && cpu::WinogradTiling::fits(e.R) && e.stride == 1 && e.dilation == 1 &&
+                       e.groups == 1 && e.C >= 3);
 }
 
 Contestant lanes_conv(const ConvExtents& e, ConvPass pass, const Tensor& a, const Tensor& b, bool winograd) {

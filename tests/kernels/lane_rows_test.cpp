@@ -73,14 +73,24 @@ float gap(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 struct Case {
-  int64_t C, K, P, Q, padding, band;
+  int64_t C, K, P, Q, padding, band, taps = 3;
 };
 
+struct Extents {
+  int64_t lanes, H, W, tile_rows, behind;  ///< behind: columns that tiles read beyond the image
+};
+Extents extents(const Case& c) {
+  const cpu::WinogradTiling tiling{c.taps};
+  const int64_t H = c.P + c.taps - 1 - 2 * c.padding, W = c.Q + c.taps - 1 - 2 * c.padding;
+  return {cpu::winograd_simd(c.taps).lanes, H, W, tiling.tiles(c.P),
+          tiling.patch_end(tiling.tiles(c.Q)) - c.padding - W};
+}
+
 void check_winograd(const Case& c) {
-  const cpu::WinogradSimd& simd = cpu::winograd_simd();
-  const int64_t L = simd.lanes, H = c.P + 2 - 2 * c.padding, W = c.Q + 2 - 2 * c.padding;
-  const int64_t T = (c.P + 3) / 4, rows = 4 * T + 2, behind = (c.Q + 3) / 4 * 4 + 2 - c.padding - W;
-  const int64_t ring_rows = 4 * c.band + 2;
+  const cpu::WinogradSimd& simd = cpu::winograd_simd(c.taps);
+  const auto [L, H, W, T, behind] = extents(c);
+  const cpu::WinogradTiling& tiling = simd.tiling;
+  const int64_t rows = tiling.patch_end(T), ring_rows = tiling.patch_end(c.band);
   Planes x(L, c.C, H, W, c.padding, behind, rows), dx(L, c.C, H, W, c.padding, behind, rows);
   Planes x_ring(L, c.C, H, W, c.padding, behind, ring_rows, ring_rows), dx_ring(x_ring);
   dx_ring.image.data = dx_ring.memory.data() + c.padding * L;
@@ -89,7 +99,7 @@ void check_winograd(const Case& c) {
   Planes dy(L, c.K, c.P, c.Q, 0, 0, c.P);
   x.fill(1);
   dy.fill(2);
-  const std::vector<float> w = numbers(c.K * c.C * 9, 3), bias = numbers(c.K, 4);
+  const std::vector<float> w = numbers(c.K * c.C * c.taps * c.taps, 3), bias = numbers(c.K, 4);
   std::vector<float> u(size_t(simd.weight_floats(c.C, c.K)));
   std::vector<float> workspace(size_t(simd.workspace_floats(c.C, x.columns, c.K)), kNaN);
   simd.transform_weights(w.data(), c.C, c.K, u.data(), 0, c.K);
@@ -104,13 +114,14 @@ void check_winograd(const Case& c) {
   int64_t done = 0;
   for (int64_t t0 = 0; t0 < T; t0 += c.band) {
     const int64_t t1 = std::min(T, t0 + c.band);
-    for (int64_t h = (t0 ? 4 * t0 + 2 : 0) - c.padding; h < 4 * t1 + 2 - c.padding; ++h)
-      x_ring.copy_row(x, h);
+    for (int64_t h = t0 ? tiling.patch_end(t0) : 0; h < tiling.patch_end(t1); ++h)
+      x_ring.copy_row(x, h - c.padding);
     simd.forward_rows(x_ring.image, c.padding, u.data(), {bias.data(), true, false, y_rows.image, nullptr},
                       c.P, c.Q, t0, t1, forward_workspace.data());
     simd.backward_rows(x_ring.image, c.padding, u.data(), gradient, sums_rows.data(), bias_rows.data(),
                        dx_ring.image, t0, t1, workspace.data());
-    const int64_t end = t1 < T ? std::max<int64_t>(0, std::min(H, 4 * t1 - c.padding)) : H;
+    const int64_t end =
+        t1 < T ? std::max<int64_t>(0, std::min<int64_t>(H, tiling.edge() * t1 - c.padding)) : H;
     dx_ring.check_rows(dx, done, end);
     done = end;
   }
@@ -121,10 +132,10 @@ void check_winograd(const Case& c) {
 
 /// Rows of x that the caller turns, instead of x itself.
 void check_winograd_turned(const Case& c) {
-  const cpu::WinogradSimd& simd = cpu::winograd_simd();
-  const int64_t L = simd.lanes, H = c.P + 2 - 2 * c.padding, W = c.Q + 2 - 2 * c.padding;
-  const int64_t T = (c.P + 3) / 4, behind = (c.Q + 3) / 4 * 4 + 2 - c.padding - W;
-  Planes x(L, c.C, H, W, c.padding, behind, 4 * T + 2), dy(L, c.K, c.P, c.Q, 0, 0, c.P);
+  const cpu::WinogradSimd& simd = cpu::winograd_simd(c.taps);
+  const auto [L, H, W, T, behind] = extents(c);
+  const cpu::WinogradTiling& tiling = simd.tiling;
+  Planes x(L, c.C, H, W, c.padding, behind, tiling.patch_end(T)), dy(L, c.K, c.P, c.Q, 0, 0, c.P);
   x.fill(1);
   dy.fill(2);
   std::vector<float> workspace(size_t(simd.workspace_floats(c.C, x.columns, c.K)), kNaN), other(workspace);
@@ -137,7 +148,7 @@ void check_winograd_turned(const Case& c) {
   for (int64_t t = 0; t < T; ++t) {
     simd.backward_rows(x.image, c.padding, nullptr, gradient, sums.data(), nullptr, {}, t, t + 1,
                        workspace.data());
-    for (int64_t h = (t ? 4 * t + 2 : 0) - c.padding; h < 4 * t + 6 - c.padding; ++h)
+    for (int64_t h = (t ? tiling.patch_end(t) : 0) - c.padding; h < tiling.patch_end(t + 1) - c.padding; ++h)
       for (int64_t q = 0; q < to.columns; ++q)
         for (int64_t l = 0; l < L; ++l)
           for (int64_t k = 0; k < to.channels; ++k)
@@ -228,10 +239,12 @@ void check_direct(const cpu::LaneConvShape& s, int64_t C, int64_t K, int64_t H, 
 TEST_CASE("Winograd convolutions by bands of tile rows", "[lanes]") {
   test::for_each_isa([&](const std::string& isa) {
     for (const Case& c : {Case{9, 10, 12, 11, 0, 1}, Case{8, 16, 13, 5, 1, 2}, Case{17, 9, 22, 24, 2, 1},
-                          Case{200, 170, 9, 14, 1, 1}, Case{8, 8, 3, 3, 0, 2}}) {
-      INFO(isa << ", C " << c.C << " K " << c.K << " P " << c.P << " Q " << c.Q << " padding " << c.padding);
+                          Case{200, 170, 9, 14, 1, 1}, Case{8, 8, 3, 3, 0, 2}, Case{9, 10, 7, 9, 2, 1, 5},
+                          Case{17, 8, 10, 11, 0, 2, 5}, Case{8, 20, 7, 6, 4, 3, 5}}) {
+      INFO(isa << ", " << c.taps << " x " << c.taps << " C " << c.C << " K " << c.K << " P " << c.P << " Q "
+               << c.Q << " padding " << c.padding);
       check_winograd(c);
-      check_winograd_turned(c);
+      if (c.C > cpu::kPairedChannels) check_winograd_turned(c);
     }
   });
 }

@@ -13,17 +13,26 @@ namespace uncial::test::winograd {
 struct Case {
   int64_t C, K, P, Q, padding;
   bool pool = false, relu = false, bias = false, whole_numbers = true, residual = false;
-  int64_t H() const { return P + 2 - 2 * padding; }
-  int64_t W() const { return Q + 2 - 2 * padding; }
+  int64_t taps = 3;
+  int64_t H() const { return P + taps - 1 - 2 * padding; }
+  int64_t W() const { return Q + taps - 1 - 2 * padding; }
   /// Rows and columns that whole tiles of the input cover.
-  int64_t rows() const { return (P + 3) / 4 * 4 + 2; }
-  int64_t cols() const { return (Q + 3) / 4 * 4 + 2; }
+  int64_t rows() const { return covered(P); }
+  int64_t cols() const { return covered(Q); }
+  int64_t weights() const { return K * C * taps * taps; }
+
+ private:
+  int64_t covered(int64_t outputs) const {
+    const int64_t edge = taps == 3 ? 4 : 2;
+    return (outputs + edge - 1) / edge * edge + taps - 1;
+  }
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
-  return out << "C " << c.C << " K " << c.K << " P " << c.P << " Q " << c.Q << " padding " << c.padding
-             << (c.pool ? " pool" : "") << (c.relu ? " relu" : "") << (c.bias ? " bias" : "")
-             << (c.whole_numbers ? "" : " random") << (c.residual ? " residual" : "");
+  return out << c.taps << " x " << c.taps << " C " << c.C << " K " << c.K << " P " << c.P << " Q " << c.Q
+             << " padding " << c.padding << (c.pool ? " pool" : "") << (c.relu ? " relu" : "")
+             << (c.bias ? " bias" : "") << (c.whole_numbers ? "" : " random")
+             << (c.residual ? " residual" : "");
 }
 
 class Numbers {
@@ -67,13 +76,13 @@ struct Run {
 
   explicit Run(const Case& problem)
       : c(problem),
-        simd(cpu::winograd_simd()),
+        simd(cpu::winograd_simd(c.taps)),
         lanes(simd.lanes),
         u(simd.weight_floats(c.C, c.K), kNaN),
         x(c.C, c.H(), c.W(), c.padding, c.rows(), c.cols(), lanes, kNaN),
         xs(c.C, c.rows(), c.cols(), lanes) {
     Numbers next(c.whole_numbers);
-    w.resize(size_t(c.K * c.C * 9));
+    w.resize(size_t(c.weights()));
     for (float& v : w) v = next(4);
     bias.resize(size_t(c.K));
     for (float& v : bias) v = next(20);
@@ -93,8 +102,9 @@ struct Run {
   void each_tap(F f) const {
     for (int64_t k = 0; k < c.K; ++k)
       for (int64_t channel = 0; channel < c.C; ++channel)
-        for (int64_t tap = 0; tap < 9; ++tap)
-          f(k, channel, tap / 3, tap % 3, double(w[size_t((k * c.C + channel) * 9 + tap)]));
+        for (int64_t r = 0; r < c.taps; ++r)
+          for (int64_t s = 0; s < c.taps; ++s)
+            f(k, channel, r, s, double(w[size_t(((k * c.C + channel) * c.taps + r) * c.taps + s)]));
   }
 };
 

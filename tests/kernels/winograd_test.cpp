@@ -112,7 +112,7 @@ Error compare_dw(const Run& run, const Dense& dy, const std::vector<float>& dw) 
         sum += product;
         size += std::abs(product);
       }
-    error.add(dw[size_t((k * c.C + channel) * 9 + r * 3 + s)], 2 * sum, 2 * size);
+    error.add(dw[size_t(((k * c.C + channel) * c.taps + r) * c.taps + s)], 2 * sum, 2 * size);
   });
   return error;
 }
@@ -141,6 +141,20 @@ Error compare_dx(const Run& run, const Dense& dy, LaneBuffer& dx) {
   CHECK(untouched);
   CHECK(dx.guards_hold());
   return error;
+}
+
+/// Without sums, and without x, the input gradient is the same.
+void check_input_gradient_alone(Run& run, const LaneGradient& dy, LaneBuffer& dx) {
+  const Case& c = run.c;
+  Guarded<float> workspace(run.simd.workspace_floats(c.C, c.cols(), c.K), kNaN);
+  LaneBuffer alone(c.C, c.H(), c.W(), c.padding, c.rows(), c.cols(), run.lanes, 555);
+  run.simd.backward({}, c.padding, run.u.begin(), dy, nullptr, nullptr, alone.image(), workspace.begin());
+  CHECK((workspace.guards_hold() && alone.guards_hold()));
+  bool same = true;
+  alone.visit([&](const float* v, int64_t channel, int64_t h, int64_t column, int kind) {
+    if (kind == 0) same &= std::equal(v, v + run.lanes, dx.at(channel, h, column));
+  });
+  CHECK(same);
 }
 
 /// Two backward passes into the same sums: the first without an input gradient.
@@ -174,6 +188,7 @@ void check_backward(Run& run, const Guarded<WinnerCode>& winners, LaneBuffer& y,
 
   const Dense all = expand(run, dy, y, winners);
   std::vector<float> dw(run.w.size(), kNaN);
+  check_input_gradient_alone(run, gradient, dx);
   const int64_t middle = c.K / 2 / 8 * 8;
   run.simd.finish_weights(c.C, c.K, sums.begin(), dw.data(), 0, middle);
   run.simd.finish_weights(c.C, c.K, sums.begin(), dw.data(), middle, c.K);
@@ -214,15 +229,16 @@ void check(const Case& c, Worst& worst) {
 
 /// Every extent with every channel count, both kinds of numbers, all epilogues; large images with few
 /// channels.
-std::vector<Case> cases() {
+std::vector<Case> cases(int64_t taps) {
   std::vector<Case> list;
   const int64_t channels[] = {1, 3, 16, 17, 32, 40}, extents[] = {1, 2, 3, 4, 5, 7, 8, 11, 13, 24, 26};
   int64_t n = 0;
   for (int64_t P : extents)
     for (int64_t Q : extents)
-      for (int64_t padding = 0; padding < 3; ++padding) {
+      for (int64_t padding = 0; padding < taps; ++padding) {
         Case c{channels[n % 6], channels[(n / 6 + n) % 6], P, Q, padding};
         ++n;
+        c.taps = taps;  // H() and W() ask for it
         if (c.H() < 1 || c.W() < 1 || c.C * c.K * P * Q > 60000) continue;
         c.pool = n % 3 == 0;
         c.relu = n % 2 == 0;
@@ -238,6 +254,7 @@ std::vector<Case> cases() {
     for (int64_t K : {8, 24}) list.push_back({C, K, 6, 9, 1, n++ % 2 == 0, n % 3 == 0, true, C != 96});
   list.push_back({32, 40, 11, 11, 0, true, true, true, false});
   list.push_back({17, 16, 24, 26, 1, false, true, true, false});
+  for (Case& c : list) c.taps = taps;
   return list;
 }
 
@@ -247,10 +264,12 @@ TEST_CASE("Winograd convolutions: output, winners and gradients, on every instru
   for (const std::string& isa : isas()) {
     INFO(isa);
     set_isa(isa);
-    Worst worst;
-    for (const Case& c : cases()) check(c, worst);
-    INFO("largest errors: y " << worst.y << ", dw " << worst.dw << ", dx " << worst.dx);
-    CHECK(worst.y > 0);  // float rounding must show: the comparison is not with itself
+    for (const int64_t taps : {3, 5}) {
+      Worst worst;
+      for (const Case& c : cases(taps)) check(c, worst);
+      INFO(taps << " taps, largest errors: y " << worst.y << ", dw " << worst.dw << ", dx " << worst.dx);
+      CHECK(worst.y > 0);  // float rounding must show: the comparison is not with itself
+    }
   }
   set_isa("");
 }

@@ -117,20 +117,34 @@ inline const std::vector<Case>& cases() {
        "conv2d+relu > winograd+relu+max_pool2d"},
       {"the same with 3 channels and padding, without relu and pool",
        [] {
-         return Sequential(Conv2d(3, 8, {.kernel = 3, .padding = 1}),
-                           Conv2d(8, 9, {.kernel = 3, .padding = 1}), ReLU(), Flatten(),
+         return Sequential(Conv2d(3, 11, {.kernel = 3, .padding = 1}),
+                           Conv2d(11, 9, {.kernel = 3, .padding = 1}), ReLU(), Flatten(),
                            Dense(9 * 15 * 23, 3));
        },
        {3, 15, 23},
        "winograd_gradient > conv2d_gradient"},
       {"the same with stride ahead, and a bias of one only",
        [] {
-         return Sequential(Conv2d(1, 8, {.kernel = 5, .stride = 2, .padding = 2, .bias = false}), ReLU(),
-                           Conv2d(8, 9, {.kernel = 3, .padding = 2}), Tanh(), Flatten(),
+         return Sequential(Conv2d(1, 11, {.kernel = 5, .stride = 2, .padding = 2, .bias = false}), ReLU(),
+                           Conv2d(11, 9, {.kernel = 3, .padding = 2}), Tanh(), Flatten(),
                            Dense(9 * 12 * 16, 3));
        },
        {1, 19, 27},
        "winograd_gradient > conv2d_gradient"},
+      {"the same ahead of 5x5 filters",
+       [] {
+         return Sequential(Conv2d(1, 10, {.kernel = 3}), ReLU(), Conv2d(10, 9, {.kernel = 5, .padding = 3}),
+                           ReLU(), MaxPool2d(2), Flatten(), Dense(9 * 42, 3));
+       },
+       {1, 13, 15},
+       "winograd_gradient > conv2d_gradient"},
+      {"5x5 filters on channels that share vectors, nothing computed ahead",
+       [] {
+         return Sequential(Conv2d(1, 8, {.kernel = 3}), ReLU(), Conv2d(8, 9, {.kernel = 5}), ReLU(),
+                           MaxPool2d(2), Flatten(), Dense(9 * 12, 3));
+       },
+       {1, 13, 15},
+       "winograd+relu+max_pool2d"},
       {"dropout behind pool, before and after flatten",
        [] {
          return Sequential(Conv2d(1, 8, {.kernel = 3}), ReLU(), MaxPool2d(2), Dropout(0.25),

@@ -40,7 +40,7 @@ void transform_filters(int64_t C, int64_t K, const float* w, const float* factor
     for (int64_t c = 0; c < C; ++c) {
       float taps[9][kLanes];
       gather_filters(C, K, w, factor, v * kLanes, c, taps);
-      winograd::weight_tile<kVectorBytes>(taps, to + c * width, point);
+      winograd::weight_tile<3, kVectorBytes>(taps, to + c * width, point);
     }
   }
 }
@@ -95,7 +95,7 @@ template <int kHalf>
                                                int64_t v, const Tile& tile) {
   if (2 * kHalf >= tile.rows) return;
   V rows[2][4];
-  winograd::output_rows<kHalf>(m, point, rows[0], rows[1]);
+  winograd::output_rows<4, kHalf>(m, point, rows[0], rows[1]);
   const V bias = load(e.bias + v * kLanes);
   if (e.pool) {
     if (2 * kHalf + 1 >= tile.rows) return;

@@ -16,14 +16,14 @@ using Index = Lanes<int32_t>::V;
 
 enum class Source { plain, relu, pooled };
 
-/// Filter k's 4x4 gradients of a tile; zero beyond the image.
-template <Source kSource>
-[[gnu::always_inline]] inline void load_gradient(const LaneGradient& dy, int64_t k, Tile tile, V (*z)[4]) {
-  constexpr int kSide = kSource == Source::pooled ? 2 : 4;
-  const int64_t P = kSource == Source::pooled ? dy.P / 2 : dy.P,
-                Q = kSource == Source::pooled ? dy.Q / 2 : dy.Q;
-  const int64_t rows = P - tile.row * kSide, cols = Q - tile.col * kSide;
-  const int64_t at = k * dy.dy.plane + tile.row * kSide * dy.dy.row + tile.col * kSide * kLanes;
+/// Filter k's gradients of a tile; zero beyond the image.
+template <int kEdge, Source kSource>
+[[gnu::always_inline]] inline void load_gradient(const LaneGradient& dy, int64_t k, Tile tile,
+                                                 V (*z)[kEdge]) {
+  constexpr int kShrink = kSource == Source::pooled ? 2 : 1, kSide = kEdge / kShrink;
+  const int64_t P = dy.P / kShrink, Q = dy.Q / kShrink, row = tile.row / kShrink, col = tile.col / kShrink;
+  const int64_t rows = P - row, cols = Q - col;
+  const int64_t at = k * dy.dy.plane + row * dy.dy.row + col * kLanes;
   const int64_t next = at + (k + 1 < dy.dy.C ? dy.dy.plane : 0);
   const auto prefetch = [&](const float* image) __attribute__((always_inline)) {
     prefetch_patch<kSide, 0, kSide, 0>([&](int i) __attribute__((always_inline)) {
@@ -46,7 +46,7 @@ template <Source kSource>
       } else if constexpr (kSource == Source::relu) {
         z[i][j] = inside ? (load(dy.relu_y + here) > V{} ? g : V{}) : V{};
       } else {
-        const WinnerCode* codes = dy.winners + ((k * P + tile.row * 2 + i) * Q + tile.col * 2 + j) * kLanes;
+        const WinnerCode* codes = dy.winners + ((k * P + row + i) * Q + col + j) * kLanes;
         const V scaled = g * dy.scale;
 #pragma GCC unroll 4
         for (int q = 0; q < 4; ++q)
@@ -56,24 +56,25 @@ template <Source kSource>
 }
 
 /// A z A^T; returns the point (1, 1), the plain sum of the tile.
-[[gnu::always_inline]] inline V gradient_tile(const V (*z)[4], float* to, int64_t step) {
+template <int kEdge>
+[[gnu::always_inline]] inline V gradient_tile(const V (*z)[kEdge], float* to, int64_t step) {
   V total;
   for_pairs([&](auto pair) __attribute__((always_inline)) {
-    V first[4], second[4], o[6];
+    V first[kEdge], second[kEdge], o[kPatch];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j)
-      gradient_pair<pair>(
+    for (int j = 0; j < kEdge; ++j)
+      gradient_pair<kEdge, pair>(
           [=](int i) __attribute__((always_inline))->V { return z[i][j]; }, first[j], second[j]);
-    gradient_row(first, o);
+    gradient_row<kEdge>(first, o);
     if (pair == 1) total = o[1];
     store_points(o, to + kPairRows[pair][0] * 6 * step, step);
-    gradient_row(second, o);
+    gradient_row<kEdge>(second, o);
     store_points(o, to + kPairRows[pair][1] * 6 * step, step);
   });
   return total;
 }
 
-template <int kTilesHere, Source kSource>
+template <int kEdge, int kTilesHere, Source kSource>
 void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float* panel, float* bias_sums) {
   constexpr int64_t step = point_step(kTilesHere), block = block_step(kTilesHere);
   const int64_t K = dy.dy.C;
@@ -81,9 +82,9 @@ void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float
     float* to = panel + k / kBlock * block + k % kBlock * kTilesHere * kLanes;
     V sum{};
     for (int t = 0; t < kTilesHere; ++t) {
-      V z[4][4];
-      load_gradient<kSource>(dy, k, group.tile[t], z);
-      sum += gradient_tile(z, to + t * kLanes, step);
+      V z[kEdge][kEdge];
+      load_gradient<kEdge, kSource>(dy, k, group.tile[t], z);
+      sum += gradient_tile<kEdge>(z, to + t * kLanes, step);
     }
     if (bias_sums) store<float>(bias_sums + k * kLanes, load(bias_sums + k * kLanes) + sum);
   }
@@ -94,18 +95,23 @@ void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float
 }
 
 /// Adds a row of a tile to dx: where the mask is 0 the pixel is met for the first time.
-[[gnu::always_inline]] inline void add_row(const V* o, Index first_two, Index others, float* dx) {
+template <int kOverlap>
+[[gnu::always_inline]] inline void add_row(const V* o, Index overlapping, Index others, float* dx) {
 #pragma GCC unroll 6
-  for (int j = 0; j < 6; ++j)
-    store<float>(dx + j * kLanes, o[j] + (V)((Index)load(dx + j * kLanes) & (j < 2 ? first_two : others)));
+  for (int j = 0; j < kPatch; ++j) {
+    const Index met = j < kOverlap ? overlapping : others;
+    store<float>(dx + j * kLanes, o[j] + (V)((Index)load(dx + j * kLanes) & met));
+  }
 }
 
 /// B m B^T added to six rows of dx, `plane` floats on. `above`, `left`: all bits where that neighbour exists.
+template <int kEdge>
 [[gnu::always_inline]] inline void input_gradient_tile(const float* m, int64_t step, Index above, Index left,
                                                        float* const* rows, int64_t plane) {
   constexpr int kRows[3][2] = {{0, 5}, {1, 3}, {2, 4}};  // of each pair
   const auto add = [=](const V* o, int i) __attribute__((always_inline)) {
-    add_row(o, i < 2 ? above | left : left, i < 2 ? above : Index{}, rows[i] + plane);
+    const bool overlaps = i < kPatch - kEdge;
+    add_row<kPatch - kEdge>(o, overlaps ? above | left : left, overlaps ? above : Index{}, rows[i] + plane);
   };
   for_pairs([&](auto pair) __attribute__((always_inline)) {
     V first[6], second[6], o[6];
@@ -123,27 +129,28 @@ void transform_gradient_of(const TileGroup& group, const LaneGradient& dy, float
 
 }  // namespace
 
+template <int kEdge>
 void transform_gradient(const TileGroup& group, const LaneGradient& dy, float* panel, float* bias_sums) {
   with_count(group.count, [&](auto count) {
     if (dy.winners)
-      transform_gradient_of<count, Source::pooled>(group, dy, panel, bias_sums);
+      transform_gradient_of<kEdge, count, Source::pooled>(group, dy, panel, bias_sums);
     else if (dy.relu_y)
-      transform_gradient_of<count, Source::relu>(group, dy, panel, bias_sums);
+      transform_gradient_of<kEdge, count, Source::relu>(group, dy, panel, bias_sums);
     else
-      transform_gradient_of<count, Source::plain>(group, dy, panel, bias_sums);
+      transform_gradient_of<kEdge, count, Source::plain>(group, dy, panel, bias_sums);
   });
 }
 
+template <int kEdge>
 void transform_input_gradient(const TileGroup& group, const float* panel, const LaneImage& dx,
                               int64_t padding) {
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
     const bool far = is_far(dx);
-    float* rows[tiles][6];  // of each tile in channel 0
+    float* rows[tiles][kPatch];  // of each tile in channel 0
     for (int t = 0; t < tiles; ++t)
       for (int i = 0; i < 6; ++i)
-        rows[t][i] =
-            dx.at_row(group.tile[t].row * 4 - padding + i) + (group.tile[t].col * 4 - padding) * kLanes;
+        rows[t][i] = dx.at_row(group.tile[t].row - padding + i) + (group.tile[t].col - padding) * kLanes;
     for (int64_t c = 0; c < dx.C; ++c)
       for (int t = 0; t < tiles; ++t) {
         const Tile tile = group.tile[t];
@@ -151,10 +158,15 @@ void transform_input_gradient(const TileGroup& group, const float* panel, const 
         if (far)
           prefetch_patch<6, 2, 6, 1>([&](int i) __attribute__((always_inline)) { return rows[t][i] + next; });
         const float* m = panel + c / kBlock * block_step(tiles) + (c % kBlock * tiles + t) * kLanes;
-        input_gradient_tile(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0), rows[t],
-                            c * dx.plane);
+        input_gradient_tile<kEdge>(m, point_step(tiles), Index{} - (tile.row > 0), Index{} - (tile.col > 0),
+                                   rows[t], c * dx.plane);
       }
   });
 }
+
+template void transform_gradient<4>(const TileGroup&, const LaneGradient&, float*, float*);
+template void transform_gradient<2>(const TileGroup&, const LaneGradient&, float*, float*);
+template void transform_input_gradient<4>(const TileGroup&, const float*, const LaneImage&, int64_t);
+template void transform_input_gradient<2>(const TileGroup&, const float*, const LaneImage&, int64_t);
 
 }  // namespace UNCIAL_SIMD::winograd

@@ -19,11 +19,12 @@ struct Extent {
 };
 
 /// Two rows of a tile -> one row of windows.
+template <int kEdge>
 [[gnu::always_inline]] inline void store_pooled(const V* a, const V* b, bool relu, int64_t cols, float* y,
                                                 WinnerCode* winners) {
   const V floor = V{} + (relu ? 0.0f : -__builtin_inff());
 #pragma GCC unroll 2
-  for (int j = 0; j < 2; ++j) {
+  for (int j = 0; j < kEdge / 2; ++j) {
     if (j >= cols) return;
     WinnerCode ignored[kLanes];
     store<float>(y + j * kLanes, pool_window(a[2 * j], a[2 * j + 1], b[2 * j], b[2 * j + 1], floor,
@@ -31,10 +32,11 @@ struct Extent {
   }
 }
 
+template <int kEdge>
 [[gnu::always_inline]] inline void store_row(const V* o, const float* skip, bool relu, int64_t cols,
                                              float* y) {
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
+  for (int j = 0; j < kEdge; ++j) {
     if (j >= cols) return;
     const V v = skip ? o[j] + load<float>(skip + j * kLanes) : o[j];
     store<float>(y + j * kLanes, relu ? (V{} > v ? V{} : v) : v);
@@ -53,37 +55,36 @@ struct Plane {
   int64_t skip_row;
 };
 
-template <int kHalf, bool kPool>
+template <int kEdge, int kHalf, bool kPool>
 [[gnu::always_inline]] inline void finish_half(const float* m, int64_t point, const Plane& to, Tile tile,
                                                Extent extent) {
   constexpr int kRow = kPool ? kHalf : 2 * kHalf;
   if (kRow >= extent.rows) return;
-  V upper[4], lower[4];
-  output_rows<kHalf>(m, point, upper, lower);
+  V upper[kEdge], lower[kEdge];
+  output_rows<kEdge, kHalf>(m, point, upper, lower);
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
+  for (int j = 0; j < kEdge; ++j) {
     upper[j] += to.bias;
     lower[j] += to.bias;
   }
   if constexpr (kPool) {
-    const int64_t at = (tile.row * 2 + kRow) * to.winner_row + tile.col * 2 * kLanes;
-    store_pooled(upper, lower, to.relu, extent.cols,
-                 to.y + (tile.row * 2 + kRow) * to.row + tile.col * 2 * kLanes,
-                 to.winners ? to.winners + at : nullptr);
+    const int64_t row = tile.row / 2 + kRow, col = tile.col / 2 * kLanes;
+    store_pooled<kEdge>(upper, lower, to.relu, extent.cols, to.y + row * to.row + col,
+                        to.winners ? to.winners + row * to.winner_row + col : nullptr);
   } else {
-    const int64_t row = tile.row * 4 + kRow, col = tile.col * 4 * kLanes;
+    const int64_t row = tile.row + kRow, col = tile.col * kLanes;
     float* y = to.y + row * to.row + col;
     const float* skip = to.skip ? to.skip + row * to.skip_row + col : nullptr;
-    store_row(upper, skip, to.relu, extent.cols, y);
+    store_row<kEdge>(upper, skip, to.relu, extent.cols, y);
     if (kRow + 1 < extent.rows)
-      store_row(lower, skip ? skip + to.skip_row : nullptr, to.relu, extent.cols, y + to.row);
+      store_row<kEdge>(lower, skip ? skip + to.skip_row : nullptr, to.relu, extent.cols, y + to.row);
   }
 }
 
-template <int kTilesHere, bool kPool>
+template <int kEdge, int kTilesHere, bool kPool>
 void transform_output_of(const TileGroup& group, const float* panel, const LaneEpilogue& e, int64_t P,
                          int64_t Q, int64_t k0, int64_t k1) {
-  constexpr int kSide = kPool ? 2 : 4;  // of a tile of y
+  constexpr int kShrink = kPool ? 2 : 1, kSide = kEdge / kShrink;  // of a tile of y
   if (kPool) P /= 2, Q /= 2;
   const bool far = is_far(e.y);
   for (int64_t k = k0; k < k1; ++k) {
@@ -100,14 +101,15 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
                       e.skip.row};
     for (int t = 0; t < kTilesHere; ++t) {
       const Tile tile = group.tile[t];
-      const Extent extent = {P - tile.row * kSide, Q - tile.col * kSide};
-      const float* next =
-          to.y + (k + 1 < k1 ? e.y.plane : 0) + tile.row * kSide * to.row + tile.col * kSide * kLanes;
+      const int64_t row = tile.row / kShrink, col = tile.col / kShrink;
+      const Extent extent = {P - row, Q - col};
+      const float* next = to.y + (k + 1 < k1 ? e.y.plane : 0) + row * to.row + col * kLanes;
       if (far)
         prefetch_patch<kSide, 0, kSide, 1>([&](int i)
                                                __attribute__((always_inline)) { return next + i * to.row; });
-      finish_half<0, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
-      finish_half<1, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
+      finish_half<kEdge, 0, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
+      if constexpr (kEdge == 4)
+        finish_half<kEdge, 1, kPool>(m + t * kLanes, point_step(kTilesHere), to, tile, extent);
     }
   }
 }
@@ -118,11 +120,10 @@ void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding
   with_count(group.count, [&](auto count) {
     constexpr int tiles = count;
     const bool far = is_far(x);
-    const float* first[tiles][6];  // rows of each tile in channel 0
+    const float* first[tiles][kPatch];  // rows of each tile in channel 0
     for (int t = 0; t < tiles; ++t)
       for (int i = 0; i < 6; ++i)
-        first[t][i] =
-            x.at_row(group.tile[t].row * 4 - padding + i) + (group.tile[t].col * 4 - padding) * kLanes;
+        first[t][i] = x.at_row(group.tile[t].row - padding + i) + (group.tile[t].col - padding) * kLanes;
     for (int64_t c = 0; c < x.C; ++c)
       for (int t = 0; t < tiles; ++t) {
         const float* rows[6];
@@ -136,14 +137,19 @@ void transform_input(const TileGroup& group, const LaneImage& x, int64_t padding
   });
 }
 
+template <int kEdge>
 void transform_output(const TileGroup& group, const float* panel, const LaneEpilogue& epilogue, int64_t P,
                       int64_t Q, int64_t k0, int64_t k1) {
   with_count(group.count, [&](auto count) {
     if (epilogue.pool)
-      transform_output_of<count, true>(group, panel, epilogue, P, Q, k0, k1);
+      transform_output_of<kEdge, count, true>(group, panel, epilogue, P, Q, k0, k1);
     else
-      transform_output_of<count, false>(group, panel, epilogue, P, Q, k0, k1);
+      transform_output_of<kEdge, count, false>(group, panel, epilogue, P, Q, k0, k1);
   });
 }
+template void transform_output<4>(const TileGroup&, const float*, const LaneEpilogue&, int64_t, int64_t,
+                                  int64_t, int64_t);
+template void transform_output<2>(const TileGroup&, const float*, const LaneEpilogue&, int64_t, int64_t,
+                                  int64_t, int64_t);
 
 }  // namespace UNCIAL_SIMD::winograd

@@ -2,9 +2,11 @@
 /// @file winograd_layout.h
 /// How the Winograd kernels arrange their intermediate results, and the order in which they visit tiles.
 ///
-/// An output is cut into tiles of 4x4 pixels, each computed from 6x6 pixels of the input; both are carried to
-/// kPoints = 36 points, where the convolution is a product of matrices, one a point. Up to kTiles tiles form
-/// a *group*: what one register block of the products covers. A group's transformed channels are a *panel*
+/// An output is cut into tiles of kEdge x kEdge pixels, each computed from 6x6 pixels of the input; both are
+/// carried to kPoints = 36 points, where the convolution is a product of matrices, one a point. kEdge is 4
+/// for 3x3 filters and 2 for 5x5 filters: the points are the same, and with them what happens there. Up to
+/// kTiles tiles form a *group*: what one register block of the products covers. A group's transformed
+/// channels are a *panel*
 ///
 ///     [channel / kBlock][point][channel % kBlock][tile][lane]
 ///
@@ -19,7 +21,11 @@ namespace UNCIAL_SIMD::winograd {
 
 using V = Lanes<float>::V;
 constexpr int kLanes = Lanes<float>::count;
-constexpr int kPoints = 36;
+constexpr int kPatch = 6;  ///< rows and columns of the input that a tile is computed from
+constexpr int kPoints = kPatch * kPatch;
+/// Rows and columns of filters whose outputs are computed in tiles of kEdge x kEdge.
+template <int kEdge>
+constexpr int kTaps = kPatch + 1 - kEdge;
 constexpr int kLine = 16;  ///< floats of a cache line
 
 // Register block of the products: kBlock channels x kTiles vectors of sums, and kTiles vectors of the right
@@ -58,7 +64,7 @@ constexpr int next_part(int64_t remaining) {
 }
 
 struct Tile {
-  int64_t row, col;  ///< in tiles
+  int64_t row, col;  ///< its first pixel of the output
 };
 
 struct TileGroup {
@@ -74,10 +80,11 @@ struct TilePass {
 };
 
 /// Walks over rows [t0, t1) of the tiles of an output in reading order.
+template <int kEdge>
 class TileWalk {
  public:
   TileWalk(int64_t Q, int64_t t0, int64_t t1)
-      : cols_((Q + 3) / 4), remaining_((t1 - t0) * cols_), at_{t0, 0} {}
+      : end_(round_up(Q, kEdge)), remaining_((t1 - t0) * end_ / kEdge), at_{t0 * kEdge, 0} {}
 
   /// The next at most `groups` groups; false when all tiles were visited.
   bool next(TilePass& pass, int groups) {
@@ -86,7 +93,7 @@ class TileWalk {
       group.count = next_part<kTiles>(remaining_);
       for (int t = 0; t < group.count; ++t) {
         group.tile[t] = at_;
-        if (++at_.col == cols_) at_ = {at_.row + 1, 0};
+        if ((at_.col += kEdge) == end_) at_ = {at_.row + kEdge, 0};
       }
       remaining_ -= group.count;
     }
@@ -94,7 +101,8 @@ class TileWalk {
   }
 
  private:
-  int64_t cols_, remaining_;
+  int64_t end_;  ///< of a row, a tile's multiple
+  int64_t remaining_;
   Tile at_;
 };
 

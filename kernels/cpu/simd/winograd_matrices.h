@@ -1,13 +1,15 @@
 #pragma once
 /// @file winograd_matrices.h
-/// The matrices of F(4x4, 3x3) with the points 0, 1, -1, 2, -2 and infinity, as straight code:
+/// The matrices of F(4x4, 3x3) and F(2x2, 5x5) with the points 0, 1, -1, 2, -2 and infinity, as straight
+/// code:
 ///
 ///     y = A^T [(G w G^T) . (B^T x B)] A     dx = B [(G w G^T) . (A dy A^T)] B^T     dw = G^T [(B^T x B) . (A
 ///     dy A^T)] G
 ///
-/// A matrix is applied to the rows of a tile at once, and to its columns two results at a time (`*_pair`, the
-/// two that share most): all 36 intermediate results together would not stay in registers. `d(i)` loads the
-/// i-th element of a column.
+/// Both have the same B; rows of A and G are powers of the points, as many as a tile has rows of outputs and
+/// a filter of taps. A matrix is applied to the rows of a tile at once, and to its columns two results at a
+/// time (`*_pair`, the two that share most): all 36 intermediate results together would not stay in
+/// registers. `d(i)` loads the i-th element of a column.
 
 #include "winograd_layout.h"
 
@@ -17,6 +19,14 @@ namespace UNCIAL_SIMD::winograd {
 
 /// The rows that the pairs of B^T and A yield.
 constexpr int kPairRows[3][2] = {{0, 5}, {1, 2}, {3, 4}};
+
+/// f(std::integral_constant<int, 0>), then 1 and 2.
+template <class F>
+UNCIAL_INLINE void for_pairs(F f) {
+  f(std::integral_constant<int, 0>());
+  f(std::integral_constant<int, 1>());
+  f(std::integral_constant<int, 2>());
+}
 
 /// B^T: a row of the input, 6 -> 6.
 UNCIAL_INLINE void input_row(const V* d, V* o) {
@@ -44,51 +54,58 @@ UNCIAL_INLINE void input_pair(Load d, V& first, V& second) {
   }
 }
 
-/// A^T: a row of the output, 6 -> 4.
+/// A^T: a row of the output, 6 -> kEdge.
+template <int kEdge>
 UNCIAL_INLINE void output_row(const V* m, V* o) {
   const V s = m[1] + m[2], d = m[1] - m[2], u = m[3] + m[4], v = m[3] - m[4];
   o[0] = m[0] + s + u;
-  o[1] = d + 2 * v;
-  o[2] = s + 4 * u;
-  o[3] = (d + m[5]) + 8 * v;
+  if constexpr (kEdge == 2) {
+    o[1] = (d + m[5]) + 2 * v;
+  } else {
+    o[1] = d + 2 * v;
+    o[2] = s + 4 * u;
+    o[3] = (d + m[5]) + 8 * v;
+  }
 }
 /// Rows 0 and 1, or 2 and 3: those of a pooling window.
-template <int kPair, class Load>
+template <int kEdge, int kPair, class Load>
 UNCIAL_INLINE void output_pair(Load m, V& first, V& second) {
   const V s = m(1) + m(2), d = m(1) - m(2), u = m(3) + m(4), v = m(3) - m(4);
   if constexpr (kPair == 0) {
     first = m(0) + s + u;
-    second = d + 2 * v;
+    second = (kEdge == 2 ? d + m(5) : d) + 2 * v;
   } else {
     first = s + 4 * u;
     second = (d + m(5)) + 8 * v;
   }
 }
 
-/// A: a row of the output gradient, 4 -> 6.
-UNCIAL_INLINE void gradient_row(const V* z, V* o) {
-  const V e = z[0] + z[2], f = z[1] + z[3], g = z[0] + 4 * z[2], h = 2 * (z[1] + 4 * z[3]);
-  o[0] = z[0];
-  o[1] = e + f;
-  o[2] = e - f;
-  o[3] = g + h;
-  o[4] = g - h;
-  o[5] = z[3];
-}
-template <int kPair, class Load>
+/// Two rows of A: of points 0 and infinity, 1 and -1, or 2 and -2, which have the even powers of a tile's
+/// rows in common and the odd ones but for their sign.
+template <int kEdge, int kPair, class Load>
 UNCIAL_INLINE void gradient_pair(Load z, V& first, V& second) {
   if constexpr (kPair == 0) {
     first = z(0);
-    second = z(3);
-  } else if constexpr (kPair == 1) {
-    const V e = z(0) + z(2), f = z(1) + z(3);
-    first = e + f;
-    second = e - f;
+    second = z(kEdge - 1);
   } else {
-    const V g = z(0) + 4 * z(2), h = 2 * (z(1) + 4 * z(3));
-    first = g + h;
-    second = g - h;
+    constexpr float kPoint = kPair, kSquare = kPoint * kPoint;
+    V even = z(0), odd = z(1);
+    if constexpr (kEdge == 4) {
+      even += kSquare * z(2);
+      odd += kSquare * z(3);
+    }
+    first = even + kPoint * odd;
+    second = even - kPoint * odd;
   }
+}
+/// A: a row of the output gradient, kEdge -> 6.
+template <int kEdge>
+UNCIAL_INLINE void gradient_row(const V* z, V* o) {
+  for_pairs([&](auto pair) __attribute__((always_inline)) {
+    gradient_pair<kEdge, pair>(
+        [=](int i) __attribute__((always_inline))->V { return z[i]; }, o[kPairRows[pair][0]],
+        o[kPairRows[pair][1]]);
+  });
 }
 
 /// B: a row of the input gradient, 6 -> 6.
@@ -118,56 +135,55 @@ UNCIAL_INLINE void input_gradient_pair(Load m, V& first, V& second) {
 }
 
 /// Rows 2 * kHalf and 2 * kHalf + 1 of an output tile, from its points.
-template <int kHalf>
+template <int kEdge, int kHalf>
 UNCIAL_INLINE void output_rows(const float* m, int64_t point, V* upper, V* lower) {
   V first[6], second[6];
 #pragma GCC unroll 6
   for (int j = 0; j < 6; ++j)
-    output_pair<kHalf>(
+    output_pair<kEdge, kHalf>(
         [=](int i) __attribute__((always_inline))->V { return load(m + (i * 6 + j) * point); }, first[j],
         second[j]);
-  output_row(first, upper);
-  output_row(second, lower);
+  output_row<kEdge>(first, upper);
+  output_row<kEdge>(second, lower);
 }
 
-/// G: a row of the weights, 3 -> 6, in vectors of kBytes.
-template <int kBytes>
+/// G: a row of the weights, taps -> 6, in vectors of kBytes.
+template <int kTapsHere, int kBytes>
 UNCIAL_INLINE void weight_row(const typename Lanes<float, kBytes>::V* w,
                               typename Lanes<float, kBytes>::V* o) {
-  const typename Lanes<float, kBytes>::V s = (w[0] + w[2]) * (-1.f / 6), m = w[1] * (1.f / 6),
-                                         t = w[0] * (1.f / 24) + w[2] * (1.f / 6), n = w[1] * (1.f / 12);
+  using Filters = typename Lanes<float, kBytes>::V;
+  Filters even = (w[0] + w[2]) * (-1.f / 6), odd = w[1] * (1.f / 6);  // powers of 1
+  Filters even2 = w[0] * (1.f / 24) + w[2] * (1.f / 6), odd2 = w[1] * (1.f / 12);
+  if constexpr (kTapsHere == 5) {
+    even -= w[4] * (1.f / 6);
+    odd += w[3] * (1.f / 6);
+    even2 += w[4] * (2.f / 3);
+    odd2 += w[3] * (1.f / 3);
+  }
   o[0] = w[0] * .25f;
-  o[1] = s - m;
-  o[2] = s + m;
-  o[3] = t + n;
-  o[4] = t - n;
-  o[5] = w[2];
+  o[1] = even - odd;
+  o[2] = even + odd;
+  o[3] = even2 + odd2;
+  o[4] = even2 - odd2;
+  o[5] = w[kTapsHere - 1];
 }
 
 /// w[tap][filter] -> G w G^T, `point` floats between points.
-template <int kBytes>
+template <int kTapsHere, int kBytes>
 UNCIAL_INLINE void weight_tile(const float (*w)[kBytes / sizeof(float)], float* u, int64_t point) {
   using Filters = typename Lanes<float, kBytes>::V;
-  Filters half[3][6];  // [column of w][row of u]
-  for (int s = 0; s < 3; ++s) {
-    Filters column[3];
-    for (int r = 0; r < 3; ++r) column[r] = load<float, kBytes>(w[r * 3 + s]);
-    weight_row<kBytes>(column, half[s]);
+  Filters half[kTapsHere][kPatch];  // [column of w][row of u]
+  for (int s = 0; s < kTapsHere; ++s) {
+    Filters column[kTapsHere];
+    for (int r = 0; r < kTapsHere; ++r) column[r] = load<float, kBytes>(w[r * kTapsHere + s]);
+    weight_row<kTapsHere, kBytes>(column, half[s]);
   }
-  for (int i = 0; i < 6; ++i) {
-    const Filters row[3] = {half[0][i], half[1][i], half[2][i]};
-    Filters o[6];
-    weight_row<kBytes>(row, o);
-    for (int j = 0; j < 6; ++j) store<float, kBytes>(u + (i * 6 + j) * point, o[j]);
+  for (int i = 0; i < kPatch; ++i) {
+    Filters row[kTapsHere], o[kPatch];
+    for (int s = 0; s < kTapsHere; ++s) row[s] = half[s][i];
+    weight_row<kTapsHere, kBytes>(row, o);
+    for (int j = 0; j < kPatch; ++j) store<float, kBytes>(u + (i * kPatch + j) * point, o[j]);
   }
-}
-
-/// f(std::integral_constant<int, 0>), then 1 and 2.
-template <class F>
-UNCIAL_INLINE void for_pairs(F f) {
-  f(std::integral_constant<int, 0>());
-  f(std::integral_constant<int, 1>());
-  f(std::integral_constant<int, 2>());
 }
 
 /// 6 results, `step` floats apart.

@@ -60,10 +60,23 @@ template <int kTilesHere, int kStepI, int kStepL>
   store_block<kBlock, kTilesHere>(sum, to);
 }
 
-/// kRows filters x kVectors vectors of channels of the sums at one point, over the positions (tile, lane)
-/// of a group. The first filter is number kPhase of its block. Fetches the next sums and the same filters' dy
-/// of the next point; x too would cost more loads than it saves (measured).
-template <int kRows, int kPhase, int kVectors, int kTilesHere>
+/// What a vector of channels is multiplied by: one gradient, or a pair by turns.
+template <bool kPaired>
+[[gnu::always_inline]] inline V broadcast_gradient(const float* dy) {
+  if constexpr (kPaired) {
+    using Pairs [[gnu::vector_size(sizeof(V))]] = long long;
+    long long pair;
+    __builtin_memcpy(&pair, dy, sizeof pair);
+    return (V)(Pairs{} + pair);
+  } else {
+    return *dy - V{};
+  }
+}
+
+/// kRows filters x kVectors vectors of channels of the sums at one point, over the positions (tile, lane, or
+/// pair of lanes) of a group. The first filter is number kPhase of its block. Fetches the next sums and the
+/// same filters' dy of the next point; x too would cost more loads than it saves (measured).
+template <int kRows, int kPhase, int kVectors, int kTilesHere, bool kPaired>
 [[gnu::noinline]] void accumulate(const float* dy, const float* x, float* sums) {
   constexpr int positions = kTilesHere * kLanes;
   constexpr auto offset = [](int i) {
@@ -78,13 +91,13 @@ template <int kRows, int kPhase, int kVectors, int kTilesHere>
   for (int t = 0; t < positions; t += kLanes) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) __builtin_prefetch(dy + offset(i) + point_step(kTilesHere) + t);
-    for (int l = 0; l < kLanes; ++l, x += kVectors * kLanes) {
+    for (int l = 0; l < kLanes; l += kPaired ? 2 : 1, x += kVectors * kLanes) {
       V v[kVectors];
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) v[j] = load(x + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
-        const float gradient = dy[offset(i) + t + l];
+        const V gradient = broadcast_gradient<kPaired>(dy + offset(i) + t + l);
 #pragma GCC unroll 4
         for (int j = 0; j < kVectors; ++j) sum[i][j] += gradient * v[j];
       }
@@ -94,17 +107,17 @@ template <int kRows, int kPhase, int kVectors, int kTilesHere>
 }
 
 /// The sums of kBlocks blocks of filters for one part of the channels at one point, kRows filters at a time.
-template <int kBlocks, int kRows, int kVectors, int kTilesHere>
+template <int kBlocks, int kRows, int kVectors, int kTilesHere, bool kPaired>
 [[gnu::always_inline]] inline void accumulate_blocks(const float* dy, const float* x, float* sums) {
   const auto all = [=]<int... I>(std::integer_sequence<int, I...>) {
-    (accumulate<kRows, I * kRows % kBlock, kVectors, kTilesHere>(
+    (accumulate<kRows, I * kRows % kBlock, kVectors, kTilesHere, kPaired>(
          dy + I * kRows / kBlock * block_step(kTilesHere), x, sums + I * kRows * kVectors * kLanes),
      ...);
   };
   all(std::make_integer_sequence<int, kBlocks * kBlock / kRows>());
 }
 
-template <int kVectors, int kTilesHere>
+template <int kVectors, int kTilesHere, bool kPaired>
 void accumulate_part(int64_t blocks, const float* dy, const float* x, float* sums) {
   // Loads, not multiply-adds, are the limit, so that squarer blocks pay; with little to choose, those of more
   // sums. GFLOP/s on data in level 1, where loads alone would allow 120 and multiply-adds about 215: 8
@@ -116,10 +129,10 @@ void accumulate_part(int64_t blocks, const float* dy, const float* x, float* sum
                                             : kBlock;
   constexpr int64_t step = block_step(kTilesHere), row = kBlock * kVectors * kLanes;
   for (; blocks >= kBlocks; blocks -= kBlocks, dy += kBlocks * step, sums += kBlocks * row)
-    accumulate_blocks<kBlocks, kRows, kVectors, kTilesHere>(dy, x, sums);
+    accumulate_blocks<kBlocks, kRows, kVectors, kTilesHere, kPaired>(dy, x, sums);
   if constexpr (kBlocks > 1)
     for (; blocks > 0; --blocks, dy += step, sums += row)
-      accumulate_blocks<1, kBlock, kVectors, kTilesHere>(dy, x, sums);
+      accumulate_blocks<1, kBlock, kVectors, kTilesHere, kPaired>(dy, x, sums);
 }
 
 }  // namespace
@@ -164,11 +177,15 @@ void weight_gradient_products(const TilePass& pass, int64_t C, int64_t K, const 
       for (int g = 0; g < pass.groups; ++g)
         with_count<kMostVectors>(part, [&](auto part_vectors) {
           with_count(pass.group[g].count, [&](auto tiles) {
-            accumulate_part<part_vectors, tiles>(
-                round_up(K, kBlock) / kBlock, dy + g * panel_floats(K) + p * point_step(tiles),
-                x + g * ChannelPanel::floats(C) + ChannelPanel::part_start(start, tiles) +
-                    p * ChannelPanel::point_step(part_vectors, tiles),
-                sums + p * layout.point + layout.offset_in_part(0, start, part_vectors));
+            const int64_t blocks = round_up(K, kBlock) / kBlock;
+            const float* dy_panel = dy + g * panel_floats(K) + p * point_step(tiles);
+            const float* x_panel = x + g * ChannelPanel::floats(C) + ChannelPanel::part_start(start, tiles) +
+                                   p * ChannelPanel::point_step(part_vectors, tiles);
+            float* to = sums + p * layout.point + layout.offset_in_part(0, start, part_vectors);
+            if constexpr (kLanes == 16 && part_vectors == 1)
+              if (ChannelPanel::paired(C))
+                return accumulate_part<1, tiles, true>(blocks, dy_panel, x_panel, to);
+            accumulate_part<part_vectors, tiles, false>(blocks, dy_panel, x_panel, to);
           });
         });
       start += part;

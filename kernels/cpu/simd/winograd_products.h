@@ -9,7 +9,14 @@ namespace UNCIAL_SIMD::winograd {
 /// The weight gradient's factor with the *channels* of x in the lanes (the output gradient is broadcast): so
 /// its sums need no lanes. Vectors of channels form parts of up to kMostVectors, as tiles form groups, and a
 /// panel is [part][point][tile, lane][vector of the part][channel in the vector].
+///
+/// Where channels fill no more than half a vector, it holds two images of each, side by side: [tile, pair of
+/// lanes][channel, lane of the pair]. The output gradient is broadcast in pairs, too, and finish_weights()
+/// adds both sums.
 struct ChannelPanel {
+  static constexpr bool paired(int64_t C) { return kLanes == 16 && C <= uncial::cpu::kPairedChannels; }
+  /// Vectors a tile, point and vector of channels.
+  static constexpr int positions(int64_t C) { return paired(C) ? kLanes / 2 : kLanes; }
   static int64_t vectors(int64_t C) { return round_up(C, kLanes) / kLanes; }
   /// A line more than its content, because 36 points at multiples of 2 KiB would share a few sets of level 1.
   static int64_t point_step(int part, int tiles) { return int64_t(part) * tiles * kLanes * kLanes + kLine; }
@@ -49,7 +56,9 @@ void input_gradient_products(const TilePass& pass, int64_t C, int64_t K, const f
 void weight_gradient_products(const TilePass& pass, int64_t C, int64_t K, const float* dy, const float* x,
                               float* sums);
 
+template <int kEdge>
 void transform_weights(const float* w, int64_t C, int64_t K, float* u, int64_t k0, int64_t k1);
+template <int kEdge>
 void finish_weights(int64_t C, int64_t K, const float* sums, float* dw, int64_t k0, int64_t k1);
 
 }  // namespace UNCIAL_SIMD::winograd

@@ -38,6 +38,7 @@ struct ForwardMemory {
     end = m + groups * panel_floats(lesser(K, filters_a_part(C)));
   }
 };
+template <int kEdge>
 struct BackwardMemory {
   int64_t dy = 0, x, dx, rows, end;
 
@@ -45,25 +46,33 @@ struct BackwardMemory {
     const int groups = groups_a_pass(C, K);
     x = dx = dy + groups * panel_floats(K);  // dx comes when x is spent
     rows = x + groups * greater(ChannelPanel::floats(C), panel_floats(C));
-    end = rows + ChannelRows::floats(C, W, groups * kTiles);
+    end = rows + ChannelRows<kEdge>::floats(C, W, groups * kTiles);
   }
 };
 
+template <int kEdge>
 int64_t workspace_floats(int64_t C, int64_t W, int64_t K) {
-  return greater(ForwardMemory(C, K).end, BackwardMemory(C, W, K).end);
+  return greater(ForwardMemory(C, K).end, BackwardMemory<kEdge>(C, W, K).end);
 }
 
-int64_t tile_rows(int64_t P) { return (P + 3) / 4; }
+template <int kEdge>
+int64_t tile_rows(int64_t P) {
+  return round_up(P, kEdge) / kEdge;
+}
 /// Columns that whole tiles read.
-int64_t columns(int64_t Q) { return round_up(Q, 4) + 2; }
+template <int kEdge>
+int64_t columns(int64_t Q) {
+  return round_up(Q, kEdge) + kPatch - kEdge;
+}
 
+template <int kEdge>
 void forward_rows(const LaneImage& x, int64_t padding, const float* u, const LaneEpilogue& epilogue,
                   int64_t P, int64_t Q, int64_t t0, int64_t t1, float* workspace) {
   const int64_t C = x.C, K = epilogue.y.C;
   const ForwardMemory memory(C, K);
   float *x_panels = workspace + memory.x, *m_panels = workspace + memory.m;
   if (epilogue.pool) P -= P % 2, Q -= Q % 2;  // no window reads the last one
-  TileWalk walk(Q, t0, lesser(t1, tile_rows(P)));
+  TileWalk<kEdge> walk(Q, t0, lesser(t1, tile_rows<kEdge>(P)));
   for (TilePass pass; walk.next(pass, groups_a_pass(C, K));) {
     for (int g = 0; g < pass.groups; ++g)
       transform_input(pass.group[g], x, padding, x_panels + g * panel_floats(C));
@@ -71,65 +80,74 @@ void forward_rows(const LaneImage& x, int64_t padding, const float* u, const Lan
       const int64_t end = lesser(k + filters_a_part(C), K);
       forward_products(pass, C, K, u, x_panels, k, end, m_panels);
       for (int g = 0; g < pass.groups; ++g)
-        transform_output(pass.group[g], m_panels + g * panel_floats(end - k), epilogue, P, Q, k, end);
+        transform_output<kEdge>(pass.group[g], m_panels + g * panel_floats(end - k), epilogue, P, Q, k, end);
     }
   }
 }
 
+template <int kEdge>
 void forward(const LaneImage& x, int64_t padding, const float* u, const LaneEpilogue& epilogue, int64_t P,
              int64_t Q, float* workspace) {
-  forward_rows(x, padding, u, epilogue, P, Q, 0, tile_rows(P), workspace);
+  forward_rows<kEdge>(x, padding, u, epilogue, P, Q, 0, tile_rows<kEdge>(P), workspace);
 }
 
+template <int kEdge>
 void backward_rows(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
                    float* bias_sums, const LaneImage& dx, int64_t t0, int64_t t1, float* workspace) {
-  const int64_t C = x.C, K = dy.dy.C, W = columns(dy.Q);
+  const int64_t C = sums ? x.C : dx.C, K = dy.dy.C, W = columns<kEdge>(dy.Q);
   const int groups = groups_a_pass(C, K);
-  const BackwardMemory memory(C, W, K);
+  const BackwardMemory<kEdge> memory(C, W, K);
   float *dy_panels = workspace + memory.dy, *x_panels = workspace + memory.x,
         *dx_panels = workspace + memory.dx;
-  ChannelRows rows(x, padding, W, groups * kTiles, t0, workspace + memory.rows);
-  TileWalk walk(dy.Q, t0, t1);
+  ChannelRows<kEdge> rows(x, padding, W, groups * kTiles, t0, workspace + memory.rows);
+  TileWalk<kEdge> walk(dy.Q, t0, t1);
   for (TilePass pass; walk.next(pass, groups);) {
-    rows.advance(pass);
+    if (sums) rows.advance(pass);
     for (int g = 0; g < pass.groups; ++g) {
-      transform_gradient(pass.group[g], dy, dy_panels + g * panel_floats(K), bias_sums);
-      rows.transform(pass.group[g], x_panels + g * ChannelPanel::floats(C));
+      transform_gradient<kEdge>(pass.group[g], dy, dy_panels + g * panel_floats(K), bias_sums);
+      if (sums) rows.transform(pass.group[g], x_panels + g * ChannelPanel::floats(C));
     }
-    weight_gradient_products(pass, C, K, dy_panels, x_panels, sums);
+    if (sums) weight_gradient_products(pass, C, K, dy_panels, x_panels, sums);
     if (!dx.data) continue;
     input_gradient_products(pass, C, K, u, dy_panels, dx_panels);
     for (int g = 0; g < pass.groups; ++g)
-      transform_input_gradient(pass.group[g], dx_panels + g * panel_floats(C), dx, padding);
+      transform_input_gradient<kEdge>(pass.group[g], dx_panels + g * panel_floats(C), dx, padding);
   }
 }
 
+template <int kEdge>
 LaneTurnedRows turned_rows(const LaneImage& x, int64_t padding, int64_t K, int64_t Q, float* workspace) {
   const int tiles = groups_a_pass(x.C, K) * kTiles;
-  const int64_t W = columns(Q), at = BackwardMemory(x.C, W, K).rows;
+  const int64_t W = columns<kEdge>(Q), at = BackwardMemory<kEdge>(x.C, W, K).rows;
   LaneImage fitting = x;
-  fitting.ring = lesser(x.ring, ChannelRows::ring_rows(W, tiles));
-  return ChannelRows(fitting, padding, W, tiles, 0, workspace + at).layout();
+  fitting.ring = lesser(x.ring, ChannelRows<kEdge>::ring_rows(W, tiles));
+  return ChannelRows<kEdge>(fitting, padding, W, tiles, 0, workspace + at).layout();
 }
 
+template <int kEdge>
 void backward(const LaneImage& x, int64_t padding, const float* u, const LaneGradient& dy, float* sums,
               float* bias_sums, const LaneImage& dx, float* workspace) {
-  backward_rows(x, padding, u, dy, sums, bias_sums, dx, 0, tile_rows(dy.P), workspace);
+  backward_rows<kEdge>(x, padding, u, dy, sums, bias_sums, dx, 0, tile_rows<kEdge>(dy.P), workspace);
 }
+
+template <int kEdge>
+constexpr uncial::cpu::WinogradSimd kKernels = {kLanes,
+                                                {kTaps<kEdge>},
+                                                weight_floats,
+                                                transform_weights<kEdge>,
+                                                forward<kEdge>,
+                                                backward<kEdge>,
+                                                forward_rows<kEdge>,
+                                                backward_rows<kEdge>,
+                                                turned_rows<kEdge>,
+                                                weight_sums,
+                                                finish_weights<kEdge>,
+                                                workspace_floats<kEdge>};
 
 }  // namespace
 }  // namespace winograd
 
-extern const uncial::cpu::WinogradSimd winograd_simd = {kVectorBytes / int(sizeof(float)),
-                                                        winograd::weight_floats,
-                                                        winograd::transform_weights,
-                                                        winograd::forward,
-                                                        winograd::backward,
-                                                        winograd::forward_rows,
-                                                        winograd::backward_rows,
-                                                        winograd::turned_rows,
-                                                        winograd::weight_sums,
-                                                        winograd::finish_weights,
-                                                        winograd::workspace_floats};
+extern const uncial::cpu::WinogradSimd winograd_3x3_simd = winograd::kKernels<4>;
+extern const uncial::cpu::WinogradSimd winograd_5x5_simd = winograd::kKernels<2>;
 
 }  // namespace UNCIAL_SIMD

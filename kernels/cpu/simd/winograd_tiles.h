@@ -23,18 +23,23 @@ template <int kRows, int kFirst, int kColumns, int kWrite, class Row>
 void transform_input(const TileGroup& group, const uncial::cpu::LaneImage& x, int64_t padding, float* panel);
 /// Filters [k0, k1) of a panel -> y, through bias, ReLU and pooling; the panel begins at k0. P, Q: of the
 /// unpooled output.
+template <int kEdge>
 void transform_output(const TileGroup& group, const float* panel, const uncial::cpu::LaneEpilogue& epilogue,
                       int64_t P, int64_t Q, int64_t k0, int64_t k1);
 /// dy -> panel, with zeros in the padding filters; adds the sum of each tile to bias_sums [K][lanes] unless
 /// null.
+template <int kEdge>
 void transform_gradient(const TileGroup& group, const uncial::cpu::LaneGradient& dy, float* panel,
                         float* bias_sums);
-/// Panel -> dx: tiles overlap by two rows and columns and are added. Tiles come in reading order, so that the
-/// first to reach a pixel overwrites it.
+/// Panel -> dx: tiles overlap by kPatch - kEdge rows and columns and are added. Tiles come in reading order,
+/// so that the first to reach a pixel overwrites it.
+template <int kEdge>
 void transform_input_gradient(const TileGroup& group, const float* panel, const uncial::cpu::LaneImage& dx,
                               int64_t padding);
 
-/// The rows of x that the tiles of a pass read, with channels in the lanes: [column][lane][channel].
+/// The rows of x that the tiles of a pass read, with channels in the lanes: [column][lane][channel], or
+/// [column][pair of lanes][channel, lane of the pair] (see ChannelPanel).
+template <int kEdge>
 class ChannelRows {
  public:
   /// `tiles`: of a pass. W: columns that whole tiles read.
@@ -45,8 +50,8 @@ class ChannelRows {
   /// For rows of tiles from t0 on; `memory` still has what those before them needed.
   /// Rows that it keeps, when nobody else writes them.
   static int64_t ring_rows(int64_t W, int64_t tiles) {
-    const int64_t tile_cols = (W - 2) / 4;
-    return ((tiles + tile_cols - 2) / tile_cols + 1) * 4 + 2;
+    const int64_t tile_cols = (W - kOverlap) / kEdge;
+    return ((tiles + tile_cols - 2) / tile_cols + 1) * kEdge + kOverlap;
   }
 
   ChannelRows(const uncial::cpu::LaneImage& x, int64_t padding, int64_t W, int64_t tiles, int64_t t0,
@@ -56,7 +61,7 @@ class ChannelRows {
         cols_(W),
         ring_rows_(x.data ? ring_rows(W, tiles) : x.ring),
         memory_(memory),
-        filled_(t0 > 0 ? 4 * t0 + 2 : 0) {}
+        filled_(t0 > 0 ? kEdge * t0 + kOverlap : 0) {}
 
   uncial::cpu::LaneTurnedRows layout() const {
     return {memory_,  ring_rows_, row_floats(x_.C, cols_), col_floats(x_.C), round_up(x_.C, kLanes),
@@ -68,11 +73,15 @@ class ChannelRows {
   void transform(const TileGroup& group, float* panel) const;
 
  private:
+  static constexpr int64_t kOverlap = kPatch - kEdge;
   // A line or two of padding, because columns 2 KiB apart would share two sets of the level-1 cache.
-  static int64_t col_floats(int64_t C) { return kLanes * round_up(C, kLanes) + 2 * kLine; }
+  static int64_t col_floats(int64_t C) {
+    return ChannelPanel::positions(C) * round_up(C, kLanes) + 2 * kLine;
+  }
   static int64_t row_floats(int64_t C, int64_t W) { return W * col_floats(C) + 4 * kLine; }
   float* row(int64_t r) const { return memory_ + r % ring_rows_ * row_floats(x_.C, cols_); }
   void fill_row(int64_t r);
+  void fill_row_in_pairs(int64_t r);
 
   const uncial::cpu::LaneImage& x_;
   int64_t padding_, cols_, ring_rows_;

@@ -69,18 +69,32 @@ void Conv::choose_tiles(const Planner& p, const Op& op) {
   tiles = kernels && attribute<std::string>(op, "precision") == "bf16" && kernels->fits(shape, C, K);
 }
 
+bool Conv::winograd() const {
+  if (tiles || shape.R != shape.S || !cpu::WinogradTiling::fits(shape.R) || shape.stride != 1 ||
+      shape.dilation != 1 || shape.groups != 1 || shape.padding >= shape.R)
+    return false;
+  // It computes whole tiles of outputs. Where less than half of their outputs exist, or with few channels,
+  // its transforms cost more than they save; so they do on a plane of 3 x 3 (measured from 16 to 128
+  // channels).
+  const int64_t tile = tiling().edge() * tiling().edge();
+  const int64_t fewest = shape.R == 5 ? 6 : 4;
+  return C >= fewest && K >= 8 && P >= 3 && Q >= 3 && P * Q > 9 &&
+         2 * P * Q >= tile * tiling().tiles(P) * tiling().tiles(Q);
+}
+
 Halo Conv::halo() const {
   if (!winograd()) return {shape.padding, shape.padding, shape.padding};
   const auto beyond = [&](int64_t out, int64_t in) {
-    return std::max<int64_t>(0, ceil_div(out, 4) * 4 + 2 - shape.padding - in);
+    return std::max<int64_t>(0, tiling().patch_end(tiling().tiles(out)) - shape.padding - in);
   };
   return {shape.padding, beyond(P, H), beyond(Q, W)};
 }
 
 std::shared_ptr<Prepared> winograd_weights(Planner& p, const Conv& conv, int w) {
   if (!conv.winograd()) return nullptr;
-  return p.prepared("winograd", w,
-                    [&] { return std::make_shared<WinogradWeights>(p.kernels().winograd, conv, w); });
+  return p.prepared("winograd", w, [&] {
+    return std::make_shared<WinogradWeights>(conv.winograd_of(p.kernels()), conv, w);
+  });
 }
 
 std::shared_ptr<Prepared> tile_weights(Planner& p, const Conv& conv, int w, bool turned) {
@@ -107,7 +121,7 @@ std::string ConvNode::name() const {
 int64_t ConvNode::workspace_floats(const LaneTable& t) const {
   if (conv.tiles) return t.kernels.tiles->workspace_floats(conv.shape, conv.C, conv.W, conv.K, conv.Q);
   if (!conv.winograd()) return 0;
-  return t.kernels.winograd.workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K);
+  return conv.winograd_of(t.kernels).workspace_floats(conv.C, t.values[size_t(x_)].columns(), conv.K);
 }
 
 const float* ConvNode::winograd_form() const { return folded ? folded->u() : u->data(); }
@@ -128,15 +142,15 @@ void ConvNode::run(const GroupRun& g) const {
   if (conv.tiles)
     g.table.kernels.tiles->forward(conv.shape, x, u->data(), epilogue(g), conv.P, conv.Q, g.workspace);
   else if (conv.winograd())
-    g.table.kernels.winograd.forward(x, conv.shape.padding, winograd_form(), epilogue(g), conv.P, conv.Q,
-                                     g.workspace);
+    conv.winograd_of(g.table.kernels)
+        .forward(x, conv.shape.padding, winograd_form(), epilogue(g), conv.P, conv.Q, g.workspace);
   else
     g.table.kernels.conv.forward(conv.shape, x, folded ? folded->weights() : g.operand(w_), epilogue(g));
 }
 
 int64_t ConvSums::weight_floats(const LaneTable& t) const {
   if (conv.tiles) return t.kernels.tiles->weight_sums(conv.shape, conv.C, conv.K);
-  return winograd ? t.kernels.winograd.weight_sums(conv.C, conv.K)
+  return winograd ? conv.winograd_of(t.kernels).weight_sums(conv.C, conv.K)
                   : t.kernels.conv.weight_sums(conv.shape, conv.C, conv.K);
 }
 
@@ -156,7 +170,7 @@ void ConvSums::finish(const LaneTable& t, const Runtime& runtime, const float* s
   if (conv.tiles)
     t.kernels.tiles->finish_weights(conv.shape, conv.C, conv.K, sums, dw, k0, k1);
   else if (winograd)
-    t.kernels.winograd.finish_weights(conv.C, conv.K, sums, dw, k0, k1);
+    conv.winograd_of(t.kernels).finish_weights(conv.C, conv.K, sums, dw, k0, k1);
   else
     t.kernels.conv.finish_weights(conv.shape, conv.C, conv.K, sums, dw, k0, k1);
 }
@@ -174,7 +188,7 @@ std::string ConvGradientNode::name() const {
 int64_t ConvGradientNode::workspace_floats(const LaneTable& t) const {
   const Conv& c = sums.conv;
   if (c.tiles) return t.kernels.tiles->workspace_floats(c.shape, c.C, c.W, c.K, c.Q);
-  return sums.winograd ? t.kernels.winograd.workspace_floats(c.C, t.values[size_t(x_)].columns(), c.K)
+  return sums.winograd ? c.winograd_of(t.kernels).workspace_floats(c.C, t.values[size_t(x_)].columns(), c.K)
                        : t.kernels.conv.workspace_floats(c.shape, c.C, c.H, c.W, c.K, c.P, c.Q);
 }
 
@@ -198,8 +212,9 @@ void ConvGradientNode::run(const GroupRun& g) const {
                                     sums.weight_out >= 0 ? totals : nullptr, sums.bias(g.table, totals), to,
                                     g.workspace);
   else if (sums.winograd)
-    g.table.kernels.winograd.backward(x, c.shape.padding, u ? u->data() : nullptr, gradient(g), totals,
-                                      sums.bias(g.table, totals), to, g.workspace);
+    c.winograd_of(g.table.kernels)
+        .backward(x, c.shape.padding, u ? u->data() : nullptr, gradient(g), totals,
+                  sums.bias(g.table, totals), to, g.workspace);
   else
     g.table.kernels.conv.backward(c.shape, x, w_ >= 0 ? g.operand(w_) : nullptr, gradient(g),
                                   sums.weight_out >= 0 ? totals : nullptr, sums.bias(g.table, totals), to,

@@ -17,14 +17,10 @@ struct Conv {
   /// Moves it to the matrix unit when there is one that can do it and the factors are bfloat16.
   void choose_tiles(const Planner& p, const Op& op);
 
-  /// F(4x4, 3x3) computes whole 4 x 4 tiles of outputs at 36 multiplications each, instead of 9 for each
-  /// output. Where less than half of the tiles' outputs exist, or with few channels, its transforms cost more
-  /// than they save; so they do on a plane of 3 x 3 (measured from 16 to 128 channels).
-  bool winograd() const {
-    return !tiles && shape.R == 3 && shape.S == 3 && shape.stride == 1 && shape.dilation == 1 &&
-           shape.groups == 1 && shape.padding <= 2 && C >= 8 && K >= 8 && P >= 3 && Q >= 3 && P * Q > 9 &&
-           2 * P * Q >= 16 * ceil_div(P, 4) * ceil_div(Q, 4);
-  }
+  /// Whether Winograd's form saves time.
+  bool winograd() const;
+  cpu::WinogradTiling tiling() const { return {shape.R}; }
+  const cpu::WinogradSimd& winograd_of(const Kernels& kernels) const { return kernels.winograd(shape.R); }
   /// What it reads around its input.
   Halo halo() const;
   friend bool operator==(const Conv&, const Conv&) = default;
@@ -52,7 +48,7 @@ class ConvNode : public Node {
   Conv conv;
   bool relu = false, pool = false;
   int winners = -1;
-  int skip = -1;  ///< lane value that is added before the ReLU
+  int skip = -1;                          ///< lane value that is added before the ReLU
   std::shared_ptr<Prepared> u;            ///< weights in Winograd's form, or as tiles
   std::shared_ptr<FoldedFilters> folded;  ///< in the place of u and the parameters
 

@@ -5,7 +5,7 @@
 namespace uncial::program::lanes {
 
 FoldedFilters::FoldedFilters(const Planner& p, const Conv& conv, int w, int b, int norm)
-    : kernels_(p.kernels().winograd),
+    : kernels_(conv.winograd_of(p.kernels())),
       conv_(conv),
       w_(w),
       b_(b),

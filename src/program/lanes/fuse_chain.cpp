@@ -33,8 +33,8 @@ class ChainFinder {
         g_.value(g_.in(next, 0)).shape != g_.value(a.result).shape)
       return;
     // With few multiply-adds an output, computing it again beats storing it and reading it back.
-    if (first.winograd() || !second.winograd() || first.shape.groups != 1 || first.C >= cpu::kManyChannels ||
-        first.C * first.shape.R * first.shape.S > cpu::kFewTaps)
+    if (!second.winograd() || second.C <= cpu::kPairedChannels || first.shape.groups != 1 ||
+        first.C >= cpu::kManyChannels || first.C * first.shape.R * first.shape.S > cpu::kFewTaps)
       return;
     if (g_.readers(y).size() == 1) {
       if (untouched(ahead, next)) chain(ahead, next);

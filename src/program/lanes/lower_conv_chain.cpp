@@ -33,12 +33,12 @@ class Ahead {
   }
 
   /// Rows of tiles that make a band: one, or as many as fill two register blocks.
-  int64_t band() const { return ceil_div(kTilesAtLeast, ceil_div(next.Q, 4)); }
-  int64_t tile_rows() const { return ceil_div(next.P, 4); }
-  /// The first row that the tiles of row t do not read.
-  int64_t end_of_band(int64_t t1) const { return 4 * t1 + 2 - next.shape.padding; }
+  int64_t band() const { return ceil_div(kTilesAtLeast, next.tiling().tiles(next.Q)); }
+  int64_t tile_rows() const { return next.tiling().tiles(next.P); }
+  /// The first row that the tiles of rows before t1 do not read.
+  int64_t end_of_band(int64_t t1) const { return next.tiling().patch_end(t1) - next.shape.padding; }
 
-  int64_t ring_rows() const { return 4 * band() + 2; }
+  int64_t ring_rows() const { return next.tiling().patch_end(band()); }
   int64_t ring_floats(const LaneTable& t) const {
     return ring_rows() * conv.K * columns() * t.kernels.lanes + kGap;
   }
@@ -94,7 +94,7 @@ class Ahead {
 
 /// Memory of a node: rings behind what the Winograd kernels need.
 int64_t kernel_floats(const LaneTable& t, const Ahead& a) {
-  return ceil_div(t.kernels.winograd.workspace_floats(a.next.C, a.columns(), a.next.K), 64) * 64;
+  return ceil_div(a.next.winograd_of(t.kernels).workspace_floats(a.next.C, a.columns(), a.next.K), 64) * 64;
 }
 
 class ChainNode final : public ConvNode {
@@ -111,12 +111,12 @@ class ChainNode final : public ConvNode {
     const cpu::LaneImage rows = ahead_.ring(g.table, g.workspace + kernel_floats(g.table, ahead_));
     const cpu::LaneEpilogue to = epilogue(g);
     // A pooling leaves out an odd last row, and with it perhaps the last row of tiles.
-    const int64_t T = pool ? ceil_div(conv.P / 2 * 2, 4) : ahead_.tile_rows();
+    const int64_t T = pool ? conv.tiling().tiles(conv.P / 2 * 2) : ahead_.tile_rows();
     for (int64_t t0 = 0; t0 < T; t0 += ahead_.band()) {
       const int64_t t1 = std::min(T, t0 + ahead_.band());
       ahead_.make_rows(g, rows, t0, t1);
-      g.table.kernels.winograd.forward_rows(rows, conv.shape.padding, winograd_form(), to, conv.P, conv.Q, t0,
-                                            t1, g.workspace);
+      conv.winograd_of(g.table.kernels)
+          .forward_rows(rows, conv.shape.padding, winograd_form(), to, conv.P, conv.Q, t0, t1, g.workspace);
     }
   }
 
@@ -159,15 +159,16 @@ class ChainGradientNode final : public ConvGradientNode {
                                                        .P = ahead_.conv.P,
                                                        .Q = ahead_.conv.Q,
                                                        .positive = ahead_.relu ? positive : cpu::LaneBits{}};
-    const int64_t T = ahead_.tile_rows(), padding = sums.conv.shape.padding;
-    const int64_t band = std::min(ahead_.band(), (rows.ring - 2) / 4);
+    const cpu::WinogradSimd& winograd = sums.conv.winograd_of(t.kernels);
+    const int64_t T = ahead_.tile_rows(), padding = sums.conv.shape.padding, edge = winograd.tiling.edge();
+    const int64_t band = std::min(ahead_.band(), (rows.ring - winograd.tiling.patch_end(0)) / edge);
     int64_t done = 0;  // rows of dx
     for (int64_t t0 = 0; t0 < T; t0 += band) {
       const int64_t t1 = std::min(T, t0 + band);
       ahead_.make_turned_rows(g, rows, positive, t0, t1);
-      t.kernels.winograd.backward_rows(no_rows, padding, u->data(), dy, totals, sums.bias(t, totals), dx, t0,
-                                       t1, g.workspace);
-      const int64_t end = t1 < T ? std::clamp<int64_t>(4 * t1 - padding, 0, ahead_.conv.P) : ahead_.conv.P;
+      winograd.backward_rows(no_rows, padding, u->data(), dy, totals, sums.bias(t, totals), dx, t0, t1,
+                             g.workspace);
+      const int64_t end = t1 < T ? std::clamp<int64_t>(edge * t1 - padding, 0, ahead_.conv.P) : ahead_.conv.P;
       t.kernels.conv.weight_rows(ahead_.conv.shape, x, ahead_dy, ahead_totals,
                                  ahead_sums.bias(t, ahead_totals), done, end);
       done = end;
@@ -181,8 +182,8 @@ class ChainGradientNode final : public ConvGradientNode {
   }
   cpu::LaneTurnedRows turned_rows(const LaneTable& t, float* workspace) const {
     const Conv& c = sums.conv;
-    return t.kernels.winograd.turned_rows(without_data(ahead_.ring_rows()), c.shape.padding, c.K, c.Q,
-                                          workspace);
+    return c.winograd_of(t.kernels).turned_rows(without_data(ahead_.ring_rows()), c.shape.padding, c.K, c.Q,
+                                                workspace);
   }
   Ahead ahead_;
 

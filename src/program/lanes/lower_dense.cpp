@@ -115,7 +115,8 @@ void lower_forward(Planner& p, int step, int xv, int wv, int bv, Extent e) {
   p.fix(y);
   std::vector<int> steps = {step};
   if (relu >= 0) steps.push_back(relu);
-  add_dense<DenseNode, DenseForwardStage, TileDenseForwardStage>(p, e, steps, {x}, {y}, x, wv, bv, relu >= 0, y);
+  add_dense<DenseNode, DenseForwardStage, TileDenseForwardStage>(p, e, steps, {x}, {y}, x, wv, bv, relu >= 0,
+                                                                 y);
 }
 
 /// A value (N, D) whose window is (D, N): the transpose of what is in the lanes.

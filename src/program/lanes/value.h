@@ -27,7 +27,6 @@ namespace uncial::program::lanes {
 /// Kernels of the instruction set that was current when the program was planned.
 struct Kernels {
   const cpu::LaneConvSimd& conv = cpu::lane_conv_simd();
-  const cpu::WinogradSimd& winograd = cpu::winograd_simd();
   const cpu::LaneDenseSimd& dense = cpu::lane_dense_simd();
   const cpu::LaneNormSimd& norm = cpu::lane_norm_simd();
   const cpu::LaneLayerNormSimd& layer_norm = cpu::lane_layer_norm_simd();
@@ -36,9 +35,13 @@ struct Kernels {
   const cpu::LaneDropoutSimd& dropout = cpu::lane_dropout_simd();
   const cpu::LaneLayoutSimd& layout = cpu::lane_layout_simd();
   const cpu::RoundingSimd& rounding = cpu::rounding_simd();
+  const cpu::WinogradSimd& winograd_3x3 = cpu::winograd_3x3_simd();
+  const cpu::WinogradSimd& winograd_5x5 = cpu::winograd_5x5_simd();
   const cpu::TileConvKernels* tiles = cpu::tile_conv();         ///< null without a matrix unit
   const cpu::TileDenseKernels* tile_dense = cpu::tile_dense();  ///< likewise
   int64_t lanes = layout.lanes;
+
+  const cpu::WinogradSimd& winograd(int64_t taps) const { return taps == 5 ? winograd_5x5 : winograd_3x3; }
 };
 
 /// One value: C x H x W vectors a group. A vector of D features is D x 1 x 1.
