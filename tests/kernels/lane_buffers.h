@@ -14,24 +14,28 @@ namespace uncial::test {
 
 inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-/// `size` elements between two guards of 16 that must not change.
+/// `size` elements, the first 64-byte aligned, between two guards of 16 that must not change.
 template <class T>
 class Guarded {
  public:
-  Guarded(int64_t size, T fill) : size_(size), all_(size_t(size) + 2 * kGuard, T(77)) {
+  Guarded(int64_t size, T fill) : size_(size), all_(size_t(size + 2 * kGuard + kLine), T(77)) {
     std::fill(begin(), begin() + size, fill);
   }
-  T* begin() { return all_.data() + kGuard; }
-  const T* begin() const { return all_.data() + kGuard; }
+  T* begin() { return all_.data() + first(); }
+  const T* begin() const { return all_.data() + first(); }
   int64_t size() const { return size_; }
   bool guards_hold() const {
     bool hold = true;
-    for (int64_t i = 0; i < kGuard; ++i) hold &= all_[i] == T(77) && all_[kGuard + size_ + i] == T(77);
+    for (int64_t i = 1; i <= kGuard; ++i) hold &= begin()[-i] == T(77) && begin()[size_ + i - 1] == T(77);
     return hold;
   }
 
  private:
-  static constexpr int64_t kGuard = 16;
+  static constexpr int64_t kGuard = 16, kLine = 64 / int64_t(sizeof(T));
+  int64_t first() const {
+    const auto address = reinterpret_cast<uintptr_t>(all_.data() + kGuard);
+    return kGuard + int64_t(-address % 64 / sizeof(T));
+  }
   int64_t size_;
   std::vector<T> all_;
 };

@@ -51,7 +51,11 @@ struct Experiment {
     Numbers next(kind, 4);
     skip.fill(next);
     simd.forward(c.s, x.image(), w.data(),
-                 {bias.data(), relu, false, y.image(), nullptr, residual ? skip.image() : cpu::LaneImage{}});
+                 {.bias = bias.data(),
+                  .relu = relu,
+                  .y = y.image(),
+                  .skip = residual ? skip.image() : cpu::LaneImage{},
+                  .stream = relu != residual});
     Comparison comparison{exact};
     for (int64_t k = 0, i = 0; k < c.K; ++k)
       for (int64_t p = 0; p < c.P(); ++p)

@@ -31,7 +31,8 @@ struct Images {
   GuardedImage image(int64_t channels) const { return {lanes, channels, c.H, c.W, 0, false, gap}; }
 
   void run() {
-    simd.forward(c.s, x.image(), w.data(), {.relu = true, .y = y.image(), .skip = skip.image()});
+    simd.forward(c.s, x.image(), w.data(),
+                 {.relu = true, .y = y.image(), .skip = skip.image(), .stream = gap == 0});
     simd.backward(c.s, x.image(), w.data(),
                   {.dy = dy.image(), .relu_y = relu_y.image().data, .P = c.H, .Q = c.W}, sums.data(),
                   bias_sums.data(), dx.image(), workspace.data());

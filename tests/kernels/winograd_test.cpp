@@ -52,7 +52,8 @@ Error check_forward(Run& run, Guarded<WinnerCode>& winners, LaneBuffer& y) {
                         .pool = c.pool,
                         .y = y.image(),
                         .winners = c.pool ? winners.begin() : nullptr,
-                        .skip = c.residual ? skip.image() : LaneImage{}};
+                        .skip = c.residual ? skip.image() : LaneImage{},
+                        .stream = c.K % 3 == 1};
   run.simd.forward(run.x.image(), c.padding, run.u.begin(), epilogue, c.P, c.Q, workspace.begin());
   CHECK((workspace.guards_hold() && run.u.guards_hold() && winners.guards_hold() && y.guards_hold()));
 

@@ -26,7 +26,7 @@ void forward_rows(const LaneConvShape& s, const LaneImage& x, const float* w, co
   row.seen_begin = s.padding, row.seen_end = s.padding + x.W;
   row.w_output = C * taps, row.w_channel = taps, row.w_tap = 1;
   row.floor = e.relu ? 0 : kNoFloor;
-  row.y_output = e.y.plane, row.y_step = kLanes;
+  row.y_output = e.y.plane, row.y_step = kLanes, row.stream = e.stream;
   row.skip_output = e.skip.plane;
   row.winners_output = (P / 2) * (Q / 2) * kLanes;
   const GatherPlan plan = plan_gather(row, e.pool);
@@ -58,7 +58,7 @@ LaneImage piece_of(LaneImage x, int64_t begin, int64_t count) {
   return x;
 }
 
-void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
+void forward_pieces(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
   if (one_tap(s) && !e.pool && x.H > 1 && one_run(x) && one_run(e.y) && one_run(e.skip)) {
     const int64_t pixels = x.H * x.W;
     for (int64_t n = 0; n < pixels; n += kPiece) {
@@ -72,6 +72,11 @@ void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const L
   }
   const int64_t P = output_extent(s, x.H, s.R);
   forward_rows(s, x, w, e, 0, e.pool ? P / 2 : P);
+}
+
+void forward(const LaneConvShape& s, const LaneImage& x, const float* w, const LaneEpilogue& e) {
+  forward_pieces(s, x, w, e);
+  if (e.stream) end_streams();
 }
 
 /// How the backward pass walks: blocks of rows of dy in a ring, with zero columns on both sides for the taps

@@ -83,6 +83,7 @@ struct GatherRow {
   float floor;        ///< results are not less: 0 for ReLU, or minus infinity
   float* y;
   int64_t y_output, y_step;
+  bool stream;        ///< past the caches, see LaneEpilogue
   const float* skip;  ///< added to the results, one vector apart, or null; not when pooled
   int64_t skip_output;
   WinnerCode* winners;  ///< of the first result, or null

@@ -52,7 +52,7 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
     }
   };
   float* const y = g.y + o * g.y_output + q * g.y_step;
-  if (part.end == g.channels) {
+  if (part.end == g.channels && !g.stream) {
 #pragma GCC unroll 32
     for (int i = 0; i < kOutputs * kColumns; ++i)
       __builtin_prefetch(y + i / kColumns * g.y_output + i % kColumns * g.y_step, 1);
@@ -72,11 +72,17 @@ void block(const GatherRow& g, int64_t o, int64_t q, GatherPart part) {
       for (int j = 0; j < kColumns; ++j) sum[i][j] += load(skip + i * g.skip_output + j * kLanes);
   }
   const V floor = broadcast(g.floor);
+  const auto finish = [&](auto put) __attribute__((always_inline)) {
 #pragma GCC unroll 8
-  for (int i = 0; i < kOutputs; ++i)
+    for (int i = 0; i < kOutputs; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < kColumns; ++j)
-      store(y + i * g.y_output + j * g.y_step, larger_lanes(sum[i][j], floor));
+      for (int j = 0; j < kColumns; ++j)
+        put(y + i * g.y_output + j * g.y_step, larger_lanes(sum[i][j], floor));
+  };
+  if (g.stream)
+    finish([](float* to, V v) __attribute__((always_inline)) { stream(to, v); });
+  else
+    finish([](float* to, V v) __attribute__((always_inline)) { store(to, v); });
 }
 
 template <int kOutputs, int kColumns, bool kDense, int kTaps>

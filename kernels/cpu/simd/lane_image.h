@@ -42,6 +42,10 @@ struct LaneEpilogue {
   LaneImage y = {};   ///< (K, P, Q), or (K, P / 2, Q / 2) when pooled
   WinnerCode* winners = nullptr;  ///< [K][P / 2][Q / 2][lanes] when pooled; may be null
   LaneImage skip = {};            ///< (K, P, Q), added before the ReLU: a residual; no data, or not pooled
+  /// y, whose elements have a vector's alignment, goes to memory past the caches, which will have forgotten
+  /// it when it is read: it need not be fetched before it is written. Blocks that pool or slide do not ask,
+  /// nor do forward_rows() of direct convolutions end with a fence: rings are read at once.
+  bool stream = false;
 };
 
 /// Rows of an image with its *channels* in the lanes of vectors, as weight gradients want them: [row][column]

@@ -36,6 +36,28 @@ template <class T, int kBytes = kVectorBytes>
   *reinterpret_cast<typename Lanes<T, kBytes>::V*>(p) = v;
 }
 
+/// Stores past the caches: what is written need not be fetched first, and drives nothing else out. p has the
+/// vector's alignment. Threads see it in order only after end_streams().
+[[gnu::always_inline]] inline void stream(float* p, typename Lanes<float>::V v) {
+#if defined(__clang__)
+  typedef float Aligned __attribute__((vector_size(kVectorBytes)));
+  __builtin_nontemporal_store(v, reinterpret_cast<Aligned*>(p));
+#elif defined(UNCIAL_SIMD_avx512)
+  __builtin_ia32_movntps512(reinterpret_cast<float*>(p), v);
+#elif defined(UNCIAL_SIMD_avx2)
+  __builtin_ia32_movntps256(reinterpret_cast<float*>(p), v);
+#elif defined(__SSE__)
+  __builtin_ia32_movntps(reinterpret_cast<float*>(p), v);
+#else
+  store<float>(p, v);
+#endif
+}
+[[gnu::always_inline]] inline void end_streams() {
+#if defined(__SSE__)
+  __builtin_ia32_sfence();
+#endif
+}
+
 /// 2 * count neighbours, split into those at even and at odd places.
 template <class T, int kBytes = kVectorBytes,
           class = std::make_integer_sequence<int, Lanes<T, kBytes>::count>>
@@ -56,7 +78,8 @@ struct Pairs<T, kBytes, std::integer_sequence<int, I...>> {
   }
 };
 
-/// Sum of the lanes, always by the same tree: the upper half is added to the lower one until one lane is left.
+/// Sum of the lanes, always by the same tree: the upper half is added to the lower one until one lane is
+/// left.
 template <class T, int count>
 [[gnu::always_inline]] inline T lane_sum_at(const T* lanes) {
   if constexpr (count == 1) {

@@ -33,13 +33,17 @@ template <int kEdge>
 }
 
 template <int kEdge>
-[[gnu::always_inline]] inline void store_row(const V* o, const float* skip, bool relu, int64_t cols,
-                                             float* y) {
+[[gnu::always_inline]] inline void store_row(const V* o, const float* skip, bool relu, bool past_caches,
+                                             int64_t cols, float* y) {
 #pragma GCC unroll 4
   for (int j = 0; j < kEdge; ++j) {
     if (j >= cols) return;
     const V v = skip ? o[j] + load<float>(skip + j * kLanes) : o[j];
-    store<float>(y + j * kLanes, relu ? (V{} > v ? V{} : v) : v);
+    const V result = relu ? (V{} > v ? V{} : v) : v;
+    if (past_caches)
+      stream(y + j * kLanes, result);
+    else
+      store<float>(y + j * kLanes, result);
   }
 }
 
@@ -53,6 +57,7 @@ struct Plane {
   bool relu;
   const float* skip;
   int64_t skip_row;
+  bool stream;
 };
 
 template <int kEdge, int kHalf, bool kPool>
@@ -75,9 +80,10 @@ template <int kEdge, int kHalf, bool kPool>
     const int64_t row = tile.row + kRow, col = tile.col * kLanes;
     float* y = to.y + row * to.row + col;
     const float* skip = to.skip ? to.skip + row * to.skip_row + col : nullptr;
-    store_row<kEdge>(upper, skip, to.relu, extent.cols, y);
+    store_row<kEdge>(upper, skip, to.relu, to.stream, extent.cols, y);
     if (kRow + 1 < extent.rows)
-      store_row<kEdge>(lower, skip ? skip + to.skip_row : nullptr, to.relu, extent.cols, y + to.row);
+      store_row<kEdge>(lower, skip ? skip + to.skip_row : nullptr, to.relu, to.stream, extent.cols,
+                       y + to.row);
   }
 }
 
@@ -86,7 +92,7 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
                          int64_t Q, int64_t k0, int64_t k1) {
   constexpr int kShrink = kPool ? 2 : 1, kSide = kEdge / kShrink;  // of a tile of y
   if (kPool) P /= 2, Q /= 2;
-  const bool far = is_far(e.y);
+  const bool far = is_far(e.y) && !e.stream;
   for (int64_t k = k0; k < k1; ++k) {
     const int64_t in_panel = k - k0;
     const float* m =
@@ -98,7 +104,8 @@ void transform_output_of(const TileGroup& group, const float* panel, const LaneE
                       e.bias ? e.bias[k] : 0,
                       e.relu,
                       e.skip.data ? e.skip.data + k * e.skip.plane : nullptr,
-                      e.skip.row};
+                      e.skip.row,
+                      e.stream};
     for (int t = 0; t < kTilesHere; ++t) {
       const Tile tile = group.tile[t];
       const int64_t row = tile.row / kShrink, col = tile.col / kShrink;

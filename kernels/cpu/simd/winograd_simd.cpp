@@ -83,6 +83,7 @@ void forward_rows(const LaneImage& x, int64_t padding, const float* u, const Lan
         transform_output<kEdge>(pass.group[g], m_panels + g * panel_floats(end - k), epilogue, P, Q, k, end);
     }
   }
+  if (epilogue.stream) end_streams();
 }
 
 template <int kEdge>

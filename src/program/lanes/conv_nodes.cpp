@@ -134,7 +134,8 @@ cpu::LaneEpilogue ConvNode::epilogue(const GroupRun& g) const {
           .pool = pool,
           .y = g.image(y_, conv.K, pool ? conv.P / 2 : conv.P, pool ? conv.Q / 2 : conv.Q),
           .winners = winners >= 0 ? g.memory<cpu::WinnerCode>(winners) : nullptr,
-          .skip = skip >= 0 ? g.image(skip) : cpu::LaneImage{}};
+          .skip = skip >= 0 ? g.image(skip) : cpu::LaneImage{},
+          .stream = g.is_far(y_)};
 }
 
 void ConvNode::run(const GroupRun& g) const {
