@@ -106,6 +106,7 @@ struct Work {
     parallel_for(x.groups(), [&](int64_t g) {
       cpu::LaneEpilogue epilogue;
       epilogue.y = y.image(g);
+      epilogue.stream = e.N * e.K * e.P * e.Q * int64_t(sizeof(float)) >= cpu::kFarBytes;
       if (winograd)
         fast.forward(x.image(g), e.padding, u.data<float>(), epilogue, e.P, e.Q, scratch_of(g));
       else

@@ -64,8 +64,8 @@ Recipe find_recipe(const std::string& name, const std::string& model) {
             .label_smoothing = 0.05,
             .augment = {.degrees = 8, .zoom = 0.08, .shift = 2.0 / 28}};
   if (model == "tiny") return {.epochs = fast ? 2 : 6, .lr = 1e-2, .augment = {.shift = 1.0 / 28}};
-  return {.epochs = fast ? 2 : 15,  // cnn, and networks of one's own
-          .lr = fast ? 6e-3 : 4e-3,
+  return {.epochs = fast ? 2 : 12,  // cnn, and networks of one's own
+          .lr = 6e-3,
           .label_smoothing = 0.05,
           .average = fast ? 0.99 : 0.999,
           .patience = 8,

@@ -108,12 +108,10 @@ struct GroupRun {
         memory(v) + x.halo.before * (columns + 1) * lanes, C, H, W, rows * columns * lanes, columns * lanes};
   }
   cpu::LaneImage image(const ImageOperand& x) const { return image(x.lane, x.C, x.H, x.W); }
-  /// Whether a value outlives the group and is so large that who reads it will not find it in a cache.
-  /// Measured for outputs of convolutions, read at once and again after other groups: from 4 MB on a gain.
+  /// Whether a value outlives the group and is larger than caches.
   bool is_far(int v) const {
-    constexpr int64_t kFarBytes = int64_t(8) << 20;
     const LaneValue& x = table.values[size_t(v)];
-    return !x.local && x.group_bytes * table.groups() >= kFarBytes;
+    return !x.local && x.group_bytes * table.groups() >= cpu::kFarBytes;
   }
   /// A row-major operand.
   template <class T = const float>
