@@ -232,7 +232,11 @@ void check(const Case& c, Worst& worst) {
 /// channels.
 std::vector<Case> cases(int64_t taps) {
   std::vector<Case> list;
-  const int64_t channels[] = {1, 3, 16, 17, 32, 40}, extents[] = {1, 2, 3, 4, 5, 7, 8, 11, 13, 24, 26};
+  const int64_t channels[] = {1, 3, 16, 17, 32, 40};
+  // Around one and several tiles of 4 and of 2.
+  const std::vector<int64_t> extents = taps == 3 ? std::vector<int64_t>{1, 2, 3, 4, 5, 7, 8, 11, 13, 24, 26}
+                                                 : std::vector<int64_t>{1, 2, 3, 4, 7, 12};
+  const int64_t most_products = 540'000;  // a lane: the sums that they are compared with are slow
   int64_t n = 0;
   for (int64_t P : extents)
     for (int64_t Q : extents)
@@ -240,7 +244,7 @@ std::vector<Case> cases(int64_t taps) {
         Case c{channels[n % 6], channels[(n / 6 + n) % 6], P, Q, padding};
         ++n;
         c.taps = taps;  // H() and W() ask for it
-        if (c.H() < 1 || c.W() < 1 || c.C * c.K * P * Q > 60000) continue;
+        if (c.H() < 1 || c.W() < 1 || c.weights() * P * Q > most_products) continue;
         c.pool = n % 3 == 0;
         c.relu = n % 2 == 0;
         c.bias = n % 5 < 3;
@@ -249,10 +253,12 @@ std::vector<Case> cases(int64_t taps) {
         list.push_back(c);
       }
   for (int64_t C : channels)
-    for (int64_t K : channels) list.push_back({C, K, 5, 6, 1, n++ % 2 == 0, n % 3 == 0, true});
+    for (int64_t K : channels)
+      if (taps == 3 || C == 17 || K == 17) list.push_back({C, K, 5, 6, 1, n++ % 2 == 0, n % 3 == 0, true});
   // Vectors of channels with AVX-512: 4, 4 + 1 = 3 + 2, 4 + 2, 4 + 3.
   for (int64_t C : {64, 70, 96, 112})
-    for (int64_t K : {8, 24}) list.push_back({C, K, 6, 9, 1, n++ % 2 == 0, n % 3 == 0, true, C != 96});
+    for (int64_t K : {8, 24})
+      if (taps == 3 || K == 8) list.push_back({C, K, 6, 9, 1, n++ % 2 == 0, n % 3 == 0, true, C != 96});
   list.push_back({32, 40, 11, 11, 0, true, true, true, false});
   list.push_back({17, 16, 24, 26, 1, false, true, true, false});
   for (Case& c : list) c.taps = taps;
