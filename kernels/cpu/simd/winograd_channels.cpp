@@ -61,7 +61,7 @@ struct Shuffles<std::integer_sequence<int, I...>> {
 }
 
 /// 8 channels of 8 pairs of lanes -> 8 pairs of 8 channels, in vectors of 16 floats.
-[[gnu::always_inline]] inline void transpose_pairs(V* r) {
+[[maybe_unused, gnu::always_inline]] inline void transpose_pairs(V* r) {
   using S = Shuffles<>;
   V even[4], odd[4];
 #pragma GCC unroll 4
