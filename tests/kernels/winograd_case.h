@@ -23,8 +23,8 @@ struct Case {
 
  private:
   int64_t covered(int64_t outputs) const {
-    const int64_t edge = taps == 3 ? 4 : 2;
-    return (outputs + edge - 1) / edge * edge + taps - 1;
+    const cpu::WinogradTiling tiling{taps};
+    return tiling.patch_end(tiling.tiles(outputs));
   }
 };
 
