@@ -167,7 +167,7 @@ struct Work {
 bool lanes_has(const ConvExtents& e, bool winograd) {
   if (e.N < cpu::lane_layout_simd().lanes / 2) return false;  // most lanes would be empty
   return !winograd || (e.R == e.S && cpu::WinogradTiling::fits(e.R) && e.stride == 1 && e.dilation == 1 &&
-                       e.groups == 1 && e.C >= 3);
+                       e.groups == 1 && e.C >= cpu::WinogradTiling{e.R}.fewest_channels());
 }
 
 Contestant lanes_conv(const ConvExtents& e, ConvPass pass, const Tensor& a, const Tensor& b, bool winograd) {

@@ -77,8 +77,7 @@ bool Conv::winograd() const {
   // its transforms cost more than they save; so they do on a plane of 3 x 3 (measured from 16 to 128
   // channels).
   const int64_t tile = tiling().edge() * tiling().edge();
-  const int64_t fewest = shape.R == 5 ? 6 : 4;
-  return C >= fewest && K >= 8 && P >= 3 && Q >= 3 && P * Q > 9 &&
+  return C >= tiling().fewest_channels() && K >= 8 && P >= 3 && Q >= 3 && P * Q > 9 &&
          2 * P * Q >= tile * tiling().tiles(P) * tiling().tiles(Q);
 }
 
