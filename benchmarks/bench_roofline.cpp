@@ -1,5 +1,5 @@
 // Measures what this machine can do at most and prints it as JSON: float32 multiply-adds for each instruction
-// set, AMX, and the bandwidth of each memory level.
+// set, bfloat16 products, and the bandwidth of each memory level.
 //   bench_roofline --threads 2 --seconds 0.5
 #include <nlohmann/json.hpp>
 
@@ -27,6 +27,7 @@ void run(cli::Program& program) {
   const Json result = {{"threads", r.threads},
                        {"isa", r.isa},
                        {"fma_gflops", peaks},
+                       {"avx512_bf16_gflops", r.dot > 0 ? Json(r.dot) : Json("no AVX512_BF16")},
                        {"amx_bf16_gflops", r.amx > 0 ? Json(r.amx) : Json("no AMX")},
                        {"copy_gb_per_second", bandwidth}};
   program.write(result.dump(2) + "\n");

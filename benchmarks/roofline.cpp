@@ -34,23 +34,30 @@ int64_t cache_bytes(int name, int64_t if_unknown) {
   return bytes > 0 ? bytes : if_unknown;
 }
 
-}  // namespace
-
-std::vector<std::string> peak_isas() { return isas(); }
-
-double fma_peak(const std::string& isa, int threads, double seconds) {
-  constexpr int64_t kRounds = 1'500'000;  // some 6 ms a thread, so that waking threads costs little
-  const cpu::PeakLoop loop = cpu::fma_loop(isa);
-  return 1e-9 *
-         best_rate(loop.flops_a_round * kRounds, threads, seconds, [&](int64_t) { loop.run(kRounds); });
-}
-
-double amx_peak(int threads, double seconds) {
-  constexpr int64_t kRounds = 100'000;
-  const cpu::PeakLoop loop = cpu::amx_loop();
+/// 0 where there is no such loop.
+double loop_peak(const cpu::PeakLoop& loop, int64_t rounds, int threads, double seconds) {
   if (!loop.run) return 0;
   return 1e-9 *
-         best_rate(loop.flops_a_round * kRounds, threads, seconds, [&](int64_t) { loop.run(kRounds); });
+         best_rate(loop.flops_a_round * double(rounds), threads, seconds, [&](int64_t) { loop.run(rounds); });
+}
+
+}  // namespace
+
+std::vector<std::string> peak_isas() {
+  std::vector<std::string> all = isas();
+  std::erase_if(all, [](const std::string& isa) { return isa == "amx" || isa == "avx512-bf16"; });
+  return all;
+}
+
+double fma_peak(const std::string& isa, int threads, double seconds) {
+  // Some 6 ms a thread, so that waking threads costs little.
+  return loop_peak(cpu::fma_loop(isa), 1'500'000, threads, seconds);
+}
+
+double amx_peak(int threads, double seconds) { return loop_peak(cpu::amx_loop(), 100'000, threads, seconds); }
+
+double dot_peak(int threads, double seconds) {
+  return loop_peak(cpu::dot_loop(), 1'500'000, threads, seconds);
 }
 
 double copy_bandwidth(int64_t bytes, int threads, double seconds) {
@@ -82,6 +89,7 @@ Roofline measure_roofline(double seconds) {
   r.threads = num_threads();
   r.isa = isa();
   r.fma = fma_peak(r.isa, r.threads, seconds);
+  r.dot = dot_peak(r.threads, seconds);
   r.amx = amx_peak(r.threads, seconds);
   const int64_t l1 = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
   const int64_t l2 = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);

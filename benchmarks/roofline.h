@@ -18,6 +18,8 @@ double fma_peak(const std::string& isa, int threads, double seconds);
 /// bfloat16 tile products with float32 accumulation, in GFLOP/s; 0 where the machine or the system has no
 /// AMX.
 double amx_peak(int threads, double seconds);
+/// The same for dot products of pairs, AVX512_BF16.
+double dot_peak(int threads, double seconds);
 
 /// Bytes read plus bytes written a second, in GB/s of `threads` threads together, each copying `bytes / 2`
 /// bytes of its own over and over.
@@ -33,7 +35,7 @@ struct MemoryLevel {
 struct Roofline {
   int threads = 0;
   std::string isa;
-  double fma = 0, amx = 0;  ///< GFLOP/s
+  double fma = 0, dot = 0, amx = 0;  ///< GFLOP/s
   std::vector<MemoryLevel> levels;
 
   /// Of the level that holds `bytes`, spread over the threads.

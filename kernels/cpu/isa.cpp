@@ -1,6 +1,7 @@
 #include "uncial/core/isa.h"
 
 #include <atomic>
+#include <utility>
 
 #include "simd/isa.h"
 #include "tiles/tile_unit.h"
@@ -49,6 +50,8 @@ std::string_view isa() {
   switch (cpu::tile_unit()) {
     case cpu::TileUnit::amx:
       return "amx";
+    case cpu::TileUnit::dot_products:
+      return "avx512-bf16";
     case cpu::TileUnit::emulated:
       return "amx-emulated";
     default:
@@ -58,7 +61,8 @@ std::string_view isa() {
 
 std::vector<std::string> isas() {
   std::vector<std::string> names;
-  if (cpu::supports_amx()) names.emplace_back("amx");
+  if (cpu::supports(cpu::TileUnit::amx)) names.emplace_back("amx");
+  if (cpu::supports(cpu::TileUnit::dot_products)) names.emplace_back("avx512-bf16");
   for (cpu::Isa isa : cpu::kBestFirst)
     if (cpu::supports(isa)) names.emplace_back(cpu::name_of(isa));
   return names;
@@ -70,9 +74,10 @@ void set_isa(std::string_view name) {
     cpu::choose_tile_unit(unit);
   };
   if (name.empty()) return choose(-1, cpu::TileUnit::amx);
-  if (name == "amx" && cpu::supports_amx()) return choose(int(cpu::Isa::avx512), cpu::TileUnit::amx);
-  if (name == "amx-emulated" && cpu::supports(cpu::Isa::avx512))
-    return choose(int(cpu::Isa::avx512), cpu::TileUnit::emulated);
+  for (const auto& [unit, unit_name] :
+       {std::pair(cpu::TileUnit::amx, "amx"), std::pair(cpu::TileUnit::dot_products, "avx512-bf16"),
+        std::pair(cpu::TileUnit::emulated, "amx-emulated")})
+    if (name == unit_name && cpu::supports(unit)) return choose(int(cpu::Isa::avx512), unit);
   for (cpu::Isa isa : cpu::kBestFirst)
     if (cpu::supports(isa) && name == cpu::name_of(isa)) return choose(int(isa), cpu::TileUnit::none);
   std::string known;

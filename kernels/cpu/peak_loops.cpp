@@ -1,5 +1,7 @@
 #include "peak_loops.h"
 
+#include "tiles/tile_unit.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -72,6 +74,20 @@ void multiply_add_portable(int64_t rounds) {
 
 #if defined(__x86_64__) && defined(__linux__)
 
+__attribute__((target("avx512f,avx512bf16"))) void dots_avx512(int64_t rounds) {
+  __m512 sum[kSums];
+  const __m512bh a = (__m512bh)_mm512_set1_epi32(0x3f803f80);  // pairs of 1
+#pragma GCC unroll 12
+  for (__m512& s : sum) s = _mm512_setzero_ps();
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (__m512& s : sum) {
+      s = _mm512_dpbf16_ps(s, a, a);
+      asm volatile("" : "+v"(s));
+    }
+  }
+}
+
 bool has_amx() {
   unsigned a, b, c, d;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
@@ -117,11 +133,18 @@ __attribute__((target("amx-tile,amx-bf16"))) void tiles_amx(int64_t rounds) {
 
 PeakLoop fma_loop(const std::string& isa) {
 #if defined(__x86_64__)
-  if (isa == "avx512" || isa.starts_with("amx")) return {fma_avx512, 2.0 * kSums * 16};
+  if (isa.starts_with("avx512") || isa.starts_with("amx")) return {fma_avx512, 2.0 * kSums * 16};
   if (isa == "avx2") return {fma_avx2, 2.0 * kSums * 8};
 #endif
   static_cast<void>(isa);
   return {multiply_add_portable, 2.0 * kSums * 4};
+}
+
+PeakLoop dot_loop() {
+#if defined(__x86_64__) && defined(__linux__)
+  if (supports(TileUnit::dot_products)) return {dots_avx512, 2.0 * kSums * 32};
+#endif
+  return {};
 }
 
 PeakLoop amx_loop() {

@@ -13,7 +13,8 @@ struct PeakLoop {
 
 /// Of an instruction set that this machine has.
 PeakLoop fma_loop(const std::string& isa);
-/// `run` is null where there is no AMX, or the system refuses it.
+/// bfloat16 products of AVX512_BF16 and of AMX. `run` is null where there is none, or the system refuses it.
+PeakLoop dot_loop();
 PeakLoop amx_loop();
 
 }  // namespace uncial::cpu

@@ -73,7 +73,7 @@ elseif(CMAKE_BUILD_TYPE STREQUAL MinSizeRel)
   set(UNCIAL_SIMD_OPTIMISE -O2)
 endif()
 
-# The matrix unit for bfloat16, and tiles in memory that give the same bits.
+# bfloat16 on the matrix unit, on dot products of pairs, and in loops that give the bits of the matrix unit.
 set(UNCIAL_TILE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_conv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tiles/tile_dense.cpp
@@ -103,5 +103,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   uncial_add_kernels(avx512 UNCIAL_SIMD_SOURCES ${avx512})
   # A thread gives its tiles back by a destructor, which would ask for the handling of exceptions.
   uncial_add_kernels(amx UNCIAL_TILE_SOURCES ${avx512} -mavx512bf16 -fno-exceptions)
+  uncial_add_kernels(avx512_bf16 UNCIAL_TILE_SOURCES ${avx512} -mavx512bf16 -DUNCIAL_TILES_DOT -fno-exceptions)
   uncial_add_kernels(amx_emulated UNCIAL_TILE_SOURCES ${avx512} -DUNCIAL_TILES_EMULATED -fno-exceptions)
 endif()

@@ -29,6 +29,6 @@ ulimit -c 0
 runs 0 Haswell avx2
 runs $kSigill Nehalem avx2
 runs $kSigill Haswell avx512
-says_skipped Haswell amx avx512
-says_skipped Nehalem amx avx2 avx512
+says_skipped Haswell avx512
+says_skipped Nehalem avx2 avx512
 echo "a Nehalem refuses AVX2, a Haswell AVX-512, and the tests say what they skip"

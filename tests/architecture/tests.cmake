@@ -20,12 +20,12 @@ endif()
 
 # Sanitizers and -O0 change what is in an object, so these hold for release builds.
 if(CMAKE_BUILD_TYPE STREQUAL Release)
-  foreach(isa portable avx2 avx512 amx amx_emulated)
+  foreach(isa portable avx2 avx512 avx512_bf16 amx amx_emulated)
     if(TARGET uncial_${isa})
       set(objects $<TARGET_OBJECTS:uncial_${isa}>)
       set(hot $<FILTER:${objects},INCLUDE,/\(channel_dense_one|gemm_tile|lane_conv_depthwise|lane_conv_slide|lane_conv_turned|lane_dense|norm_plane|optim_run|winograd_products\)\\.cpp>)
       uncial_add_check(symbols_${isa} ${architecture}/check_symbols.sh ${isa} ${objects})
-      if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT isa MATCHES amx)  # their sums are in tiles
+      if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT isa MATCHES "amx|bf16")  # their sums are in tiles
         uncial_add_check(spills_${isa} ${architecture}/check_spills.sh ${hot})
       endif()
     endif()

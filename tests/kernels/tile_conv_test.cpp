@@ -66,17 +66,14 @@ std::vector<Case> cases() {
 
 template <class Body>
 void for_each_experiment(Body body) {
-  for (const char* unit : {"amx-emulated", "amx"}) {
-    if (!has_isa(unit == std::string("amx") ? "amx" : "avx512")) continue;
-    set_isa(unit);
+  test::for_each_tile_unit([&](const std::string& unit) {
     for (const Case& c : cases())
       for (Numbers::Kind kind : {Numbers::Kind::integers, Numbers::Kind::bfloat16}) {
         INFO(unit << ", " << c << (kind == Numbers::Kind::integers ? ", integers" : ""));
         Experiment experiment(kTiles, c, kind);
         body(experiment);
       }
-  }
-  set_isa("");
+  });
 }
 
 }  // namespace

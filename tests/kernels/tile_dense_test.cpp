@@ -22,19 +22,16 @@ struct Shape {
 const Shape kShapes[] = {{1, 1, 1},    {7, 3, 2},    {16, 10, 1},  {100, 10, 4}, {193, 13, 3}, {97, 6, 5},
                          {784, 33, 8}, {64, 128, 4}, {130, 25, 7}, {600, 70, 3}, {33, 2, 9},   {256, 48, 6}};
 
-/// On the unit, if there is one, and emulated: body(kernels, shape, d0, d1) for ranges of inputs.
+/// body(kernels, shape, d0, d1) for ranges of inputs.
 template <class Body>
 void for_each_case(Body body) {
-  for (const char* unit : {"amx-emulated", "amx"}) {
-    if (!test::has_isa(unit == std::string("amx") ? "amx" : "avx512")) continue;
-    set_isa(unit);
+  test::for_each_tile_unit([&](const std::string& unit) {
     for (const Shape& s : kShapes)
       for (const bool whole : {true, false}) {
         INFO(unit << ", " << s.D << " -> " << s.K << ", " << s.groups << " groups");
         body(*tile_dense(), s, whole ? 0 : s.D / 3, whole ? s.D : s.D - s.D / 4);
       }
-  }
-  set_isa("");
+  });
 }
 
 }  // namespace

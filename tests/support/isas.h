@@ -11,10 +11,10 @@ namespace uncial::test {
 bool has_isa(const std::string& name);
 
 /// Calls body once for each instruction set of this machine, and brings the best one back. Says of the others
-/// that uncial has kernels for that they are skipped.
+/// that uncial has kernels for that they are skipped. Those that differ in bfloat16 alone are left out.
 void for_each_isa(const std::function<void(const std::string&)>& body);
 
-/// The same, and the matrix unit's emulation where it can run: for tests in bfloat16.
-void for_each_isa_and_emulation(const std::function<void(const std::string&)>& body);
+/// The same for what multiplies bfloat16 factors, and for the matrix unit's emulation where that can run.
+void for_each_tile_unit(const std::function<void(const std::string&)>& body);
 
 }  // namespace uncial::test

@@ -8,7 +8,8 @@
 
 namespace uncial {
 
-/// "portable", "avx2", "avx512" or "amx" (AVX-512, and the matrix unit for bfloat16): what the kernels use now.
+/// What the kernels use now: "portable", "avx2", "avx512", or AVX-512 with something that multiplies bfloat16
+/// factors: "avx512-bf16" (dot products of pairs) or "amx" (the matrix unit).
 std::string_view isa();
 /// Forces one of isas(); an empty name brings back the best. Where there is AVX-512, "amx-emulated" computes
 /// what the matrix unit would, bit for bit and slowly: for tests. Throws a usage Error naming what this

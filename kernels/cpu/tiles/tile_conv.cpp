@@ -12,8 +12,25 @@ using uncial::cpu::TileConvKernels;
 /// From this many channels on both sides a tile is worth its price. Below, most of it would be padding.
 constexpr int64_t kFewChannels = 8;
 
+double padding(int64_t extent, int64_t unit) {
+  return double(ceil_div(extent, unit) * unit) / double(extent);
+}
+
+/// Products that whole tiles make for each one that is asked for, mean of the three passes. The input
+/// gradient reads dy with `stride` - 1 columns of zeros between its own.
+double padding(const LaneConvShape& s, int64_t C, int64_t K) {
+  const auto runs = [&](int64_t channels) {
+    const Runs r(s, channels);
+    return padding(r.taps * channels, kTileDepth);
+  };
+  const double filters = padding(K, kTileSide), channels = padding(C, kTileSide);
+  return (runs(C) * filters + runs(K) * channels * double(s.stride) + filters * channels) / 3;
+}
+
 bool fits(const LaneConvShape& s, int64_t C, int64_t K) {
-  return s.groups == 1 && C >= kFewChannels && K >= kFewChannels && s.R <= kMaxTaps && s.S <= kMaxTaps;
+  constexpr double kWorthwhile = 0.75;  // measured with dot products, 8 to 256 channels, 1x1 to 7x7
+  return s.groups == 1 && C >= kFewChannels && K >= kFewChannels && s.R <= kMaxTaps && s.S <= kMaxTaps &&
+         padding(s, C, K) <= kWorthwhile * Tiles::kGain;
 }
 
 int64_t reach(int64_t taps, const LaneConvShape& s) { return (taps - 1) * s.dilation; }
@@ -89,6 +106,7 @@ void forward(const LaneConvShape& s, const LaneImage& x, const float* weights, c
     }
     gather_sums(tiles, g, epilogue, p / two);
   }
+  if (epilogue.stream) end_streams();
 }
 
 /// Row h of dx, from the rows of dy that its taps see.
@@ -150,7 +168,8 @@ int64_t weight_sums(const LaneConvShape& s, int64_t C, int64_t K) {
 
 }  // namespace
 
-extern const TileConvKernels tile_conv_kernels = {fits,
+extern const TileConvKernels tile_conv_kernels = {Tiles::kGain > 4,
+                                                  fits,
                                                   tile_weight_floats,
                                                   tile_turned_weight_floats,
                                                   pack_tile_weights,

@@ -19,20 +19,13 @@ struct TileMatrix {
   char* at(int64_t i, int64_t j) const { return data + i * row + j * column; }
 };
 
-/// Two by two tiles of a b^T in registers 0 to 3, b's first index that of the result's column. Where there is
-/// only one, the second is the first again.
-[[gnu::always_inline]] inline void add_products(Tiles& t, const TileMatrix& a, const TileMatrix& b,
-                                                int64_t rows[2], int64_t columns[2], int64_t depth) {
-  for (int64_t i = 0; i < depth; ++i) {
-    t.load<4>(a.at(rows[0], i));
-    t.load<6>(b.at(columns[0], i));
-    t.multiply_add<0, 4, 6>();
-    t.load<7>(b.at(columns[1], i));
-    t.multiply_add<1, 4, 7>();
-    t.load<5>(a.at(rows[1], i));
-    t.multiply_add<2, 5, 6>();
-    t.multiply_add<3, 5, 7>();
-  }
+/// Two by two tiles of a b^T, b's first index that of the result's column. Where there is only one, the
+/// second is the first again.
+[[gnu::always_inline]] inline void add_block(Tiles& t, const TileMatrix& a, const TileMatrix& b,
+                                             int64_t rows[2], int64_t columns[2], int64_t depth) {
+  const char *left[] = {a.at(rows[0], 0), a.at(rows[1], 0)},
+             *right[] = {b.at(columns[0], 0), b.at(columns[1], 0)};
+  add_products<2, 2>(t, left, a.column, right, b.column, depth);
 }
 
 /// Calls body(rows, columns) for all pairs of rows and of columns; the second of a pair may be the first.
@@ -96,7 +89,7 @@ void forward(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch,
     for_pairs(
         k_tiles, groups, [&](int64_t * rows, int64_t * columns) __attribute__((always_inline)) {
           const auto sum = [&](int i, int j) {
-            return sums + (columns[j] * k_tiles + rows[i]) * kTileSide * kTileSide;
+            return sums + (columns[j] * k_tiles + rows[i]) * kTileFloats;
           };
           if (d == d0) {
             zero_sums(t);
@@ -106,9 +99,18 @@ void forward(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch,
             t.load<2>(sum(1, 0));
             t.load<3>(sum(1, 1));
           }
-          add_products(t, weights, factors, rows, columns, depth);
+          add_block(t, weights, factors, rows, columns, depth);
           store_sums(t, sum);
         });
+  }
+}
+
+void finish(const float* sums, int64_t parts, int64_t distance, const float* bias, bool relu, float* y,
+            int64_t K) {
+  for (int64_t k = 0; k < K; ++k) {
+    V sum = bias ? broadcast(bias[k]) : V{};
+    for (int64_t part = 0; part < parts; ++part) sum += load(sums + part * distance + k * kLanes);
+    store<float>(y + k * kLanes, relu ? relu_of(sum) : sum);
   }
 }
 
@@ -141,14 +143,14 @@ void input_gradient(const LaneMatrix& dy, int64_t groups, const float* w, int64_
     for_pairs(
         tiles, groups, [&](int64_t * rows, int64_t * columns) __attribute__((always_inline)) {
           zero_sums(t);
-          add_products(t, weights, factors, rows, columns, depth);
+          add_block(t, weights, factors, rows, columns, depth);
           if (d + tiles * kTileSide <= d1) {
             store_sums(t, [&](int i, int j) {
               return dx.data + columns[j] * dx.distance + (d + rows[i] * kTileSide) * kLanes;
             });
             return;
           }
-          alignas(64) float sums[4][kTileSide * kTileSide];
+          alignas(64) float sums[4][kTileFloats];
           store_sums(t, [&](int i, int j) { return sums[2 * i + j]; });
           for (int i = 0; i < 4; ++i) {
             const int64_t first = d + rows[i / 2] * kTileSide;
@@ -190,14 +192,14 @@ void weight_gradient(const LaneMatrix& dy, const LaneMatrix& x, int64_t groups, 
     for_pairs(
         k_tiles, tiles, [&](int64_t * rows, int64_t * columns) __attribute__((always_inline)) {
           zero_sums(t);
-          add_products(t, outputs, inputs, rows, columns, depth);
+          add_block(t, outputs, inputs, rows, columns, depth);
           const int64_t k0 = rows[0] * kTileSide;
           const auto to = [&](int i, int j) {
             return dw + rows[i] * kTileSide * pitch + d + columns[j] * kTileSide;
           };
           if (k0 + 2 * kTileSide <= K && d + 2 * kTileSide <= d1)
             return store_sums(t, to, pitch * int64_t(sizeof(float)));
-          alignas(64) float sums[4][kTileSide * kTileSide];
+          alignas(64) float sums[4][kTileFloats];
           store_sums(t, [&](int i, int j) { return sums[2 * i + j]; });
           for (int i = 0; i < 4; ++i) {
             const int64_t first = d + columns[i % 2] * kTileSide, width = smaller(kTileSide, d1 - first),
@@ -219,7 +221,7 @@ int64_t workspace_floats(int64_t groups, int64_t K) {
 
 }  // namespace
 
-extern const TileDenseKernels tile_dense_kernels = {forward, input_gradient, weight_gradient,
+extern const TileDenseKernels tile_dense_kernels = {forward, finish, input_gradient, weight_gradient,
                                                     workspace_floats};
 
 }  // namespace UNCIAL_SIMD

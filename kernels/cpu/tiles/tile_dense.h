@@ -15,6 +15,10 @@ struct TileDenseKernels {
   /// [groups][ceil(K / 16) * 16][16].
   void (*forward)(const LaneMatrix& x, int64_t groups, const float* w, int64_t pitch, int64_t K, int64_t d0,
                   int64_t d1, float* sums, float* workspace);
+  /// One group's y[k] = the sums of `parts`, which lie `distance` floats apart, plus bias[k] unless null, and
+  /// ReLU of that when asked for; k < K. Parts are added in order.
+  void (*finish)(const float* sums, int64_t parts, int64_t distance, const float* bias, bool relu, float* y,
+                 int64_t K);
   /// dx[d] = sum over k < K of w[k][d] dy[k], d in [d0, d1).
   void (*input_gradient)(const LaneMatrix& dy, int64_t groups, const float* w, int64_t pitch, int64_t K,
                          const LaneMatrix& dx, int64_t d0, int64_t d1, float* workspace);
@@ -30,6 +34,9 @@ struct TileDenseKernels {
 namespace amx {
 extern const TileDenseKernels tile_dense_kernels;
 }
+namespace avx512_bf16 {
+extern const TileDenseKernels tile_dense_kernels;
+}
 namespace amx_emulated {
 extern const TileDenseKernels tile_dense_kernels;
 }
@@ -38,9 +45,16 @@ extern const TileDenseKernels tile_dense_kernels;
 /// Those of tile_unit(); null where there is none.
 inline const TileDenseKernels* tile_dense() {
 #if defined(__x86_64__)
-  const TileUnit unit = tile_unit();
-  if (unit == TileUnit::amx) return &amx::tile_dense_kernels;
-  if (unit == TileUnit::emulated) return &amx_emulated::tile_dense_kernels;
+  switch (tile_unit()) {
+    case TileUnit::amx:
+      return &amx::tile_dense_kernels;
+    case TileUnit::dot_products:
+      return &avx512_bf16::tile_dense_kernels;
+    case TileUnit::emulated:
+      return &amx_emulated::tile_dense_kernels;
+    default:
+      break;
+  }
 #endif
   return nullptr;
 }

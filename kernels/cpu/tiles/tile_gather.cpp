@@ -5,39 +5,12 @@
 namespace UNCIAL_SIMD {
 namespace {
 
-/// Sums of kF * 16 outputs x kP pixels; sum (f, i) goes to sums[f * kP + i].
-template <int kF, int kP>
-[[gnu::always_inline]] inline void add_block(Tiles& t, const char* weights, int64_t tile_bytes,
-                                             const char* const* pixels) {
-  if constexpr (kF == 2) {
-    static_assert(kP == 2);
-    t.template load<4>(weights);
-    t.template load<6>(pixels[0]);
-    t.template multiply_add<0, 4, 6>();
-    t.template load<5>(weights + tile_bytes);
-    t.template multiply_add<2, 5, 6>();
-    t.template load<7>(pixels[1]);
-    t.template multiply_add<1, 4, 7>();
-    t.template multiply_add<3, 5, 7>();
-  } else {
-    static_assert(kP == 4);
-    t.template load<7>(weights);
-    t.template load<4>(pixels[0]);
-    t.template multiply_add<0, 7, 4>();
-    t.template load<5>(pixels[1]);
-    t.template multiply_add<1, 7, 5>();
-    t.template load<6>(pixels[2]);
-    t.template multiply_add<2, 7, 6>();
-    t.template load<4>(pixels[3]);
-    t.template multiply_add<3, 7, 4>();
-  }
-}
-
 struct Sums {
-  alignas(64) float tile[4][kTileSide * kTileSide];
+  alignas(64) float tile[4][kTileFloats];
 };
 
-/// `first` tile of outputs; kBelow: the last two of four pixels are in the lower row.
+/// Sums of kF * 16 outputs x kP pixels; sum (f, i) goes to sums[f * kP + i]. `first` tile of outputs; kBelow:
+/// the last two of four pixels are in the lower row.
 template <int kF, int kP, bool kBelow>
 [[gnu::always_inline]] inline void add_runs(Tiles& t, const GatherSums& g, int64_t first,
                                             const int64_t* columns, Sums& sums) {
@@ -47,24 +20,19 @@ template <int kF, int kP, bool kBelow>
   t.template zero<3>();
   for (int64_t i = 0; i < g.count; ++i) {
     const Run& run = g.runs[i];
-    const char* weights = run.weights + first * g.tile_bytes;
+    const char* weights[] = {run.weights + first * g.tile_bytes,
+                             run.weights + (first + kF - 1) * g.tile_bytes};
     const char* pixels[kP];
 #pragma GCC unroll 4
     for (int j = 0; j < kP; ++j)
       pixels[j] = (kBelow && j >= 2 ? run.below : run.pixels) + columns[j] * g.step;
-    for (int64_t b = 0; b < g.blocks; ++b, weights += kTileBytes) {
-      add_block<kF, kP>(t, weights, g.tile_bytes, pixels);
-#pragma GCC unroll 4
-      for (int j = 0; j < kP; ++j) pixels[j] += kTileBytes;
-    }
+    add_products<kF, kP>(t, weights, kTileBytes, pixels, kTileBytes, g.blocks);
   }
   t.template store<0>(sums.tile[0]);
   t.template store<1>(sums.tile[1]);
   t.template store<2>(sums.tile[2]);
   t.template store<3>(sums.tile[3]);
 }
-
-[[gnu::always_inline]] inline V relu_of(V v) { return V{} > v ? V{} : v; }
 
 /// One tile of sums: outputs from k0 on at row p, column q.
 void finish_plain(const LaneEpilogue& e, int64_t outputs, int64_t k0, int64_t p, int64_t q,
@@ -74,7 +42,12 @@ void finish_plain(const LaneEpilogue& e, int64_t outputs, int64_t k0, int64_t p,
     V v = load(sums + i * kTileSide);
     if (e.bias) v += broadcast(e.bias[k0 + i]);
     if (e.skip.data) v += load(e.skip.data + (k0 + i) * e.skip.plane + p * e.skip.row + q * kLanes);
-    store<float>(e.y.data + (k0 + i) * e.y.plane + at, e.relu ? relu_of(v) : v);
+    if (e.relu) v = relu_of(v);
+    float* to = e.y.data + (k0 + i) * e.y.plane + at;
+    if (e.stream)
+      stream(to, v);
+    else
+      store<float>(to, v);
   }
 }
 

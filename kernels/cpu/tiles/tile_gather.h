@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kPairBytes = kRowBytes;  // two channels of a pixel, 16 images
 constexpr int64_t kMaxRuns = kMaxTaps * kMaxTaps;
 
+[[gnu::always_inline]] [[maybe_unused]] inline V relu_of(V v) { return V{} > v ? V{} : v; }
 [[maybe_unused]] inline int64_t even(int64_t channels) { return channels + channels % 2; }
 [[maybe_unused]] inline int64_t tiles_of(int64_t extent) { return ceil_div(extent, kTileSide); }
 

@@ -1,118 +1,23 @@
 #pragma once
 /// @file tile_ops.h
-/// The tile registers of the matrix unit and the few instructions that kernels need. Files that include this
-/// are compiled twice: for the unit, and with tiles in memory (UNCIAL_TILES_EMULATED).
-
-#include <cstring>
+/// Tiles, and how their rows are packed. Files that include this are compiled for each TileUnit: for the
+/// matrix unit, for dot products of pairs (UNCIAL_TILES_DOT), and with tiles in memory
+/// (UNCIAL_TILES_EMULATED).
 
 #include "simd/lane_transpose.h"
 
-#if !defined(UNCIAL_TILES_EMULATED)
-#include <immintrin.h>
+#if defined(UNCIAL_TILES_DOT)
+#include "tiles_dot.h"
 #else
+#include "tile_products.h"
+#endif
+#if defined(UNCIAL_TILES_EMULATED)
 #include "uncial/kernels/bfloat16_formula.h"
+#else
+#include <immintrin.h>
 #endif
 
 namespace UNCIAL_SIMD {
-namespace {
-
-constexpr int64_t kTileSide = 16;   ///< rows of a tile, and dwords of a row
-constexpr int64_t kTileDepth = 32;  ///< products that one instruction adds to a sum
-constexpr int64_t kTileBytes = 1024;
-constexpr int64_t kRowBytes = 64;
-
-}  // namespace
-
-#if defined(UNCIAL_TILES_EMULATED)
-
-/// As TDPBF16PS is described: even and odd products have sums of their own, which are added to each other and
-/// then to the tile.
-class Tiles {
- public:
-  template <int t>
-  void zero() {
-    std::memset(tile_[t], 0, sizeof tile_[t]);
-  }
-  template <int t>
-  void load(const void* from) {
-    std::memcpy(tile_[t], from, sizeof tile_[t]);
-  }
-  /// Rows `distance` bytes apart.
-  template <int t>
-  void store(void* to, int64_t distance = kRowBytes) const {
-    for (int m = 0; m < kTileSide; ++m)
-      std::memcpy(static_cast<char*>(to) + m * distance, tile_[t][m], sizeof tile_[t][m]);
-  }
-  /// sum += a b: 16 x 32 by 32 x 16, whose rows lie in pairs.
-  template <int sum, int a, int b>
-  void multiply_add() {
-    for (int m = 0; m < kTileSide; ++m) {
-      float even[kTileSide] = {}, odd[kTileSide] = {};
-      for (int k = 0; k < kTileSide; ++k)
-        for (int n = 0; n < kTileSide; ++n) {
-          even[n] = __builtin_fmaf(low(tile_[a][m][k]), low(tile_[b][k][n]), even[n]);
-          odd[n] = __builtin_fmaf(high(tile_[a][m][k]), high(tile_[b][k][n]), odd[n]);
-        }
-      for (int n = 0; n < kTileSide; ++n) {
-        float total;
-        std::memcpy(&total, &tile_[sum][m][n], sizeof total);
-        total += even[n] + odd[n];
-        std::memcpy(&tile_[sum][m][n], &total, sizeof total);
-      }
-    }
-  }
-
- private:
-  static float low(uint32_t pair) { return high(pair << 16); }
-  static float high(uint32_t pair) {
-    const uint32_t bits = pair & 0xffff0000u;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
-  alignas(64) uint32_t tile_[8][kTileSide][kTileSide];
-};
-
-#else
-
-/// Holds the configuration of this thread's tiles: all of them whole. Memory is clobbered by loads, too: they
-/// must not pass the stores that packed what they read.
-class Tiles {
- public:
-  Tiles() {
-    struct alignas(64) {
-      uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {};
-      uint8_t rows[16] = {};
-    } config;
-    static_assert(sizeof config == 64);
-    for (int t = 0; t < 8; ++t) config.row_bytes[t] = kRowBytes, config.rows[t] = kTileSide;
-    asm volatile("ldtilecfg %0" ::"m"(config));
-  }
-  ~Tiles() { asm volatile("tilerelease"); }
-  Tiles(const Tiles&) = delete;
-  Tiles& operator=(const Tiles&) = delete;
-
-  template <int t>
-  [[gnu::always_inline]] void zero() {
-    asm volatile("tilezero %%tmm%c0" ::"i"(t));
-  }
-  template <int t>
-  [[gnu::always_inline]] void load(const void* from) {
-    asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(t), "r"(from), "r"(kRowBytes) : "memory");
-  }
-  template <int t>
-  [[gnu::always_inline]] void store(void* to, int64_t distance = kRowBytes) const {
-    asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(t), "r"(to), "r"(distance) : "memory");
-  }
-  template <int sum, int a, int b>
-  [[gnu::always_inline]] void multiply_add() {
-    asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(a), "i"(b));
-  }
-};
-
-#endif
-
 namespace {
 
 /// [a0 b0 a1 b1 ...] in bfloat16: a row of a tile of pixels, or of weights.

@@ -18,18 +18,23 @@ namespace {
 std::atomic<TileUnit> chosen{TileUnit::amx};
 
 #if defined(__x86_64__)
+bool cpu_has_dot_products() {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 5;  // AVX512_BF16
+}
+
 bool cpu_has_amx() {
   unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  if (!cpu_has_dot_products() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
   constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;  // edx
   if ((d & (kAmxBf16 | kAmxTile)) != (kAmxBf16 | kAmxTile)) return false;
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & 1u << 5)) return false;  // AVX512_BF16
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 27)) return false;          // OSXSAVE
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 27)) return false;  // OSXSAVE
   unsigned low, high;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (low >> 17 & 3u) == 3u;  // the operating system keeps tiles and their configuration
 }
 #else
+bool cpu_has_dot_products() { return false; }
 bool cpu_has_amx() { return false; }
 #endif
 
@@ -45,18 +50,30 @@ bool permitted() {
 
 }  // namespace
 
-bool supports_amx() {
-  static const bool has = supports(Isa::avx512) && cpu_has_amx();
-  return has;
+bool supports(TileUnit unit) {
+  static const bool avx512 = supports(Isa::avx512), dot = avx512 && cpu_has_dot_products(),
+                    amx = avx512 && cpu_has_amx();
+  switch (unit) {
+    case TileUnit::amx:
+      return amx;
+    case TileUnit::dot_products:
+      return dot;
+    case TileUnit::emulated:
+      return avx512;
+    default:
+      return true;
+  }
 }
 
 TileUnit tile_unit() {
   if (current_isa() != Isa::avx512) return TileUnit::none;
   const TileUnit unit = chosen.load(std::memory_order_relaxed);
-  if (unit != TileUnit::amx) return unit;
-  if (!supports_amx()) return TileUnit::none;
-  static const bool may = permitted();
-  return may ? TileUnit::amx : TileUnit::none;
+  if (unit < TileUnit::dot_products) return unit;
+  if (unit == TileUnit::amx && supports(unit)) {
+    static const bool may = permitted();
+    if (may) return unit;
+  }
+  return supports(TileUnit::dot_products) ? TileUnit::dot_products : TileUnit::none;
 }
 
 void choose_tile_unit(TileUnit unit) { chosen.store(unit, std::memory_order_relaxed); }

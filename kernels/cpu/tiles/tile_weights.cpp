@@ -83,38 +83,26 @@ void TileWeightSums::add_block(Tiles& t, int64_t r, int64_t k_tile, int64_t colu
   const int64_t columns = s.S * tiles_of(C), k_step = tiles_of(K) * kTileBytes;
   float* at[2];
   for (int a = 0; a < kA; ++a)
-    at[a] = sums + ((r * tiles_of(K) + k_tile + a) * columns + column) * kTileSide * kTileSide;
+    at[a] = sums + ((r * tiles_of(K) + k_tile + a) * columns + column) * kTileFloats;
   const auto x_offset = [&](int64_t b) {
     return (b / tiles_of(C) * s.dilation * tiles_of(C) + b % tiles_of(C)) * kTileBytes;
   };
   const int64_t first = x_offset(column), second = kB == 2 ? x_offset(column + 1) : first;
   t.template load<0>(at[0]);
-  if constexpr (kB == 2) t.template load<1>(at[0] + kTileSide * kTileSide);
-  if constexpr (kA == 2) t.template load<2>(at[1]);
-  if constexpr (kA * kB == 4) t.template load<3>(at[1] + kTileSide * kTileSide);
+  if constexpr (kB == 2) t.template load<1>(at[0] + kTileFloats);
+  if constexpr (kA == 2) t.template load<kB>(at[1]);
+  if constexpr (kA * kB == 4) t.template load<3>(at[1] + kTileFloats);
   for (int64_t p = p0; p < p1; ++p) {
     const int64_t h = p * s.stride - s.padding + r * s.dilation;
     if (h < 0 || h >= H) continue;
     const char *dy = dy_rows + p % kRows * dy_row_bytes() + k_tile * kTileBytes, *x = x_row(h);
-    for (int64_t j = 0; j < half(); ++j, dy += k_step, x += s.stride * tiles_of(C) * kTileBytes) {
-      t.template load<4>(dy);
-      t.template load<6>(x + first);
-      t.template multiply_add<0, 4, 6>();
-      if constexpr (kB == 2) {
-        t.template load<7>(x + second);
-        t.template multiply_add<1, 4, 7>();
-      }
-      if constexpr (kA == 2) {
-        t.template load<5>(dy + kTileBytes);
-        t.template multiply_add<2, 5, 6>();
-        if constexpr (kB == 2) t.template multiply_add<3, 5, 7>();
-      }
-    }
+    const char *left[] = {dy, dy + kTileBytes}, *right[] = {x + first, x + second};
+    add_products<kA, kB>(t, left, k_step, right, s.stride * tiles_of(C) * kTileBytes, half());
   }
   t.template store<0>(at[0]);
-  if constexpr (kB == 2) t.template store<1>(at[0] + kTileSide * kTileSide);
-  if constexpr (kA == 2) t.template store<2>(at[1]);
-  if constexpr (kA * kB == 4) t.template store<3>(at[1] + kTileSide * kTileSide);
+  if constexpr (kB == 2) t.template store<1>(at[0] + kTileFloats);
+  if constexpr (kA == 2) t.template store<kB>(at[1]);
+  if constexpr (kA * kB == 4) t.template store<3>(at[1] + kTileFloats);
 }
 
 void TileWeightSums::add(Tiles& tiles, const LaneImage& x, int64_t p0, int64_t p1, float* sums) const {
@@ -148,7 +136,7 @@ void finish_tile_weights(const LaneConvShape& s, int64_t C, int64_t K, const flo
         for (int64_t t = 0; t < s.S; ++t) {
           const int64_t tile = (r * tiles_of(K) + k / kTileSide) * columns + t * tiles_of(C) + c / kTileSide;
           dw[((k * C + c) * s.R + r) * s.S + t] =
-              sums[tile * kTileSide * kTileSide + k % kTileSide * kTileSide + c % kTileSide];
+              sums[tile * kTileFloats + k % kTileSide * kTileSide + c % kTileSide];
         }
 }
 

@@ -29,7 +29,7 @@ struct TileWeightSums {
   int64_t x_row_bytes() const { return x_columns() * tiles_of(C) * kTileBytes; }
   int64_t dy_bytes() const { return kRows * dy_row_bytes(); }
   int64_t x_bytes() const { return x_ring() * x_row_bytes(); }
-  int64_t floats() const { return s.R * tiles_of(K) * s.S * tiles_of(C) * kTileSide * kTileSide; }
+  int64_t floats() const { return s.R * tiles_of(K) * s.S * tiles_of(C) * kTileFloats; }
 
   /// Row p of dy, ReLU and pooling undone, K planes of Q vectors.
   void pack_dy(int64_t p, const float* row, int64_t plane) const;

@@ -66,7 +66,8 @@ Conv::Conv(const Op& op, const Shape& x, const Shape& w)
 
 void Conv::choose_tiles(const Planner& p, const Op& op) {
   const cpu::TileConvKernels* kernels = p.kernels().tiles;
-  tiles = kernels && attribute<std::string>(op, "precision") == "bf16" && kernels->fits(shape, C, K);
+  tiles = kernels && attribute<std::string>(op, "precision") == "bf16" && kernels->fits(shape, C, K) &&
+          (kernels->beat_winograd || !winograd());
 }
 
 bool Conv::winograd() const {

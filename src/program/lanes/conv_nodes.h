@@ -14,7 +14,7 @@ struct Conv {
 
   Conv(const Op& op, const Shape& x, const Shape& w);
 
-  /// Moves it to the matrix unit when there is one that can do it and the factors are bfloat16.
+  /// Moves it to the matrix unit when there is one that does it faster and the factors are bfloat16.
   void choose_tiles(const Planner& p, const Op& op);
 
   /// Whether Winograd's form saves time.

@@ -101,7 +101,9 @@ bool lower_conv_gradients(Planner& p, int step) {
   const int relu_y = f.relu_y >= 0 ? p.in_lanes(f.relu_y) : -1;
   int dy = relu_y >= 0 ? p.in_lanes_like(f.dy, relu_y) : p.image_in_lanes(f.dy, {});
   float scale = f.dropout >= 0 ? float(1 / (1 - attribute<double>(*graph.step(f.dropout).op, "p"))) : 1.0f;
-  if (f.round >= 0) dy = rounded_gradient(p, f.round, f.dy, dy, std::exchange(scale, 1.0f));
+  // Tiles round dy when they pack it, but sum biases from what they get.
+  if (f.round >= 0 && !(conv.tiles && f.bias < 0))
+    dy = rounded_gradient(p, f.round, f.dy, dy, std::exchange(scale, 1.0f));
   std::unique_ptr<ConvGradientNode> node =
       f.ahead >= 0 ? chained_conv_gradient(p, f, conv, dy) : gradient_node(p, f, conv, dy);
   node->relu_y = relu_y;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "conv_nodes.h"
 #include "layout_nodes.h"
-#include "planner.h"
 
 namespace uncial::program::lanes {
 namespace {
@@ -45,6 +45,32 @@ bool only_signs_matter(const Graph& graph, int buffer, int rounding) {
          });
 }
 
+bool on_tiles(const Planner& p, int step, const Shape& x, const Shape& w) {
+  const Op& op = *p.graph().step(step).op;
+  Conv conv(op, x, w);
+  conv.choose_tiles(p, op);
+  return conv.tiles;
+}
+
+/// Whether `step` is a convolution, or the gradient of its weights, that rounds x = `value` while it packs
+/// it.
+bool rounds_by_itself(Planner& p, int step, int value) {
+  const Graph& graph = p.graph();
+  const Shape& x = graph.value(value).shape;
+  const auto reads_only_as_x = [&] {
+    return graph.in_buffer(step, 0) == graph.value(value).buffer &&
+           graph.in_buffer(step, 1) != graph.value(value).buffer && graph.value(graph.in(step, 0)).shape == x;
+  };
+  const auto& convs = p.fusions().convs;
+  if (const auto forward = convs.find(step); forward != convs.end())
+    return forward->second.norm < 0 && reads_only_as_x() &&
+           on_tiles(p, step, x, graph.value(graph.in(step, 1)).shape);
+  for (const auto& [first, gradient] : p.fusions().conv_gradients)
+    if (gradient.weight == step)
+      return reads_only_as_x() && on_tiles(p, step, x, graph.value(graph.out(step)).shape);
+  return false;
+}
+
 }  // namespace
 
 bool lower_round(Planner& p, int step) {
@@ -52,6 +78,13 @@ bool lower_round(Planner& p, int step) {
   const int from = graph.in(step, 0), to = graph.out(step);
   if (!p.fits_lanes(from) || !p.is_in_lanes(from)) return false;
   const int x = p.shaped_in_lanes(from);
+  const auto& readers = graph.readers(graph.value(to).buffer);
+  if (graph.rounds_to(step) == Precision::bf16 && graph.temporary(graph.value(from).buffer) &&
+      graph.temporary(graph.value(to).buffer) &&
+      std::all_of(readers.begin(), readers.end(), [&](int s) { return rounds_by_itself(p, s, to); })) {
+    p.makes_lane(to, x);
+    return true;
+  }
   if (only_signs_matter(graph, graph.value(from).buffer, step)) {
     p.makes_lane(to, x);
     add_node(p, step, x, x, 1);

@@ -45,13 +45,8 @@ class TileDenseForwardStage final : public TileDenseStage {
                       sums + (part * groups + g0) * rows * lanes, workspace(count));
     });
     parallel_for(groups, [&](int64_t g) {
-      for (int64_t k = 0; k < e_.K; ++k)
-        for (int64_t n = 0; n < lanes; ++n) {
-          float sum = bias ? bias[k] : 0;
-          for (int64_t part = 0; part < parts; ++part)
-            sum += sums[((part * groups + g) * rows + k) * lanes + n];
-          y.data[g * y.distance + k * lanes + n] = relu_ && sum < 0 ? 0 : sum;
-        }
+      tiles().finish(sums + g * rows * lanes, parts, groups * rows * lanes, bias, relu_,
+                     y.data + g * y.distance, e_.K);
     });
   }
 
