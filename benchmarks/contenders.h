@@ -14,6 +14,13 @@ enum class ConvPass { forward, input_gradient, weight_gradient };
 bool lanes_has(const ConvExtents& e, bool winograd);
 Contestant lanes_conv(const ConvExtents& e, ConvPass pass, const Tensor& a, const Tensor& b, bool winograd);
 
+enum class DensePass { forward, input_gradient, weight_gradient };
+
+/// Dense layers with the batch in the lanes; `tiles`: of bfloat16 factors, where the processor is faster with
+/// them. Operands are x and w, dy and w, or dy and x.
+bool lanes_has_dense(int64_t samples, bool tiles);
+Contestant lanes_dense(DensePass pass, const Tensor& a, const Tensor& b, bool tiles);
+
 /// im2col and Eigen's matrix product, image by image on all threads; false when built without Eigen, and for
 /// groups.
 bool eigen_has(const ConvExtents& e, ConvPass pass);

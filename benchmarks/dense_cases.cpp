@@ -19,7 +19,10 @@ const DenseShape kShapes[] = {
     {"large_1024_1024", 512, 1024, 1024}, {"odd_101_53", 37, 101, 53},
 };
 
-Tensor random(int64_t rows, int64_t cols, uint64_t seed) { return rand({rows, cols}, seed, -1, 1); }
+/// bfloat16 values, so that products of bfloat16 factors are those of float32.
+Tensor random(int64_t rows, int64_t cols, uint64_t seed) {
+  return rand({rows, cols}, seed, -1, 1).to(DType::bfloat16).to(DType::float32);
+}
 
 /// A case of c = a times b transposed; `ours` makes c from the operands as a layer has them.
 KernelCase product_case(const char* pass, const DenseShape& s, const Tensor& a, const Tensor& b) {
@@ -37,6 +40,20 @@ KernelCase product_case(const char* pass, const DenseShape& s, const Tensor& a, 
                        }}}};
 }
 
+/// The case, with our kernels that have the batch in the lanes; and one of bfloat16 factors where the
+/// processor has something for those.
+void add_with_lanes(KernelCase c, const DenseShape& s, DensePass pass, const Tensor& a, const Tensor& b) {
+  KernelCase bf16 = c;
+  if (lanes_has_dense(s.batch, false))
+    c.entries.push_back({"lanes", [=] { return lanes_dense(pass, a, b, false); }});
+  add_case(std::move(c));
+  if (!lanes_has_dense(s.batch, true)) return;
+  bf16.name.insert(bf16.name.find('/'), "_bf16");
+  bf16.entries.resize(1);  // the reference
+  bf16.entries.push_back({"lanes", [=] { return lanes_dense(pass, a, b, true); }});
+  add_case(std::move(bf16));
+}
+
 void add_forward(const DenseShape& s) {
   const Tensor x = random(s.batch, s.in, 1), w = random(s.out, s.in, 2);
   KernelCase c = product_case("dense_forward", s, x, w);
@@ -46,7 +63,7 @@ void add_forward(const DenseShape& s) {
        }});
   if (eigen_has_product()) c.entries.push_back({"eigen", [=] { return eigen_product(x, w); }});
   if (onednn_has()) c.entries.push_back({"onednn", [=] { return onednn_product(x, w); }});
-  add_case(std::move(c));
+  add_with_lanes(std::move(c), s, DensePass::forward, x, w);
 }
 
 /// dx = dy w and dw = dy^T x, spelled as the gradient rule of linear() spells them.
@@ -60,11 +77,11 @@ void add_gradients(const DenseShape& s) {
   };
   KernelCase dx = product_case("dense_input_gradient", s, dy, w.transpose().contiguous());
   dx.entries.push_back({"uncial", [=] { return product(dy, w); }});
-  add_case(std::move(dx));
+  add_with_lanes(std::move(dx), s, DensePass::input_gradient, dy, w);
   KernelCase dw =
       product_case("dense_weight_gradient", s, dy.transpose().contiguous(), x.transpose().contiguous());
   dw.entries.push_back({"uncial", [=] { return transposed_product(dy, x); }});
-  add_case(std::move(dw));
+  add_with_lanes(std::move(dw), s, DensePass::weight_gradient, dy, x);
 }
 
 }  // namespace
