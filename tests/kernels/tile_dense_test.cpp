@@ -1,5 +1,7 @@
 #include "tiles/tile_dense.h"
 
+#include <algorithm>
+
 #include "kernels/lane_dense_buffers.h"
 #include "support/isas.h"
 #include "uncial/core/isa.h"
@@ -55,6 +57,28 @@ TEST_CASE("dense layers on the matrix unit sum weights times features for any ra
     CHECK(wrong == 0);
     CHECK(sums.margins_untouched());
     CHECK(workspace.margins_untouched());
+  });
+}
+
+TEST_CASE("parts of a dense layer's sums meet the bias and ReLU") {
+  for_each_case([](const TileDenseKernels& dense, const Shape& s, int64_t, int64_t) {
+    Integers next;
+    const int64_t rows = (s.K + 15) / 16 * 16, floats = rows * kLanes;
+    const Floats sums(3 * floats), bias(s.K), y(s.K * kLanes);
+    for (int64_t i = 0; i < 3 * floats; ++i) sums[i] = next();
+    for (int64_t k = 0; k < s.K; ++k) bias[k] = next();
+    for (const bool biased : {true, false})
+      for (const bool relu : {true, false}) {
+        dense.finish(sums.data(), 3, floats, biased ? bias.data() : nullptr, relu, y.data(), s.K);
+        int64_t wrong = 0;
+        for (int64_t i = 0; i < s.K * kLanes; ++i) {
+          const float sum =
+              (biased ? bias[i / kLanes] : 0) + sums[i] + sums[floats + i] + sums[2 * floats + i];
+          wrong += y[i] != (relu ? std::max(sum, 0.0f) : sum);
+        }
+        CHECK(wrong == 0);
+        CHECK(y.margins_untouched());
+      }
   });
 }
 
