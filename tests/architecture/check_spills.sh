@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Hot loops keep their accumulators in registers: check_spills.sh OBJECT...
+# Hot loops keep their accumulators in registers: check_spills.sh [--with INSTRUCTION] OBJECT...
 #
 # Finds the innermost loops (a backward jump whose range holds no other one) of every function that use vector
-# registers, and fails when one stores a vector register to the stack.
+# registers, and fails when one stores a vector register to the stack. --with: only loops that hold INSTRUCTION.
 set -euo pipefail
-(($#)) || { echo "usage: check_spills.sh OBJECT..."; exit 2; }
+with=
+if [[ ${1-} == --with ]]; then with=${2-} && shift 2; fi
+(($#)) || { echo "usage: check_spills.sh [--with INSTRUCTION] OBJECT..."; exit 2; }
 
-objdump --disassemble --no-show-raw-insn --demangle "$@" | awk '
+objdump --disassemble --no-show-raw-insn --demangle "$@" | awk -v with="$with" '
   function number(hex,   i, value) {
     for (i = 1; i <= length(hex); i++) value = value * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
     return value
@@ -16,6 +18,11 @@ objdump --disassemble --no-show-raw-insn --demangle "$@" | awk '
       inner = 1
       for (k = 0; k < jumps; k++)
         if (k != j && to[k] >= to[j] && from[k] <= from[j] && (to[k] != to[j] || from[k] != from[j])) inner = 0
+      if (inner && with != "") {
+        inner = 0
+        for (i = 0; i < lines; i++)
+          if (address[i] >= to[j] && address[i] <= from[j] && index(text[i], with)) inner = 1
+      }
       if (!inner) continue
       loops++
       for (i = 0; i < lines; i++)

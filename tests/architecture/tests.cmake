@@ -25,7 +25,9 @@ if(CMAKE_BUILD_TYPE STREQUAL Release)
       set(objects $<TARGET_OBJECTS:uncial_${isa}>)
       set(hot $<FILTER:${objects},INCLUDE,/\(channel_dense_one|gemm_tile|lane_conv_depthwise|lane_conv_slide|lane_conv_turned|lane_dense|norm_plane|optim_run|winograd_products\)\\.cpp>)
       uncial_add_check(symbols_${isa} ${architecture}/check_symbols.sh ${isa} ${objects})
-      if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT isa MATCHES "amx|bf16")  # their sums are in tiles
+      if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND isa STREQUAL avx512_bf16)
+        uncial_add_check(spills_${isa} ${architecture}/check_spills.sh --with vdpbf16ps ${objects})
+      elseif(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT isa MATCHES amx)  # their sums are in tiles
         uncial_add_check(spills_${isa} ${architecture}/check_spills.sh ${hot})
       endif()
     endif()
