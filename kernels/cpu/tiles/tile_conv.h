@@ -60,18 +60,11 @@ extern const TileConvKernels tile_conv_kernels;
 /// Those of tile_unit(); null where there is none.
 inline const TileConvKernels* tile_conv() {
 #if defined(__x86_64__)
-  switch (tile_unit()) {
-    case TileUnit::amx:
-      return &amx::tile_conv_kernels;
-    case TileUnit::dot_products:
-      return &avx512_bf16::tile_conv_kernels;
-    case TileUnit::emulated:
-      return &amx_emulated::tile_conv_kernels;
-    default:
-      break;
-  }
-#endif
+  return of_tile_unit(amx::tile_conv_kernels, avx512_bf16::tile_conv_kernels,
+                      amx_emulated::tile_conv_kernels);
+#else
   return nullptr;
+#endif
 }
 
 }  // namespace uncial::cpu

@@ -45,18 +45,11 @@ extern const TileDenseKernels tile_dense_kernels;
 /// Those of tile_unit(); null where there is none.
 inline const TileDenseKernels* tile_dense() {
 #if defined(__x86_64__)
-  switch (tile_unit()) {
-    case TileUnit::amx:
-      return &amx::tile_dense_kernels;
-    case TileUnit::dot_products:
-      return &avx512_bf16::tile_dense_kernels;
-    case TileUnit::emulated:
-      return &amx_emulated::tile_dense_kernels;
-    default:
-      break;
-  }
-#endif
+  return of_tile_unit(amx::tile_dense_kernels, avx512_bf16::tile_dense_kernels,
+                      amx_emulated::tile_dense_kernels);
+#else
   return nullptr;
+#endif
 }
 
 }  // namespace uncial::cpu

@@ -23,4 +23,19 @@ bool supports(TileUnit unit);
 /// first that is amx.
 void choose_tile_unit(TileUnit unit);
 
+/// Those of a family of kernels that go with tile_unit(); null where there is none.
+template <class Family>
+const Family* of_tile_unit(const Family& amx, const Family& dot_products, const Family& emulated) {
+  switch (tile_unit()) {
+    case TileUnit::amx:
+      return &amx;
+    case TileUnit::dot_products:
+      return &dot_products;
+    case TileUnit::emulated:
+      return &emulated;
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace uncial::cpu
