@@ -28,7 +28,7 @@ double padding(const LaneConvShape& s, int64_t C, int64_t K) {
 }
 
 bool fits(const LaneConvShape& s, int64_t C, int64_t K) {
-  constexpr double kWorthwhile = 0.75;  // measured with dot products, 8 to 256 channels, 1x1 to 7x7
+  constexpr double kWorthwhile = 0.75;  // measured with dot products, 16 to 256 channels, 1x1 to 7x7
   return s.groups == 1 && C >= kFewChannels && K >= kFewChannels && s.R <= kMaxTaps && s.S <= kMaxTaps &&
          padding(s, C, K) <= kWorthwhile * Tiles::kGain;
 }
