@@ -131,14 +131,15 @@ Json infer(const BenchNet& spec, const Flags& flags) {
   const Samples samples = samples_for(spec, flags);
   const int64_t memory = resident_kib();
   const auto net = made(spec, flags);
-  InferenceStep step(*net, flags.precision());
-  const auto run = [&](int64_t i) { step(samples.images(i, flags.batch)); };
+  InferenceStep step(*net, flags.precision(), flags.unroll);
+  const int64_t each = flags.batch * flags.unroll;
+  const auto run = [&](int64_t i) { step(samples.images(i, each)); };
   Json result;
   if (flags.task == "latency") {
     const Measured measured = median_microseconds(run, flags.timing());
     result = {{"microseconds", measured.value}, {"other_cpu", measured.others}};
   } else {
-    result = rate(steps_per_second(run, flags.timing()), flags.batch);
+    result = rate(steps_per_second(run, flags.timing()), each);
   }
   describe(result, step.compiled(), memory);
   return result;
@@ -197,7 +198,8 @@ void run(cli::Program& program) {
                "C,H,W");
   program.choice("--task", flags.task, {"train", "infer", "latency", "epoch", "first"}, "What is timed");
   program.number("--batch", flags.batch, {1, kEpochSamples}, "Samples a step; latency and first take one");
-  program.number("--unroll", flags.unroll, {1, 64}, "train: steps that are recorded as one, a batch each");
+  program.number("--unroll", flags.unroll, {1, 64},
+                 "train, infer: steps that are recorded as one, a batch each");
   program.number("--epochs", flags.epochs, {1, 1000}, "Of the task epoch");
   program.choice("--precision", flags.precision_name, {"float32", "bf16", "fp16", "tf32"},
                  "Of the layers' arithmetic");
@@ -207,7 +209,7 @@ void run(cli::Program& program) {
   cli::ProfileFlag profile(program);
   program.parse();
   flags.device = program.common().device;
-  if (flags.task == "latency" || flags.task == "first") flags.batch = 1;
+  if (flags.task == "latency" || flags.task == "first") flags.batch = flags.unroll = 1;
   const BenchNet net = net_of(flags);
   pin(program.common().threads);
 

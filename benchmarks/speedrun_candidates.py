@@ -21,16 +21,20 @@ NETS = {
     "24-48-64": [(24, 5, 0, True), (48, 3, 0, False), (64, 3, 0, True)],
     "24-64-64": [(24, 5, 0, True), (64, 5, 0, False), (64, 3, 0, True)],
     "24-48-96": [(24, 5, 2, True), (48, 3, 1, True), (96, 3, 1, True)],
+    "32-64-96": [(32, 5, 0, True), (64, 3, 0, False), (96, 3, 0, True)],
+    "32-32-48-96": [(32, 3, 0, False), (32, 3, 0, True), (48, 3, 0, False), (96, 3, 0, True)],
+    "32-32-64-64": [(32, 3, 0, False), (32, 3, 0, True), (64, 3, 0, False), (64, 3, 0, True)],
     "16-32-48-64": [(16, 3, 0, False), (32, 3, 0, True), (48, 3, 0, False), (64, 3, 0, True)],
 }
 PIXEL = 1 / 28
 LITTLE = {"shift": PIXEL, "degrees": 6}
 SOME = {"shift": 1.5 * PIXEL, "degrees": 8, "zoom": 0.08}
 SHEARED = SOME | {"shear": 5}
+BENT = SHEARED | {"elastic": 1.5}
 MUCH = {"shift": 2 * PIXEL, "degrees": 10, "zoom": 0.1}
 
 
-def network(name: str, dropout: float) -> dict:
+def network(name: str, dropout: float, hidden: int) -> dict:
     layers: list[dict] = []
     channels, side = 1, 28
     for out, kernel, padding, pooled in NETS[name]:
@@ -40,9 +44,14 @@ def network(name: str, dropout: float) -> dict:
             layers.append({"kind": "max_pool2d", "kernel": 2})
             side //= 2
     layers.append({"kind": "flatten"})
-    if dropout:
-        layers.append({"kind": "dropout", "p": dropout})
-    layers.append({"kind": "dense", "in": channels * side * side, "out": 10})
+    features = channels * side * side
+    for out in (hidden, 10) if hidden else (10,):
+        if dropout:
+            layers.append({"kind": "dropout", "p": dropout})
+        layers.append({"kind": "dense", "in": features, "out": out})
+        if out == hidden:
+            layers.append({"kind": "relu"})
+        features = out
     return {"kind": "sequential", "layers": layers}
 
 
@@ -51,14 +60,14 @@ class Neighbourhood:
 
     def __init__(self, goal: float, seeds: int, **usual: Any) -> None:
         self.fixed = {"goal": goal, "seeds": seeds, "precision": "bf16"}
-        self.usual = {"samples": 0, "epochs": 1, "batch": 256, "dropout": 0.0, "decay": 0.0, "average": 0.0, "augment": {},
+        self.usual = {"samples": 0, "epochs": 1, "batch": 256, "dropout": 0.0, "hidden": 0, "decay": 0.0, "average": 0.0, "augment": {},
                       "first": 0.1, "last": 0.001} | usual  # fmt: skip
         self.schedules: dict[str, Schedule] = {}
 
     def add(self, **changes: Any) -> None:
         name = " ".join(f"{key}={value}" for key, value in changes.items()) or "usual"
         s = self.usual | changes
-        self.schedules[name] = {"name": name, "network": network(s["net"], s["dropout"])} | self.fixed | {
+        self.schedules[name] = {"name": name, "network": network(s["net"], s["dropout"], s["hidden"])} | self.fixed | {
             "samples": s["samples"], "start_scales": s["scales"], "epochs": s["epochs"], "batch": s["batch"],
             "optimizer": {"kind": "adamw" if s["decay"] else "adam", "lr": s["lr"], "beta1": s["beta1"], "beta2": s["beta2"],
                           "weight_decay": s["decay"]},
@@ -105,17 +114,21 @@ def for_995() -> Neighbourhood:
 
 
 def for_997() -> Neighbourhood:
-    n = Neighbourhood(99.7, 20, net="24-48-64", epochs=28, lr=0.007, scales=[3, 1.5], beta1=0.9, beta2=0.99, smoothing=0.05,
-                      warm_up=0.2, average=0.998, augment=SHEARED, decay=0.05, dropout=0.1, first=0.05, last=0.0005)  # fmt: skip
-    deeper = {"net": "16-32-48-64", "epochs": 21, "lr": 0.008}
+    n = Neighbourhood(99.7, 20, net="32-32-64-64", epochs=60, lr=0.006, scales=[3, 1.5, 1], beta1=0.9, beta2=0.99, smoothing=0.1,
+                      warm_up=0.15, average=0.999, augment=SHEARED, decay=0.1, dropout=0.2, first=0.05, last=0.0005)  # fmt: skip
+    wide = {"net": "32-32-48-96"}
     n.add()
-    n.add(**deeper, smoothing=0.1)
-    n.add(beta1=0.85, augment=MUCH, smoothing=0.1)
-    n.add(**deeper, dropout=0.2, beta1=0.85)
-    n.add(batch=384, epochs=32, lr=0.009, dropout=0.2)
-    n.add(net="24-48-96", epochs=22, scales=[1], augment=MUCH, dropout=0.3, decay=0.02)
-    n.add(**(deeper | {"epochs": 24, "lr": 0.011}), batch=384, smoothing=0.1)
-    n.add(smoothing=0.1, average=0.996)
+    n.add(decay=0.2)
+    n.add(decay=0.3)
+    n.add(epochs=90, decay=0.2)
+    n.add(**wide, decay=0.2)
+    n.add(**wide, decay=0.2, epochs=90)
+    n.add(decay=0.2, smoothing=0.05)
+    n.add(decay=0.2, augment=MUCH | {"shear": 8})
+    n.add(decay=0.2, augment=SHEARED | {"elastic": 0.5})
+    n.add(decay=0.2, dropout=0.3)
+    n.add(decay=0.2, lr=0.008)
+    n.add(decay=0.2, augment=SHEARED | {"erase": 0.2})
     return n
 
 

@@ -79,14 +79,19 @@ Tensor TrainingStep::operator()(const Samples& samples, int64_t step, int64_t ba
   return step_({samples.images(step, batch), samples.labels(step, batch), samples.indices(step, batch)})[0];
 }
 
-InferenceStep::InferenceStep(const nn::Module& net, Precision precision)
-    : step_(compile([this, &net](const Tensors& in) {
+InferenceStep::InferenceStep(const nn::Module& net, Precision precision, int64_t unroll)
+    : step_(compile([this, &net, unroll](const Tensors& in) {
         const NoGrad no_grad;
-        return Tensors{context_.run("", net, in[0])};
+        const int64_t batch = in[0].size(0) / unroll;
+        Tensors logits;
+        for (int64_t i = 0; i < unroll; ++i)
+          logits.push_back(
+              context_.run("", net, in[0].slice(0, {.start = i * batch, .stop = (i + 1) * batch})));
+        return logits;
       })) {
   context_.set_precision(precision);
 }
 
-Tensor InferenceStep::operator()(const Tensor& images) { return step_({images})[0]; }
+Tensor InferenceStep::operator()(const Tensor& images) { return step_({images}).back(); }
 
 }  // namespace uncial::bench

@@ -50,11 +50,11 @@ class TrainingStep {
   Compiled step_;
 };
 
-/// A recorded forward pass in eval mode.
+/// A recorded forward pass in eval mode; or several of them, each with a batch of its own, recorded as one.
 class InferenceStep {
  public:
-  explicit InferenceStep(const nn::Module& net, Precision precision = Precision::float32);
-  /// (N, 10) logits, overwritten by the next call.
+  explicit InferenceStep(const nn::Module& net, Precision precision = Precision::float32, int64_t unroll = 1);
+  /// Takes `unroll` batches. Returns the last (N, 10) logits, overwritten by the next call.
   Tensor operator()(const Tensor& images);
   const Compiled& compiled() const { return step_; }
 

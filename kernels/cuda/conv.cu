@@ -1,6 +1,8 @@
 #include "uncial/kernels/conv.h"
 
+#include <array>
 #include <limits>
+#include <map>
 
 #include "conv_any.h"
 #include "grid.h"
@@ -72,21 +74,68 @@ void add_bias(const T* bias, T* y, int64_t N, int64_t channels, int64_t places) 
       N * channels * places, [=] UNCIAL_BODY(int64_t i) { y[i] += bias[i / places % channels]; }, "bias");
 }
 
-// All three algorithms add in a fixed order, unlike others of cuDNN.
+/// How cuDNN does one convolution.
+template <class Algorithm>
+struct Way {
+  Algorithm algorithm;
+  size_t bytes;   ///< of its workspace
+  bool is_there;  ///< false: cuDNN has nothing for these extents, which conv_any.h does then
+};
+
+/// What cuDNN's choice depends on, but for the pass.
+using Key = std::array<int64_t, 16>;
+template <class T>
+Key key_of(const ConvExtents& e) {
+  return {e.N, e.C,      e.H,       e.W,        e.K,      e.R,        e.S,       e.P,
+          e.Q, e.stride, e.padding, e.dilation, e.groups, e.few_bits, sizeof(T), current_device()};
+}
+
+/// Algorithms are as good as their workspaces are small: those of Fourier's transform take gigabytes.
+constexpr size_t kMostWorkspace = size_t(1) << 28;
+
+/// The first of cuDNN's proposals, which come in the order of the time that it expects, that adds in a fixed
+/// order with the arithmetic asked for; `usual`, which does for all extents, where there is none. Asked once.
+template <class Perf, class T, class Algorithm, class Ask, class Workspace>
+Way<Algorithm> way(const ConvExtents& e, Algorithm usual, Ask ask, Workspace workspace, const char* what) {
+  thread_local std::map<Key, Way<Algorithm>> known;
+  const auto [place, is_new] = known.try_emplace(key_of<T>(e));
+  Way<Algorithm>& way = place->second;
+  if (!is_new) return way;
+  std::array<Perf, 10> proposals{};
+  int count = 0;
+  if (ask(int(proposals.size()), &count, proposals.data()) != CUDNN_STATUS_SUCCESS) count = 0;
+  for (int i = 0; i < count; ++i) {
+    const Perf& p = proposals[size_t(i)];
+    const bool exact = p.mathType == CUDNN_FMA_MATH || sizeof(T) == 8;
+    if (p.status != CUDNN_STATUS_SUCCESS || p.determinism != CUDNN_DETERMINISTIC ||
+        p.memory > kMostWorkspace || !(exact || e.few_bits))
+      continue;
+    way = {p.algo, 0, true};
+    if (workspace(p.algo, &way.bytes) == CUDNN_STATUS_SUCCESS) return way;
+  }
+  way = {usual, 0, true};
+  way.is_there = done(workspace(usual, &way.bytes), what);
+  return way;
+}
 
 template <class T>
 bool forward(const ConvExtents& e, const T* x, const T* w, T* y) {
   if (!countable(e)) return false;
   const Problem<T> p(e);
-  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-  size_t bytes = 0;
-  if (!done(cudnnGetConvolutionForwardWorkspaceSize(dnn(), p.x, p.w, p.conv, p.y, kAlgorithm, &bytes),
-            "conv2d"))
-    return false;
-  const Temporary workspace{int64_t(bytes)};
+  const auto chosen = way<cudnnConvolutionFwdAlgoPerf_t, T>(
+      e, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+      [&](int most, int* count, auto* proposals) {
+        return cudnnGetConvolutionForwardAlgorithm_v7(dnn(), p.x, p.w, p.conv, p.y, most, count, proposals);
+      },
+      [&](auto algorithm, size_t* bytes) {
+        return cudnnGetConvolutionForwardWorkspaceSize(dnn(), p.x, p.w, p.conv, p.y, algorithm, bytes);
+      },
+      "conv2d");
+  if (!chosen.is_there) return false;
+  const Temporary workspace{int64_t(chosen.bytes)};
   const T one = 1, none = 0;
-  return done(cudnnConvolutionForward(dnn(), &one, p.x, x, p.w, w, p.conv, kAlgorithm, workspace.as<void>(),
-                                      bytes, &none, p.y, y),
+  return done(cudnnConvolutionForward(dnn(), &one, p.x, x, p.w, w, p.conv, chosen.algorithm,
+                                      workspace.as<void>(), chosen.bytes, &none, p.y, y),
               "conv2d");
 }
 
@@ -94,15 +143,21 @@ template <class T>
 bool input_gradient(const ConvExtents& e, const T* dy, const T* w, T* dx) {
   if (!countable(e)) return false;
   const Problem<T> p(e);
-  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
-  size_t bytes = 0;
-  if (!done(cudnnGetConvolutionBackwardDataWorkspaceSize(dnn(), p.w, p.y, p.conv, p.x, kAlgorithm, &bytes),
-            "conv2d_input_gradient"))
-    return false;
-  const Temporary workspace{int64_t(bytes)};
+  const auto chosen = way<cudnnConvolutionBwdDataAlgoPerf_t, T>(
+      e, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1,
+      [&](int most, int* count, auto* proposals) {
+        return cudnnGetConvolutionBackwardDataAlgorithm_v7(dnn(), p.w, p.y, p.conv, p.x, most, count,
+                                                           proposals);
+      },
+      [&](auto algorithm, size_t* bytes) {
+        return cudnnGetConvolutionBackwardDataWorkspaceSize(dnn(), p.w, p.y, p.conv, p.x, algorithm, bytes);
+      },
+      "conv2d_input_gradient");
+  if (!chosen.is_there) return false;
+  const Temporary workspace{int64_t(chosen.bytes)};
   const T one = 1, none = 0;
-  return done(cudnnConvolutionBackwardData(dnn(), &one, p.w, w, p.y, dy, p.conv, kAlgorithm,
-                                           workspace.as<void>(), bytes, &none, p.x, dx),
+  return done(cudnnConvolutionBackwardData(dnn(), &one, p.w, w, p.y, dy, p.conv, chosen.algorithm,
+                                           workspace.as<void>(), chosen.bytes, &none, p.x, dx),
               "conv2d_input_gradient");
 }
 
@@ -110,15 +165,21 @@ template <class T>
 bool weight_gradient(const ConvExtents& e, const T* x, const T* dy, T* dw) {
   if (!countable(e)) return false;
   const Problem<T> p(e);
-  constexpr auto kAlgorithm = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
-  size_t bytes = 0;
-  if (!done(cudnnGetConvolutionBackwardFilterWorkspaceSize(dnn(), p.x, p.y, p.conv, p.w, kAlgorithm, &bytes),
-            "conv2d_weight_gradient"))
-    return false;
-  const Temporary workspace{int64_t(bytes)};
+  const auto chosen = way<cudnnConvolutionBwdFilterAlgoPerf_t, T>(
+      e, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1,
+      [&](int most, int* count, auto* proposals) {
+        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(dnn(), p.x, p.y, p.conv, p.w, most, count,
+                                                             proposals);
+      },
+      [&](auto algorithm, size_t* bytes) {
+        return cudnnGetConvolutionBackwardFilterWorkspaceSize(dnn(), p.x, p.y, p.conv, p.w, algorithm, bytes);
+      },
+      "conv2d_weight_gradient");
+  if (!chosen.is_there) return false;
+  const Temporary workspace{int64_t(chosen.bytes)};
   const T one = 1, none = 0;
-  return done(cudnnConvolutionBackwardFilter(dnn(), &one, p.x, x, p.y, dy, p.conv, kAlgorithm,
-                                             workspace.as<void>(), bytes, &none, p.w, dw),
+  return done(cudnnConvolutionBackwardFilter(dnn(), &one, p.x, x, p.y, dy, p.conv, chosen.algorithm,
+                                             workspace.as<void>(), chosen.bytes, &none, p.w, dw),
               "conv2d_weight_gradient");
 }
 

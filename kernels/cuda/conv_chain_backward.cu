@@ -34,7 +34,8 @@ struct IntoPrevious {
       });
     else if (l.mask_by_x)
       each(warp, sums, row, tile, [&](int, int seen, int to, int, uint32_t both) {
-        const uint32_t mask = *reinterpret_cast<const uint32_t*>(shared + seen);
+        // Only where dy goes: for rows behind the last, others may be writing there.
+        const uint32_t mask = to >= 0 ? *reinterpret_cast<const uint32_t*>(shared + seen) : 0;
         const uint32_t kept = (Format::above_zero(uint16_t(mask)) ? both & 0xffffu : 0) |
                               (Format::above_zero(uint16_t(mask >> 16)) ? both & 0xffff0000u : 0);
         if (to >= 0) *reinterpret_cast<uint32_t*>(shared + to) = kept;
@@ -75,17 +76,20 @@ template <class Format>
 struct Backward {
   BackwardChain chain;
 
-  UNCIAL_BODY void operator()(const Block& block) const {
+  UNCIAL_BODY void prepare(const Block& block) const {
     const BackwardLayer &first = chain.layer[0], &last = chain.layer[chain.layers - 1];
-    start_first(block, chain.first, sample_of(block.index));
-    if (chain.layers > 1) start_layer(block, last, block.index);
     if (chain.first.gathered && first.x.halo > 0) clear(block, first.x);
     if (chain.roomy) {
       const int windows = chain.pooled ? 2 : 1;
       clear_around(block, last.dy, last.height / windows * windows, last.width / windows * windows);
-      load_dy(block, last, block.index);
     }
     for (int i = 0; i < chain.layers; ++i) make_tables_of(block, chain.layer[i]);
+  }
+  UNCIAL_BODY void operator()(const Block& block) const {
+    const BackwardLayer& last = chain.layer[chain.layers - 1];
+    start_first(block, chain.first, sample_of(block.index));
+    if (chain.layers > 1) start_layer(block, last, block.index);
+    if (chain.roomy) load_dy(block, last, block.index);
     for (int64_t n = block.index; n < chain.N; n += chain.blocks) sample(block, n, n == block.index);
   }
   UNCIAL_BODY const float* sample_of(int64_t n) const {

@@ -108,15 +108,20 @@ template <class Format, int kMostTiles>
 struct Forward {
   ForwardChain chain;
 
+  UNCIAL_BODY void prepare(const Block& block) const {
+    for (int i = 0; i < chain.layers; ++i) {
+      const ForwardLayer& l = chain.layer[i];
+      make_tables(block, l.product);
+      const bool first_image = i == 0 && !chain.first.gathered;
+      if (l.product.x.halo > 0 || first_image) clear(block, l.product.x);
+      if (i + 1 < chain.layers) make_pixel_table(block, l.y, l.y_rows_at, l.out_height * l.out_width);
+    }
+  }
   UNCIAL_BODY void operator()(const Block& block) const {
     start_first(block, chain.first, sample_of(block.index));
     for (int i = 0; i < chain.layers; ++i) {
       const ForwardLayer& l = chain.layer[i];
       start_weights(block, l.product);
-      make_tables(block, l.product);
-      const bool first_image = i == 0 && !chain.first.gathered;
-      if (l.product.x.halo > 0 || first_image) clear(block, l.product.x);
-      if (i + 1 < chain.layers) make_pixel_table(block, l.y, l.y_rows_at, l.out_height * l.out_width);
       float* bias = block.memory<float>(4 * int64_t(l.bias_at));
       each_thread_without_waiting(block, [&](int t) {
         for (int k = t; k < l.product.filter_tiles * 8; k += block.threads)

@@ -16,6 +16,7 @@ struct Pack {
   int ends[kMaxJobs];
 
   UNCIAL_BODY void operator()(int64_t word) const {
+    let_next_kernel_start();  // all blocks fit at once
     int i = int(word), j = 0;
     while (i >= ends[j]) ++j;
     if (j > 0) i -= ends[j - 1];

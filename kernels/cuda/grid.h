@@ -129,6 +129,28 @@ UNCIAL_BODY inline void note(Fault* place, const Fault& fault) {
 #endif
 }
 
+/// A kernel may start while the one before it in the stream still runs (programmatic dependent launch). From
+/// here on what that one and all before it wrote is there.
+UNCIAL_BODY inline void wait_for_kernel_before() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+/// Once all blocks of a kernel said so, or are over, the next one may start. Its blocks take room from those
+/// of this kernel which have not begun, so this is for the end of a block, or for kernels that all fit at
+/// once.
+UNCIAL_BODY inline void let_next_kernel_start() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+/// What a body does before it reads or writes anything in memory but its own shared memory.
+template <class Body>
+UNCIAL_BODY void prepare(const Body& body, const Block& block) {
+  if constexpr (requires { body.prepare(block); }) body.prepare(block);
+}
+
 /// use(i, load(i)) for i = t, t + threads, ... < count, in this order. kAhead loads of a thread are under way
 /// before the first use, because a load takes as long as hundreds of instructions.
 template <int kAhead = 8, class Index, class Load, class Use>
@@ -163,6 +185,7 @@ inline int threads_for(int64_t work, int most = 256) {
 
 template <class Body>
 __global__ void __launch_bounds__(256) each_kernel(int64_t n, const __grid_constant__ Body body) {
+  wait_for_kernel_before();
   const int64_t step = int64_t(gridDim.x) * blockDim.x;
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
 }
@@ -171,7 +194,24 @@ template <int kMostThreads, int kResident, class Body>
 __global__ void __launch_bounds__(kMostThreads, kResident)
     block_kernel(int64_t count, const __grid_constant__ Body body) {
   extern __shared__ __align__(16) char shared[];
+  prepare(body, Block{blockIdx.x, int(blockDim.x), shared});
+  wait_for_kernel_before();
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) body(Block{i, int(blockDim.x), shared});
+}
+
+/// Behind what runs before in the stream, or from the point on at which that lets it start.
+template <class Body>
+void launch(void (*kernel)(int64_t, Body), int64_t blocks, int threads, int64_t shared_bytes, int64_t count,
+            const Body& body, const char* what) {
+  cudaLaunchAttribute early;
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(unsigned(blocks)), config.blockDim = dim3(unsigned(threads));
+  config.dynamicSmemBytes = size_t(shared_bytes);
+  config.stream = current_stream();
+  config.attrs = &early, config.numAttrs = kernels_start_early() ? 1 : 0;
+  check(cudaLaunchKernelEx(&config, kernel, count, body), what);
 }
 
 /// body(i) for all i < n.
@@ -180,8 +220,7 @@ void each(int64_t n, Body body, const char* what) {
   if (n <= 0) return;
   constexpr int kThreads = 256;
   const int64_t blocks = (n + kThreads - 1) / kThreads, most = int64_t(1) << 20;
-  each_kernel<<<unsigned(blocks < most ? blocks : most), kThreads, 0, current_stream()>>>(n, body);
-  check_launch(what);
+  launch<Body>(each_kernel<Body>, blocks < most ? blocks : most, kThreads, 0, n, body, what);
 }
 
 /// body(block) for `count` blocks of `threads` threads, at most kMostThreads, which share `shared_bytes` of
@@ -194,9 +233,7 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
   const auto kernel = block_kernel<kMostThreads, kResident, Body>;
   if (shared_bytes > kSharedWithoutAsking)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), what);
-  kernel<<<unsigned(count < most ? count : most), unsigned(threads), size_t(shared_bytes),
-           current_stream()>>>(count, body);
-  check_launch(what);
+  launch<Body>(kernel, count < most ? count : most, threads, shared_bytes, count, body, what);
 }
 
 #else
@@ -218,7 +255,9 @@ void each_block(int64_t count, int threads, int64_t shared_bytes, Body body, con
     const std::unique_ptr<char[]> shared(new char[size_t(shared_bytes)]);
     in_any_order(count, [&](int64_t i) {
       std::memset(shared.get(), 0xff, size_t(shared_bytes));  // NaN: what nobody wrote shows
-      body(Block{i, threads, shared.get()});
+      const Block block{i, threads, shared.get()};
+      prepare(body, block);
+      body(block);
     });
   });
 }

@@ -61,6 +61,7 @@ struct DeviceState {
   cudaMemPool_t pool = nullptr;
   Fault* fault = nullptr;       ///< in memory of the device
   Fault* fault_host = nullptr;  ///< pinned
+  bool starts_early = false;    ///< see kernels_start_early()
   std::atomic<int64_t> cap{0};  ///< bytes; 0: none
   std::atomic<int64_t> in_use{0}, peak{0};
 
@@ -74,6 +75,7 @@ struct DeviceState {
     check(cudaMalloc(reinterpret_cast<void**>(&fault), sizeof(Fault)), "allocating");
     check(cudaMemset(fault, 0, sizeof(Fault)), "clearing");
     check(cudaMallocHost(reinterpret_cast<void**>(&fault_host), sizeof(Fault)), "allocating pinned memory");
+    starts_early = code_waits();
   }
 
   /// A kernel of ours is there for this GPU, or the driver can make it.
@@ -143,13 +145,12 @@ void check(cudaError_t status, const char* what) {
   fail(ErrorKind::device, "cuda: ", what, ": ", text_of(status), ".");
 }
 
-void check_launch(const char* what) { check(cudaGetLastError(), what); }
-
 int current_device() { return current().index; }
 cudaStream_t exchange_stream(cudaStream_t stream) { return std::exchange(stream_of_thread, stream); }
 cudaStream_t current_stream() { return stream_of_thread ? stream_of_thread : current().stream; }
 
 Fault* fault_place() { return current().fault; }
+bool kernels_start_early() { return current().starts_early; }
 
 void DeviceState::refuse_unknown_architecture() const {
   cudaDeviceProp properties;

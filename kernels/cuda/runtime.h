@@ -20,8 +20,11 @@ cudaStream_t current_stream();
 cudaStream_t exchange_stream(cudaStream_t stream);
 /// Throws a device Error naming `what` unless `status` is success.
 void check(cudaError_t status, const char* what);
-/// check() of what launching the last kernel said.
-void check_launch(const char* what);
+/// Whether the code that the current device runs waits for the kernel before it (grid.h): what was made for
+/// compute capability 9.0 and newer, not what the driver makes of older code.
+bool code_waits();
+/// code_waits(), asked once for each device.
+bool kernels_start_early();
 #else
 /// Runs work of the device, or writes it down while this thread captures a graph.
 void submit(std::function<void()> work);

@@ -35,19 +35,17 @@ struct Line {
 };
 
 /// What one element becomes, given the largest of its line and the sum of e^(x - largest). One division a
-/// line: in double they would take as long as all the rest.
+/// line, and no conversion an element: a GPU makes 16 a cycle where it multiplies 128.
 template <bool kLog, class T>
 struct Normaliser {
-  T largest;
-  double inverse;
-  T log_sum;
+  T largest, inverse, log_sum;
   UNCIAL_BODY Normaliser(T m, double sum)
-      : largest(m), inverse(1 / sum), log_sum(kLog ? T(math::log(sum)) : T(0)) {}
+      : largest(m), inverse(T(1 / sum)), log_sum(kLog ? T(math::log(sum)) : T(0)) {}
   UNCIAL_BODY T operator()(T x) const {
     const T above = x - largest;
     return kLog ? above - log_sum : of_exponential(math::exp(above));
   }
-  UNCIAL_BODY T of_exponential(T e) const { return T(double(e) * inverse); }
+  UNCIAL_BODY T of_exponential(T e) const { return e * inverse; }
 };
 
 /// A line of shared memory by one thread, in its place. Exponentials lie there until their sum is known.
@@ -56,10 +54,14 @@ UNCIAL_BODY void line_in_place(T* line, int count) {
   T m = -T(__builtin_inff());
   for (int k = 0; k < count; ++k) m = m < line[k] ? line[k] : m;
   double sum = 0;
-  for (int k = 0; k < count; ++k) {
-    const T e = math::exp(line[k] - m);
-    sum += double(e);
-    if (!kLog) line[k] = e;
+  for (int first = 0; first < count; first += 4) {
+    T few = 0;  // of up to four, for the sake of fewer conversions
+    for (int k = first; k < count && k < first + 4; ++k) {
+      const T e = math::exp(line[k] - m);
+      few += e;
+      if (!kLog) line[k] = e;
+    }
+    sum += double(few);
   }
   const Normaliser<kLog, T> normalise(m, sum);
   for (int k = 0; k < count; ++k) line[k] = kLog ? normalise(line[k]) : normalise.of_exponential(line[k]);
@@ -193,11 +195,13 @@ struct HeldLine {
     const double sum = block.sum<double>([&](int t) {
       double sum = 0;
       each_quad(t, block.threads, [&](int j, int) {
+        T four = 0;
         for (T& v : held.of(t).quads[j].v) {
           const T e = math::exp(v - m);
-          sum += double(e);
+          four += e;
           if (!kLog) v = e;
         }
+        sum += double(four);
       });
       return sum;
     });

@@ -18,7 +18,8 @@ if(UNCIAL_CUDA_EMULATED)
   return()
 endif()
 
-target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/conv.cu ${CMAKE_CURRENT_LIST_DIR}/libraries.cpp
+target_sources(uncial PRIVATE ${UNCIAL_CUDA_KERNELS} ${CMAKE_CURRENT_LIST_DIR}/conv.cu ${CMAKE_CURRENT_LIST_DIR}/early_start.cu
+  ${CMAKE_CURRENT_LIST_DIR}/libraries.cpp
   ${CMAKE_CURRENT_LIST_DIR}/graph.cpp ${CMAKE_CURRENT_LIST_DIR}/pace.cpp ${CMAKE_CURRENT_LIST_DIR}/runtime.cpp)
 target_include_directories(uncial SYSTEM PRIVATE ${UNCIAL_CUDA_INCLUDES})
 target_link_libraries(uncial PRIVATE ${UNCIAL_CUDA_LIBRARIES})

@@ -133,6 +133,7 @@ struct Multiplier {
       step<0>(share, sums, slab, end);
       if (slab + 1 < end) step<1>(share, sums, slab + 1, end);
     }
+    let_next_kernel_start();
     const bool pairs = job.N() % 2 == 0 && reinterpret_cast<uintptr_t>(to) % sizeof(TwoFloats) == 0;
     each_warp(block, [&](const Warp& warp) { write(warp, sums.of(warp), to, to_sums, pairs); });
   }

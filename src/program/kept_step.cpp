@@ -1,5 +1,6 @@
 #include "kept_step.h"
 
+#include <map>
 #include <set>
 
 #include "prepared.h"
@@ -40,6 +41,8 @@ void keep_rounded_weights(const Graph& graph, std::vector<Buffer>& buffers) {
   for (int s = 0; s < graph.steps(); ++s)
     for (size_t i = 0; i < graph.step(s).inputs.size(); ++i)
       if (graph.step(s).op->writes(i)) changed.insert(graph.in_buffer(s, i));
+  // A weight that is read several times is kept once.
+  std::map<std::pair<int, Precision>, std::shared_ptr<Storage>> kept;
   for (int s = 0; s < graph.steps(); ++s) {
     if (!graph.is_rounding(s)) continue;
     const int from = graph.in_buffer(s, 0), to = graph.out_buffer(s);
@@ -47,8 +50,10 @@ void keep_rounded_weights(const Graph& graph, std::vector<Buffer>& buffers) {
         !graph.whole(graph.in(s, 0)) || !graph.temporary(to) || changed.count(to))
       continue;
     buffers[size_t(to)].role = Role::external;
-    buffers[size_t(to)].storage =
-        std::make_shared<Storage>(buffers[size_t(to)].bytes, graph.buffer(from).storage->device());
+    std::shared_ptr<Storage>& storage = kept[{from, graph.rounds_to(s)}];
+    if (!storage)
+      storage = std::make_shared<Storage>(buffers[size_t(to)].bytes, graph.buffer(from).storage->device());
+    buffers[size_t(to)].storage = storage;
   }
 }
 

@@ -1,5 +1,7 @@
 // Recorded steps on a GPU, fused, against the same steps operator by operator.
 
+#include <set>
+
 #include "program/lane_steps.h"
 #include "support/check_op.h"
 #include "support/gpus.h"
@@ -133,14 +135,40 @@ TEST_CASE("16-bit inference fused for a GPU agrees with operator by operator, an
       };
       Compiled fused = compile(infer), plain = compile(infer, {.fuse = false});
       const Tensors in = {randn({3, c.image[0], c.image[1], c.image[2]}, 8).to(gpu), arange(0, 3).to(gpu)};
-      for (int again = 0; again < 2; ++again) {
+      for (int again = 0; again < 4; ++again) {  // from the third on a graph runs
         CHECK(gap(fused(in)[0].to(Device::cpu()), plain(in)[0].to(Device::cpu())) < 5e-3);
         CHECK(runs(fused, "conv_chain"));
+        CHECK(runs(fused, "conv_chain's weights (kept)"));
         const NoGrad no_grad;
-        const Tensor w = net.parameters[0];
+        const Tensor w = net.parameters[again % 2 == 0 ? 0 : net.parameters.size() - 2];
         w.copy_(w * 1.5);
       }
     }
+  });
+}
+
+TEST_CASE("a weight that several forward passes of a program read is rounded once") {
+  for_each_gpu([](Device gpu) {
+    const Net net({1, 8, 8}, {{8, 3}}, 0, 0, gpu, Precision::bf16);
+    const auto infer = [&](const Tensors& in) {
+      const NoGrad no_grad;
+      Tensors all;
+      for (int64_t i = 0; i < 3; ++i)
+        all.push_back(net.logits(in[0].slice(0, {.start = i, .stop = i + 1}), {}));
+      return all;
+    };
+    Compiled fused = compile(infer), plain = compile(infer, {.fuse = false});
+    const Tensors in = {randn({3, 1, 8, 8}, 8).to(gpu)};
+    for (int again = 0; again < 3; ++again) {
+      const Tensors a = fused(in), b = plain(in);
+      for (size_t i = 0; i < 3; ++i) CHECK(gap(a[i].to(Device::cpu()), b[i].to(Device::cpu())) < 5e-3);
+      const NoGrad no_grad;
+      net.parameters[0].copy_(net.parameters[0] * -1.5);
+    }
+    std::set<const Storage*> kept;
+    for (const program::Buffer& b : fused.program()->buffers())
+      if (b.role == program::Role::external) kept.insert(b.storage.get());
+    CHECK(kept.size() == 2 * net.parameters.size() - 2);  // the weights once more, rounded
   });
 }
 

@@ -1,5 +1,9 @@
 #include "chain_stages.h"
 
+#include <algorithm>
+
+#include "program/kept_step.h"
+#include "program/prepared.h"
 #include "uncial/kernels/dropout.h"
 
 namespace uncial::program::cuda {
@@ -28,7 +32,7 @@ class ChainStage : public Stage {
     const ConvProduct& p = transposed ? chain_->backward.layer[i].product : chain_->forward.layer[i].product;
     const PlannedChain::Memory& memory = chain_->memory[i];
     return {memory_of<float>(runtime, chain_->found.links[i].weights),
-            in_arena<uint32_t>(runtime, transposed ? memory.packed_transposed : memory.packed),
+            transposed ? in_arena<uint32_t>(runtime, memory.packed_transposed) : packed(runtime, i),
             int(e.K),
             int(e.C),
             int(e.R),
@@ -39,9 +43,34 @@ class ChainStage : public Stage {
             transposed,
             chain_->found.precision};
   }
+  uint32_t* packed(const Runtime& runtime, size_t i) const {
+    if (!chain_->kept_weights.empty()) return static_cast<uint32_t*>(chain_->kept_weights[i]->data());
+    return in_arena<uint32_t>(runtime, chain_->memory[i].packed);
+  }
   size_t links() const { return chain_->found.links.size(); }
 
   std::shared_ptr<PlannedChain> chain_;
+};
+
+class WeightsStage final : public ChainStage {
+ public:
+  WeightsStage(const Graph& graph, std::shared_ptr<PlannedChain> chain) : ChainStage(std::move(chain), {}) {
+    for (const ChainLink& link : chain_->found.links) {
+      values_.push_back(link.weights);
+      origins_.emplace_back(*graph.buffer(graph.value(link.weights).buffer).storage);
+    }
+  }
+  std::string name() const override { return "conv_chain's weights (kept)"; }
+  bool asks_the_host() const override { return true; }
+  void run(const Runtime& runtime) override {
+    std::vector<PackJob> stale;
+    for (size_t i = 0; i < links(); ++i)
+      if (origins_[i].take_stale(runtime.views[size_t(values_[i])])) stale.push_back(pack(runtime, i, false));
+    if (!stale.empty()) uncial::cuda::run(stale.data(), int(stale.size()));
+  }
+
+ private:
+  std::vector<Origin> origins_;
 };
 
 class ForwardStage final : public ChainStage {
@@ -69,11 +98,11 @@ class ForwardStage final : public ChainStage {
     const FoundChain& found = chain_->found;
     std::vector<PackJob> jobs;
     for (size_t i = 0; i < links(); ++i) {
-      jobs.push_back(pack(runtime, i, false));
+      if (chain_->kept_weights.empty()) jobs.push_back(pack(runtime, i, false));
       if (chain_->trains() && i > 0) jobs.push_back(pack(runtime, i, true));
       ForwardLayer& l = chain.layer[i];
       const PlannedChain::Memory& memory = chain_->memory[i];
-      l.product.weights = in_arena<uint32_t>(runtime, memory.packed);
+      l.product.weights = packed(runtime, i);
       l.bias = memory_of<float>(runtime, found.links[i].bias);
       if (!chain_->trains()) continue;
       l.codes = in_arena<uint8_t>(runtime, memory.codes);
@@ -83,7 +112,7 @@ class ForwardStage final : public ChainStage {
     chain.y = memory_of<float>(runtime, found.y);
     chain.dropout.state = memory_of<int64_t>(runtime, state_);
     chain.dropout.samples = memory_of<int64_t>(runtime, samples_);
-    uncial::cuda::run(jobs.data(), int(jobs.size()));
+    if (!jobs.empty()) uncial::cuda::run(jobs.data(), int(jobs.size()));
     uncial::cuda::run(chain);
   }
 
@@ -133,7 +162,8 @@ class BackwardStage final : public ChainStage {
 
 }  // namespace
 
-std::shared_ptr<PlannedChain> plan_chain(const Graph&, const FoundChain& found, const GpuLimits& limits) {
+std::shared_ptr<PlannedChain> plan_chain(const Graph& graph, const FoundChain& found,
+                                         const GpuLimits& limits) {
   std::vector<ConvSpec> specs;
   for (const ChainLink& link : found.links) specs.push_back(link.spec);
   const auto forward = plan_forward(specs, limits);
@@ -145,10 +175,18 @@ std::shared_ptr<PlannedChain> plan_chain(const Graph&, const FoundChain& found, 
   chain->forward.round_y = found.round_y;
   chain->forward.precision = chain->backward.precision = found.precision;
   chain->backward.scale = 1;
+  const bool keeps_weights =
+      !chain->trains() && std::all_of(found.links.begin(), found.links.end(), [&](const ChainLink& link) {
+        return is_kept(graph, graph.writer(graph.in_buffer(link.conv, 1)));
+      });
   for (size_t i = 0; i < specs.size(); ++i) {
     PlannedChain::Memory& memory = chain->memory.emplace_back();
     const ForwardLayer& f = forward->layer[i];
-    memory.packed.bytes = 4 * int64_t(f.product.packed_words());
+    const int64_t packed_bytes = 4 * int64_t(f.product.packed_words());
+    if (keeps_weights)
+      chain->kept_weights.push_back(std::make_shared<Storage>(packed_bytes, graph.program().device()));
+    else
+      memory.packed.bytes = packed_bytes;
     if (!chain->trains()) continue;
     const bool last = i + 1 == specs.size();
     const int64_t places = forward->N * f.out_height * f.out_width * (last ? f.filters : f.y.channels);
@@ -160,6 +198,10 @@ std::shared_ptr<PlannedChain> plan_chain(const Graph&, const FoundChain& found, 
   return chain;
 }
 
+std::unique_ptr<Stage> weights_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain) {
+  if (chain->kept_weights.empty()) return nullptr;
+  return std::make_unique<WeightsStage>(graph, std::move(chain));
+}
 std::unique_ptr<Stage> forward_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain) {
   return std::make_unique<ForwardStage>(graph, std::move(chain));
 }

@@ -8,6 +8,7 @@
 #include "chain_plan.h"
 #include "find_chains.h"
 #include "program/stage.h"
+#include "uncial/core/storage.h"
 
 namespace uncial::program::cuda {
 
@@ -22,6 +23,9 @@ struct PlannedChain {
           codes = Block::unused(0), partial = Block::unused(0);
   };
   std::deque<Memory> memory;
+  /// By link, outside the arena: packed weights that stay from one replay to the next. Empty where the program
+  /// changes its weights, or makes them.
+  std::vector<std::shared_ptr<Storage>> kept_weights;
   bool trains() const { return found.dy >= 0; }
 };
 
@@ -29,6 +33,8 @@ struct PlannedChain {
 std::shared_ptr<PlannedChain> plan_chain(const Graph& graph, const FoundChain& found,
                                          const GpuLimits& limits);
 
+/// Packs kept_weights when the weights have changed; nothing for a chain without.
+std::unique_ptr<Stage> weights_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain);
 std::unique_ptr<Stage> forward_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain);
 std::unique_ptr<Stage> backward_stage(const Graph& graph, std::shared_ptr<PlannedChain> chain);
 

@@ -9,6 +9,12 @@ namespace {
 
 constexpr int64_t kMostExtent = int64_t(1) << 30;
 
+/// Large products are cuBLAS's, and what goes with them steps of their own: its kernels for factors of 11 bits
+/// keep tensor cores busier than tiles that round while they read.
+bool is_large(int64_t M, int64_t N, int64_t K) {
+  return std::min({M, N, K}) >= 1024 && M * N >= (int64_t(1) << 33) / K;
+}
+
 class Finder : GpuQueries {
  public:
   Finder(const Graph& graph, const std::vector<int>& runs_at, const std::vector<bool>& taken)
@@ -38,6 +44,7 @@ class Finder : GpuQueries {
     if (c.shape.rank() != 2 || a.shape.rank() != 2 || b.shape.rank() != 2 || !plain(g_.out(s))) return false;
     for (int64_t extent : {c.shape[0], c.shape[1], a.shape[1]})
       if (extent < 1 || extent > kMostExtent) return false;
+    if (is_large(c.shape[0], c.shape[1], a.shape[1])) return false;
     const Precision precision = rounded_to(g_.in(s, 0));
     return rounds_factors(precision) && precision == rounded_to(g_.in(s, 1));
   }

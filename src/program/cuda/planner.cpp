@@ -43,6 +43,7 @@ class Planner {
     const auto chain = plan_chain(graph_, found, limits);
     if (!chain) return false;
     chains_.push_back(chain);
+    if (auto weights = weights_stage(graph_, chain)) plan_.stages.push_back(std::move(weights));
     for (const auto* steps : {&found.forward, &found.backward})
       for (int s : *steps) taken_[size_t(s)] = true;
     stages_[*found.forward.rbegin()] = forward_stage(graph_, chain);
