@@ -114,21 +114,12 @@ def for_995() -> Neighbourhood:
 
 
 def for_997() -> Neighbourhood:
-    n = Neighbourhood(99.7, 20, net="32-32-64-64", epochs=60, lr=0.006, scales=[3, 1.5, 1], beta1=0.9, beta2=0.99, smoothing=0.1,
-                      warm_up=0.15, average=0.999, augment=SHEARED, decay=0.1, dropout=0.2, first=0.05, last=0.0005)  # fmt: skip
-    wide = {"net": "32-32-48-96"}
-    n.add()
-    n.add(decay=0.2)
-    n.add(decay=0.3)
-    n.add(epochs=90, decay=0.2)
-    n.add(**wide, decay=0.2)
-    n.add(**wide, decay=0.2, epochs=90)
-    n.add(decay=0.2, smoothing=0.05)
-    n.add(decay=0.2, augment=MUCH | {"shear": 8})
-    n.add(decay=0.2, augment=SHEARED | {"elastic": 0.5})
-    n.add(decay=0.2, dropout=0.3)
-    n.add(decay=0.2, lr=0.008)
-    n.add(decay=0.2, augment=SHEARED | {"erase": 0.2})
+    n = Neighbourhood(99.7, 20, net="32-32-48-96", epochs=60, lr=0.006, scales=[3, 1.5, 1], beta1=0.9, beta2=0.99, smoothing=0.1,
+                      warm_up=0.15, average=0.999, augment=SHEARED, decay=0.2, dropout=0.2, first=0.05, last=0.0005)  # fmt: skip
+    n.add(hidden=256, dropout=0.3)
+    n.add(net="32-32-64-64", hidden=256, dropout=0.4)
+    n.add(smoothing=0.05, lr=0.008)
+    n.add(average=0.9995)
     return n
 
 

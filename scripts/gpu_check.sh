@@ -201,8 +201,9 @@ part_bench() {
   if [[ -x $programs/bin/bench_net ]]; then
     : >"$ours"
     while read -r model task batch; do
-      steps=1  # a launch, as fit() has it; JAX's scan is an epoch of them
+      steps=1  # a launch, as fit() has it; JAX's scan is an epoch of them, PyTorch's graphs hold up to 64
       if [[ $task == train ]]; then steps=$((batch > 1024 ? 4 : 16)); fi
+      if [[ $task == infer && $batch == 1 ]]; then steps=16; fi
       for precision in "${precisions[@]}"; do
         timeout 60 "$programs/bin/bench_net" --device cuda --model "$model" --task "$task" --batch "$batch" --unroll "$steps" \
           --precision "$precision" --seconds 0.3 --patience 0 >>"$ours" || {

@@ -1,6 +1,6 @@
 #include "uncial/kernels/augment.h"
 
-#include "grid.h"
+#include "vectors.h"
 
 // A block takes samples one after the other. Pixels are copied to shared memory first, plane by plane,
 // because the result takes their place. Formulas in integers, and products that are exact in double, give the
@@ -26,7 +26,7 @@ struct RimmedPlane {
     return (images.H + 3) * (images.W + 3) * int64_t(sizeof(double));
   }
   UNCIAL_BODY int width() const { return W + 3; }
-  UNCIAL_BODY double* row(int y) const { return pixels + (y + 1) * int64_t(width()) + 1; }
+  UNCIAL_BODY double* row(int y) const { return pixels + (y + 1) * width() + 1; }
 
   /// The four neighbours of a point mixed.
   UNCIAL_BODY float at(SourcePoint point) const {
@@ -43,23 +43,22 @@ struct RimmedPlane {
   }
 };
 
-constexpr int kPixels = 4;  // of a thread, under way together
+constexpr int kRows = 4;      // of a warp, under way together
+constexpr int kResident = 5;  // blocks of a multiprocessor
 
-/// Resamples samples at places that `make` tells: make(block, n) prepares sample n and gives source(x, y).
-/// Neighbouring threads take neighbouring pixels, whose sources mostly lie in different banks: with four
-/// neighbours a thread, accesses of 16 bytes to memory, but conflicts of four, 60,000 MNIST images took
-/// 309 us (H100, 2026-11-27).
-template <class T, class Make>
+/// Resamples samples at places that `make` tells: make(block, n) prepares sample n and gives source(x, y). A
+/// warp takes rows, its threads neighbours, whose sources mostly lie in different banks.
+template <bool kSpilled, class T, class Make>
 struct Resample {
   Images<T> images;
   T fill;
   int64_t blocks, memory_bytes;
-  char* spilled;  ///< memory_bytes for each block; or null: shared memory
-  IndexDivider rows;
+  char* spilled;  ///< memory_bytes for each block, for planes that shared memory has no room for
   Make make;
 
   UNCIAL_BODY void operator()(const Block& block) const {
-    char* memory = spilled ? spilled + block.index * memory_bytes : block.memory<char>();
+    // Known to the compiler, which else takes three instructions for an address.
+    char* memory = kSpilled ? spilled + block.index * memory_bytes : block.memory<char>();
     const RimmedPlane plane{reinterpret_cast<double*>(memory), int(images.H), int(images.W)};
     plane.draw_rim(block, fill);
     char* rest = memory + (plane.H + 3) * int64_t(plane.width()) * int64_t(sizeof(double));
@@ -70,38 +69,40 @@ struct Resample {
   }
   template <class Source>
   UNCIAL_BODY void one(const Block& block, const RimmedPlane& plane, T* pixels, const Source& source) const {
-    const int count = plane.H * plane.W;
-    move_ahead<kPixels>(
-        block, count, [&](int i) { return pixels[i]; },
-        [&](int i, T pixel) {
-          const int y = int(rows.quotient(i));
-          plane.row(y)[i - y * plane.W] = double(pixel);
-        });
-    move_ahead<kPixels>(
-        block, count,
-        [&](int i) {
-          const int y = int(rows.quotient(i));
-          return T(plane.at(source(i - y * plane.W, y)));
-        },
-        [&](int i, T pixel) { pixels[i] = pixel; });
+    each_pixel(
+        block, plane, [&](int x, int y) { return pixels[y * plane.W + x]; },
+        [&](int x, int y, T pixel) { plane.row(y)[x] = double(pixel); });
+    each_pixel(
+        block, plane, [&](int x, int y) { return T(plane.at(source(x, y))); },
+        [&](int x, int y, T pixel) { pixels[y * plane.W + x] = pixel; });
+  }
+  /// store(x, y, load(x, y)) for all pixels.
+  template <class Load, class Store>
+  UNCIAL_BODY static void each_pixel(const Block& block, const RimmedPlane& plane, Load load, Store store) {
+    block.each_thread([&](int t) {
+      for (int x = t % kWarp; x < plane.W; x += kWarp)
+        walk_rounds<kRows>(
+            t / kWarp, block.threads / kWarp, plane.H, [&](int y) { return load(x, y); },
+            [&](int y, T pixel) { store(x, y, pixel); });
+    });
   }
 };
-
-/// Whole warps, for work of any size.
-int warps_for(int64_t work) { return int(work < 256 ? ceil_div(work, kWarp) * kWarp : 256); }
 
 /// make(block, n, memory, use) calls use(source) once; `memory` has extra_bytes for the block.
 template <class T, class Make>
 void resample(const Images<T>& images, T fill, int64_t extra_bytes, const Make& make, const char* what) {
-  constexpr int64_t kResident = 8;  // blocks of a multiprocessor
+  constexpr int kMostThreads = 256;
   const int64_t most = kResident * gpu_limits().multiprocessors, blocks = images.N < most ? images.N : most;
   const int64_t bytes = RimmedPlane::bytes(images) + ceil_div(extra_bytes, 16) * 16;
-  const bool fits = bytes <= kSharedWithoutAsking;
-  const Temporary memory(fits ? 0 : blocks * bytes);
-  each_block(blocks, warps_for(ceil_div(images.H * images.W, int64_t(kPixels))), fits ? bytes : 0,
-             Resample<T, Make>{images, fill, blocks, bytes, fits ? nullptr : memory.as<char>(),
-                               IndexDivider(images.W, images.H * images.W), make},
-             what);
+  const int64_t wanted = kWarp * ceil_div(images.H, int64_t(kRows));
+  const int threads = int(wanted < kMostThreads ? wanted : kMostThreads);
+  if (bytes <= kSharedWithoutAsking)
+    return each_block<kMostThreads, kResident>(
+        blocks, threads, bytes, Resample<false, T, Make>{images, fill, blocks, 0, nullptr, make}, what);
+  const Temporary memory(blocks * bytes);
+  each_block<kMostThreads, kResident>(
+      blocks, threads, 0, Resample<true, T, Make>{images, fill, blocks, bytes, memory.as<char>(), make},
+      what);
 }
 
 /// The random field of one sample, smoothed along rows and then columns.

@@ -48,23 +48,35 @@ struct Normaliser {
   UNCIAL_BODY T of_exponential(T e) const { return e * inverse; }
 };
 
-/// A line of shared memory by one thread, in its place. Exponentials lie there until their sum is known.
-template <bool kLog, class T>
+/// A line of shared memory by one thread, in its place, kStep elements at once. Exponentials lie there until
+/// their sum is known.
+template <bool kLog, int kStep, class T>
 UNCIAL_BODY void line_in_place(T* line, int count) {
+  struct alignas(kStep * sizeof(T)) Few {
+    T v[kStep];
+  };
+  auto* few = reinterpret_cast<Few*>(line);
   T m = -T(__builtin_inff());
-  for (int k = 0; k < count; ++k) m = m < line[k] ? line[k] : m;
+  for (int k = 0; k < count / kStep; ++k)
+    for (const Few now = few[k]; const T v : now.v) m = m < v ? v : m;
   double sum = 0;
-  for (int first = 0; first < count; first += 4) {
-    T few = 0;  // of up to four, for the sake of fewer conversions
-    for (int k = first; k < count && k < first + 4; ++k) {
-      const T e = math::exp(line[k] - m);
-      few += e;
-      if (!kLog) line[k] = e;
+  for (int k = 0; k < count / kStep; ++k) {
+    Few now = few[k];
+    T part = 0;
+    for (T& v : now.v) {
+      const T e = math::exp(v - m);
+      part += e;
+      if (!kLog) v = e;
     }
-    sum += double(few);
+    sum += double(part);
+    if (!kLog) few[k] = now;
   }
   const Normaliser<kLog, T> normalise(m, sum);
-  for (int k = 0; k < count; ++k) line[k] = kLog ? normalise(line[k]) : normalise.of_exponential(line[k]);
+  for (int k = 0; k < count / kStep; ++k) {
+    Few now = few[k];
+    for (T& v : now.v) v = kLog ? normalise(v) : normalise.of_exponential(v);
+    few[k] = now;
+  }
 }
 
 /// The line y = x[0], x[step], ... by one thread.
@@ -124,7 +136,12 @@ struct ShortRows {
             [&](int i, T value) { lines[place(i)] = value; });
     });
     block.each_thread([&](int t) {
-      if (t < count) line_in_place<kLog>(lines + t * stride, classes);
+      if (t >= count) return;
+      // Pairs of ten classes lie in different banks, single elements two in one.
+      if (stride % 2 == 0)
+        line_in_place<kLog, 2>(lines + t * stride, classes);
+      else
+        line_in_place<kLog, 1>(lines + t * stride, classes);
     });
     block.each_thread([&](int t) {
       if (quads)
@@ -155,10 +172,49 @@ void lines_of_threads(const T* x, T* y, const SoftmaxExtents& e, const char* wha
       what);
 }
 
-constexpr int kHeldQuads = 4;        // of a thread
-constexpr int64_t kHeldLine = 4096;  // the longest that a block of 256 threads holds
+/// Threads that share a line: those of a block,
+struct OfBlock {
+  static constexpr int kThreads = 256, kQuads = 4;  ///< at most; and quads of a thread
+  static constexpr int64_t kLongest = 4 * kQuads * kThreads;
+  const Block& block;
 
-/// Lines whose elements are neighbours, each read once and held in the registers of a block.
+  UNCIAL_BODY int threads() const { return block.threads; }
+  UNCIAL_BODY int place(int t) const { return t; }
+  template <class F>
+  UNCIAL_BODY void each(F f) const {
+    each_thread_without_waiting(block, f);
+  }
+  template <class T, class Value, class Combine>
+  UNCIAL_BODY T reduce(T none, Value value, Combine combine) const {
+    return block.reduce(none, value, combine);
+  }
+};
+/// or those of a warp, one of kWarps in the block: nobody waits at a barrier.
+struct OfWarp {
+  static constexpr int kWarps = 4, kThreads = kWarps * kWarp, kQuads = 8;
+  static constexpr int64_t kLongest = 4 * kQuads * kWarp;
+  const Warp& warp;
+
+  UNCIAL_BODY int threads() const { return kWarp; }
+  UNCIAL_BODY int place(int lane) const { return warp.index * kWarp + lane; }
+  template <class F>
+  UNCIAL_BODY void each([[maybe_unused]] F f) const {
+#if defined(__CUDA_ARCH__) || !defined(__CUDACC__)
+    warp.each_lane(f);
+#endif
+  }
+  template <class T, class Value, class Combine>
+  UNCIAL_BODY T reduce([[maybe_unused]] T none, [[maybe_unused]] Value value,
+                       [[maybe_unused]] Combine combine) const {
+#if defined(__CUDA_ARCH__) || !defined(__CUDACC__)
+    return warp.reduce(value, combine);
+#else
+    return none;
+#endif
+  }
+};
+
+/// Lines whose elements are neighbours, each read once and held in registers.
 template <bool kLog, class T>
 struct HeldLine {
   const T* x;
@@ -166,49 +222,54 @@ struct HeldLine {
   int count;
   bool whole;  ///< quads may be read at once, and no line ends within one
 
+  template <class Team>
   struct Held {
-    Quad<T> quads[kHeldQuads];
+    Quad<T> quads[Team::kQuads];
   };
-  template <class Use>
-  UNCIAL_BODY void each_quad(int t, int threads, Use use) const {
+  template <class Team, class Use>
+  UNCIAL_BODY void each_quad(const Team& team, int t, Use use) const {
     UNCIAL_UNROLL
-    for (int j = 0; j < kHeldQuads; ++j)
-      if (const int k = 4 * (t + j * threads); k < count) use(j, k);
+    for (int j = 0; j < Team::kQuads; ++j)
+      if (const int k = 4 * (t + j * team.threads()); k < count) use(j, k);
   }
-  UNCIAL_BODY void operator()(const Block& block) const {
-    const int64_t first = block.index * count;
-    PerThread<Held, 256> held;
-    each_thread_without_waiting(block, [&](int t) {
-      Held& mine = held.of(t);
-      each_quad(t, block.threads, [&](int j, int k) { mine.quads[j] = load(x + first + k, count - k); });
+  template <class Team>
+  UNCIAL_BODY void run(const Team& team, int64_t line, PerThread<Held<Team>, Team::kThreads>& held) const {
+    const int64_t first = line * count;
+    const auto of = [&](int t) -> Held<Team>& { return held.of(team.place(t)); };
+    team.each([&](int t) {
+      Held<Team>& mine = of(t);
+      each_quad(team, t, [&](int j, int k) { mine.quads[j] = load(x + first + k, count - k); });
     });
-    const T m = block.reduce(
+    const T m = team.reduce(
         -T(__builtin_inff()),
         [&](int t) {
           T most = -T(__builtin_inff());
-          each_quad(t, block.threads, [&](int j, int) {
-            for (T v : held.of(t).quads[j].v) most = most < v ? v : most;
+          each_quad(team, t, [&](int j, int) {
+            for (T v : of(t).quads[j].v) most = most < v ? v : most;
           });
           return most;
         },
         [](T a, T b) { return a < b ? b : a; });
-    const double sum = block.sum<double>([&](int t) {
-      double sum = 0;
-      each_quad(t, block.threads, [&](int j, int) {
-        T four = 0;
-        for (T& v : held.of(t).quads[j].v) {
-          const T e = math::exp(v - m);
-          four += e;
-          if (!kLog) v = e;
-        }
-        sum += double(four);
-      });
-      return sum;
-    });
+    const double sum = team.reduce(
+        0.0,
+        [&](int t) {
+          double sum = 0;
+          each_quad(team, t, [&](int j, int) {
+            T four = 0;
+            for (T& v : of(t).quads[j].v) {
+              const T e = math::exp(v - m);
+              four += e;
+              if (!kLog) v = e;
+            }
+            sum += double(four);
+          });
+          return sum;
+        },
+        [](double a, double b) { return a + b; });
     const Normaliser<kLog, T> normalise(m, sum);
-    block.each_thread([&](int t) {
-      each_quad(t, block.threads, [&](int j, int k) {
-        Quad<T> quad = held.of(t).quads[j];
+    team.each([&](int t) {
+      each_quad(team, t, [&](int j, int k) {
+        Quad<T> quad = of(t).quads[j];
         for (T& v : quad.v) v = kLog ? normalise(v) : normalise.of_exponential(v);
         store(quad, y + first + k, count - k);
       });
@@ -227,6 +288,29 @@ struct HeldLine {
       if (k < left) to[k] = quad.v[k];
   }
 };
+
+template <bool kLog, class T>
+void held_lines(const T* x, T* y, int64_t lines, int64_t count, const char* what) {
+  const HeldLine<kLog, T> line{x, y, int(count), count % 4 == 0 && all_aligned(x, y)};
+  if (count <= OfWarp::kLongest)
+    return each_block<OfWarp::kThreads>(
+        ceil_div(lines, int64_t(OfWarp::kWarps)), OfWarp::kThreads, 0,
+        [=] UNCIAL_BODY(const Block& block) {
+          PerThread<typename HeldLine<kLog, T>::template Held<OfWarp>, OfWarp::kThreads> held;
+          each_warp_without_waiting(block, [&](const Warp& warp) {
+            const int64_t number = block.index * OfWarp::kWarps + warp.index;
+            if (number < lines) line.run(OfWarp{warp}, number, held);
+          });
+        },
+        what);
+  each_block<OfBlock::kThreads>(
+      lines, threads_for(ceil_div(count, int64_t(4 * OfBlock::kQuads)), OfBlock::kThreads), 0,
+      [=] UNCIAL_BODY(const Block& block) {
+        PerThread<typename HeldLine<kLog, T>::template Held<OfBlock>, OfBlock::kThreads> held;
+        line.run(OfBlock{block}, block.index, held);
+      },
+      what);
+}
 
 template <bool kLog, class T>
 void lines_of_blocks(const T* x, T* y, const SoftmaxExtents& e, const char* what) {
@@ -248,9 +332,7 @@ void lines_of_blocks(const T* x, T* y, const SoftmaxExtents& e, const char* what
 template <bool kLog, class T>
 void lines(const T* x, T* y, const SoftmaxExtents& e, const char* what) {
   if (e.inner == 1 && e.classes <= kShortLine) return short_rows<kLog>(x, y, e.outer, e.classes, what);
-  if (e.inner == 1 && e.classes <= kHeldLine)
-    return each_block(e.outer, threads_for(ceil_div(e.classes, int64_t(4 * kHeldQuads))), 0,
-                      HeldLine<kLog, T>{x, y, int(e.classes), e.classes % 4 == 0 && all_aligned(x, y)}, what);
+  if (e.inner == 1 && e.classes <= OfBlock::kLongest) return held_lines<kLog>(x, y, e.outer, e.classes, what);
   if (e.inner >= kWarp || e.classes <= kShortLine) return lines_of_threads<kLog>(x, y, e, what);
   lines_of_blocks<kLog>(x, y, e, what);
 }

@@ -59,13 +59,21 @@ struct Warp {
   __device__ static int lane() { return int(threadIdx.x % kWarp); }
   __device__ static uint32_t address(const uint16_t* p) { return uint32_t(__cvta_generic_to_shared(p)); }
 
-  /// value(lane) of all lanes added, by a fixed tree; every lane gets the sum.
-  template <class Value>
-  __device__ float sum(Value value) const {
-    float v = value(lane());
+  template <class F>
+  __device__ void each_lane(F f) const {
+    f(lane());
+  }
+  /// value(lane) of all lanes combined, by a fixed tree; every lane gets the result.
+  template <class Value, class Combine>
+  __device__ auto reduce(Value value, Combine combine) const {
+    auto v = value(lane());
     UNCIAL_UNROLL
-    for (int o = kWarp / 2; o > 0; o /= 2) v += __shfl_xor_sync(~0u, v, o);
+    for (int o = kWarp / 2; o > 0; o /= 2) v = combine(v, __shfl_xor_sync(~0u, v, o));
     return v;
+  }
+  template <class Value>
+  __device__ auto sum(Value value) const {
+    return reduce(value, [](auto a, auto b) { return a + b; });
   }
   /// f() by one lane.
   template <class F>
@@ -173,13 +181,21 @@ struct FragmentC {
 struct Warp {
   int index;
 
-  template <class Value>
-  float sum(Value value) const {
-    float v[kWarp];
-    in_any_order(kWarp, [&](int64_t lane) { v[lane] = value(int(lane)); });
+  template <class F>
+  void each_lane(F f) const {
+    in_any_order(kWarp, [&](int64_t lane) { f(int(lane)); });
+  }
+  template <class Value, class Combine>
+  auto reduce(Value value, Combine combine) const {
+    decltype(value(0)) v[kWarp];
+    each_lane([&](int lane) { v[lane] = value(lane); });
     for (int o = kWarp / 2; o > 0; o /= 2)
-      for (int lane = 0; lane < o; ++lane) v[lane] += v[lane + o];
+      for (int lane = 0; lane < o; ++lane) v[lane] = combine(v[lane], v[lane + o]);
     return v[0];
+  }
+  template <class Value>
+  auto sum(Value value) const {
+    return reduce(value, [](auto a, auto b) { return a + b; });
   }
   template <class F>
   void once(F f) const {
