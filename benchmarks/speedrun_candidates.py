@@ -30,7 +30,6 @@ PIXEL = 1 / 28
 LITTLE = {"shift": PIXEL, "degrees": 6}
 SOME = {"shift": 1.5 * PIXEL, "degrees": 8, "zoom": 0.08}
 SHEARED = SOME | {"shear": 5}
-BENT = SHEARED | {"elastic": 1.5}
 MUCH = {"shift": 2 * PIXEL, "degrees": 10, "zoom": 0.1}
 
 
@@ -115,11 +114,17 @@ def for_995() -> Neighbourhood:
 
 def for_997() -> Neighbourhood:
     n = Neighbourhood(99.7, 20, net="32-32-48-96", epochs=60, lr=0.006, scales=[3, 1.5, 1], beta1=0.9, beta2=0.99, smoothing=0.1,
-                      warm_up=0.15, average=0.999, augment=SHEARED, decay=0.2, dropout=0.2, first=0.05, last=0.0005)  # fmt: skip
-    n.add(hidden=256, dropout=0.3)
-    n.add(net="32-32-64-64", hidden=256, dropout=0.4)
-    n.add(smoothing=0.05, lr=0.008)
-    n.add(average=0.9995)
+                      warm_up=0.15, average=0.999, augment=SHEARED, decay=0.2, dropout=0.3, hidden=256, first=0.05, last=0.0005)  # fmt: skip
+    plain = {"hidden": 0, "dropout": 0.2}
+    n.add()
+    n.add(**plain)
+    n.add(**plain, average=0.9995)
+    n.add(**plain, smoothing=0.05, lr=0.008)
+    n.add(**plain, epochs=90)
+    n.add(net="32-32-64-64", dropout=0.4)
+    n.add(net="32-32-64-64", **plain)
+    n.add(net="32-32-64-64", **plain, lr=0.008)
+    n.add(net="32-32-64-64", **plain, augment=SHEARED | {"elastic": 0.5})
     return n
 
 

@@ -190,8 +190,20 @@ __global__ void __launch_bounds__(256) each_kernel(int64_t n, const __grid_const
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) body(i);
 }
 
+/// Blocks that registers are dealt out for: as many as wanted, where a multiprocessor holds their threads.
+constexpr int resident_blocks(int threads, int wanted) {
+#if defined(__CUDA_ARCH__)
+  constexpr int kArchitecture = __CUDA_ARCH__;
+  constexpr bool kLarge = kArchitecture == 800 || kArchitecture == 900 || kArchitecture / 100 == 10;
+  constexpr int kHeld = kArchitecture < 800 ? 1024 : kLarge ? 2048 : 1536;
+  return wanted < kHeld / threads ? wanted : kHeld / threads;
+#else
+  return threads > 0 ? wanted : 0;
+#endif
+}
+
 template <int kMostThreads, int kResident, class Body>
-__global__ void __launch_bounds__(kMostThreads, kResident)
+__global__ void __launch_bounds__(kMostThreads, resident_blocks(kMostThreads, kResident))
     block_kernel(int64_t count, const __grid_constant__ Body body) {
   extern __shared__ __align__(16) char shared[];
   prepare(body, Block{blockIdx.x, int(blockDim.x), shared});

@@ -41,7 +41,7 @@ UNCIAL_BODY void each_thread_without_waiting([[maybe_unused]] const Block& block
 
 /// work(warp) likewise.
 template <class Work>
-UNCIAL_BODY void each_warp_without_waiting(const Block& block, Work work) {
+UNCIAL_BODY void each_warp_without_waiting([[maybe_unused]] const Block& block, [[maybe_unused]] Work work) {
 #if defined(__CUDA_ARCH__)
   work(Warp{int(threadIdx.x) / kWarp});
 #elif !defined(__CUDACC__)
