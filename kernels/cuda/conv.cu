@@ -90,7 +90,7 @@ Key key_of(const ConvExtents& e) {
           e.Q, e.stride, e.padding, e.dilation, e.groups, e.few_bits, sizeof(T), current_device()};
 }
 
-/// Algorithms are as good as their workspaces are small: those of Fourier's transform take gigabytes.
+/// Fourier's transform asks for gigabytes at batches of thousands.
 constexpr size_t kMostWorkspace = size_t(1) << 28;
 
 /// The first of cuDNN's proposals, which come in the order of the time that it expects, that adds in a fixed
@@ -98,9 +98,9 @@ constexpr size_t kMostWorkspace = size_t(1) << 28;
 template <class Perf, class T, class Algorithm, class Ask, class Workspace>
 Way<Algorithm> way(const ConvExtents& e, Algorithm usual, Ask ask, Workspace workspace, const char* what) {
   thread_local std::map<Key, Way<Algorithm>> known;
-  const auto [place, is_new] = known.try_emplace(key_of<T>(e));
-  Way<Algorithm>& way = place->second;
-  if (!is_new) return way;
+  const Key key = key_of<T>(e);
+  if (const auto place = known.find(key); place != known.end()) return place->second;
+  Way<Algorithm> way{};
   std::array<Perf, 10> proposals{};
   int count = 0;
   if (ask(int(proposals.size()), &count, proposals.data()) != CUDNN_STATUS_SUCCESS) count = 0;
@@ -111,11 +111,11 @@ Way<Algorithm> way(const ConvExtents& e, Algorithm usual, Ask ask, Workspace wor
         p.memory > kMostWorkspace || !(exact || e.few_bits))
       continue;
     way = {p.algo, 0, true};
-    if (workspace(p.algo, &way.bytes) == CUDNN_STATUS_SUCCESS) return way;
+    if (workspace(p.algo, &way.bytes) == CUDNN_STATUS_SUCCESS) return known[key] = way;
   }
   way = {usual, 0, true};
   way.is_there = done(workspace(usual, &way.bytes), what);
-  return way;
+  return known[key] = way;
 }
 
 template <class T>

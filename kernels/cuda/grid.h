@@ -191,14 +191,14 @@ __global__ void __launch_bounds__(256) each_kernel(int64_t n, const __grid_const
 }
 
 /// Blocks that registers are dealt out for: as many as wanted, where a multiprocessor holds their threads.
-constexpr int resident_blocks(int threads, int wanted) {
+constexpr int resident_blocks([[maybe_unused]] int threads, int wanted) {
 #if defined(__CUDA_ARCH__)
   constexpr int kArchitecture = __CUDA_ARCH__;
   constexpr bool kLarge = kArchitecture == 800 || kArchitecture == 900 || kArchitecture / 100 == 10;
   constexpr int kHeld = kArchitecture < 800 ? 1024 : kLarge ? 2048 : 1536;
   return wanted < kHeld / threads ? wanted : kHeld / threads;
 #else
-  return threads > 0 ? wanted : 0;
+  return wanted;
 #endif
 }
 

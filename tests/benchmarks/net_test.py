@@ -45,7 +45,8 @@ for description in DESCRIBED:
         check(str(description), task, "--image", "3,32,32")
 if len(DESCRIBED) < 5:
     faults.append(f"benchmarks/general: {len(DESCRIBED)} networks")
-check("lenet5", "train", "--unroll", "4")
+for task in ("train", "infer"):
+    check("lenet5", task, "--unroll", "4")
 check("lenet5", "epoch", "--epochs", "1")
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "colour.json")
