@@ -49,6 +49,13 @@ struct Devices {
   }
 };
 
+/// Captured graphs keep what a launch says about starting early since CUDA 12.3.
+bool graphs_start_early() {
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  return CUDART_VERSION >= 12030 && driver >= 12030;
+}
+
 const Devices& devices() {
   static const Devices& all = *new Devices;  // for good: tensors may outlive what is destroyed at exit
   return all;
@@ -75,7 +82,7 @@ struct DeviceState {
     check(cudaMalloc(reinterpret_cast<void**>(&fault), sizeof(Fault)), "allocating");
     check(cudaMemset(fault, 0, sizeof(Fault)), "clearing");
     check(cudaMallocHost(reinterpret_cast<void**>(&fault_host), sizeof(Fault)), "allocating pinned memory");
-    starts_early = code_waits();
+    starts_early = graphs_start_early() && code_waits();
   }
 
   /// A kernel of ours is there for this GPU, or the driver can make it.

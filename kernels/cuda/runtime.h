@@ -23,7 +23,7 @@ void check(cudaError_t status, const char* what);
 /// Whether the code that the current device runs waits for the kernel before it (grid.h): what was made for
 /// compute capability 9.0 and newer, not what the driver makes of older code.
 bool code_waits();
-/// code_waits(), asked once for each device.
+/// Whether kernels may start while the one before them ends: code_waits(), and the driver knows of it.
 bool kernels_start_early();
 #else
 /// Runs work of the device, or writes it down while this thread captures a graph.
