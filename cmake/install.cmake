@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-if(BUILD_SHARED_LIBS AND NOT APPLE)
+if(BUILD_SHARED_LIBS AND NOT APPLE AND NOT UNCIAL_TESTS)  # tests look inside
   set(exports ${PROJECT_SOURCE_DIR}/cmake/exports.map)
   target_link_options(uncial PRIVATE LINKER:--version-script=${exports})
   set_property(TARGET uncial APPEND PROPERTY LINK_DEPENDS ${exports})

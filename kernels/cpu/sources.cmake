@@ -82,6 +82,12 @@ set(UNCIAL_TILE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/simd/lane_conv_expand.cpp
 )
 
+# Tests look inside, also of a shared library.
+set(UNCIAL_KERNEL_VISIBILITY hidden)
+if(BUILD_SHARED_LIBS AND UNCIAL_TESTS)
+  set(UNCIAL_KERNEL_VISIBILITY default)
+endif()
+
 # One object library for each way to compile `sources`. The flags stay on it: nothing else is compiled so.
 function(uncial_add_kernels name sources)
   add_library(uncial_${name} OBJECT ${${sources}})
@@ -90,7 +96,7 @@ function(uncial_add_kernels name sources)
   target_compile_options(uncial_${name} PRIVATE -Wall -Wextra ${UNCIAL_SIMD_OPTIMISE} -fno-math-errno -fno-trapping-math ${ARGN})
   target_include_directories(uncial_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include
     ${PROJECT_SOURCE_DIR}/kernels/cpu)
-  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ${UNCIAL_PIC} CXX_VISIBILITY_PRESET hidden
+  set_target_properties(uncial_${name} PROPERTIES POSITION_INDEPENDENT_CODE ${UNCIAL_PIC} CXX_VISIBILITY_PRESET ${UNCIAL_KERNEL_VISIBILITY}
     VISIBILITY_INLINES_HIDDEN ON)
   target_sources(uncial PRIVATE $<TARGET_OBJECTS:uncial_${name}>)
 endfunction()
